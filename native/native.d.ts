@@ -1,0 +1,71 @@
+/**
+ * The contract of all that crosses between TypeScript and C++. Only `src/torch/` imports it.
+ * A handle is a number: slot index and generation of a tensor in the addon's table. `null` is an undefined tensor.
+ */
+export type Handle = number;
+export type HostArray =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array;
+/** What an op takes: handles, numbers, flags, strings, lists of those; `undefined` = the schema's default, `null` = None. */
+export type Argument = number | boolean | string | null | undefined | readonly (number | boolean | null)[];
+export type Result = Handle | boolean | null | undefined | (Handle | null)[] | Result[];
+
+export interface Native {
+  // dispatch.cc
+  findOp(name: string, overload: string): number;
+  schema(name: string, overload: string): string | undefined;
+  call(op: number, ...args: Argument[]): Result;
+  setErrorTypes(torchError: ErrorConstructorLike, disposedError: ErrorConstructorLike): void;
+  // tensors.cc
+  fromHost(array: HostArray, shape: readonly number[], dtype: number): Handle;
+  borrowHost(array: HostArray, shape: readonly number[], dtype: number): Handle;
+  copyOut(handle: Handle, array: HostArray): void;
+  copyIn(handle: Handle, array: HostArray): void;
+  item(handle: Handle): number;
+  shape(handle: Handle): number[];
+  dtype(handle: Handle): number;
+  device(handle: Handle): string;
+  isContiguous(handle: Handle): boolean;
+  dispose(handle: Handle): void;
+  alive(handle: Handle): boolean;
+  persist(handle: Handle): void;
+  scopeEnter(): void;
+  scopeExit(kept: readonly Handle[]): void;
+  scopeDepth(): number;
+  tableStats(): { live: number; cpuBytes: number };
+  clearTable(): void;
+  // autograd.cc
+  backward(loss: Handle, seed?: Handle | null): void;
+  gradients(outputs: readonly Handle[], inputs: readonly Handle[]): (Handle | null)[];
+  gradsOf(handles: readonly Handle[]): (Handle | null)[];
+  setGrad(handle: Handle, grad: Handle | null): void;
+  clearGrads(handles: readonly Handle[]): void;
+  setRequiresGrad(handle: Handle, on: boolean): void;
+  requiresGrad(handle: Handle): boolean;
+  setGradMode(on: boolean): boolean;
+  enterAutocast(device: string, dtype: number): void;
+  leaveAutocast(device: string): void;
+  // devices.cc
+  versions(): { compiled: string; config: string; builtWithCuda: boolean };
+  setThreads(count: number): void;
+  threads(): number;
+  cudaCount(): number;
+  cudaSynchronize(): void;
+  cudaMemory(index: number): { allocated: number; reserved: number; peak: number } | undefined;
+  cudaEmptyCache(): void;
+  cudaName(index: number): string;
+  setCudaDevice(index: number): void;
+  setTf32(on: boolean): void;
+  generator(device: string, seed: number | null): number;
+  seedGenerator(id: number, seed: number): void;
+  generatorState(id: number): Handle;
+  setGeneratorState(id: number, state: Handle): void;
+}
+
+type ErrorConstructorLike = new (message: string) => Error;

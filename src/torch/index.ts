@@ -1,0 +1,17 @@
+export { cudaCount, resolveDevice, setMatmulPrecision, setThreads, shutdown, synchronize } from './device.ts';
+export type { DType } from './dtype.ts';
+export { TensorDisposedError, TorchError } from './errors.ts';
+export { autocast, backward, clearGrads, gradients, gradsOf, noGrad } from './grad.ts';
+export { Generator, rand, randn } from './random.ts';
+export { type MemoryStats, memoryStats, scope } from './scope.ts';
+export {
+  arange,
+  borrow,
+  full,
+  ones,
+  Tensor,
+  type TensorOptions,
+  tensor,
+  tensorFromBits,
+  zeros,
+} from './tensor.ts';

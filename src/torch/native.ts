@@ -1,0 +1,40 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Native } from '../../native/native.d.ts';
+import { CoupletError } from '../errors.ts';
+import { TensorDisposedError, TorchError } from './errors.ts';
+
+const HOW = 'Run scripts/setup in the project: it finds or installs libtorch and builds the addon.';
+
+/** The project's folder: the one with native/, whether this runs from src/ or dist/. */
+export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+
+function addonPath(): string {
+  const record = join(projectRoot, 'build/addon.json');
+  if (!existsSync(record))
+    throw new CoupletError(`The libtorch addon is not built (${record} is missing). ${HOW}`);
+  const { addon } = JSON.parse(readFileSync(record, 'utf8')) as { addon: string };
+  return resolve(projectRoot, addon);
+}
+
+function load(): Native {
+  const path = addonPath();
+  let native: Native;
+  try {
+    native = createRequire(import.meta.url)(path) as Native;
+  } catch (error) {
+    throw new CoupletError(`The libtorch addon ${path} does not load: ${(error as Error).message}. ${HOW}`);
+  }
+  const { compiled, config } = native.versions();
+  const running = /TORCH_VERSION=([0-9]+\.[0-9]+)/.exec(config)?.[1];
+  if (running && !compiled.startsWith(`${running}.`)) {
+    throw new CoupletError(`The addon was built for libtorch ${compiled}, but ${running} was loaded. ${HOW}`);
+  }
+  native.setErrorTypes(TorchError, TensorDisposedError);
+  return native;
+}
+
+/** The addon. Only files of `src/torch/` may import this. */
+export const native: Native = load();

@@ -1,0 +1,305 @@
+import type { Handle, HostArray } from '../../native/native.d.ts';
+import { DTYPE_CODE, type DType, dtypeOf, dtypeOfArray, hostArray } from './dtype.ts';
+import { native } from './native.ts';
+import * as ops from './ops.ts';
+
+type Operand = Tensor | number;
+
+/**
+ * An n-dimensional array of libtorch. It belongs to the scope it was made in (see scope.ts) and is freed with it;
+ * garbage collection frees nothing. Methods whose name ends in `_` change the tensor in place and return it.
+ */
+export class Tensor {
+  readonly handle: Handle;
+  #shape: readonly number[] | undefined;
+
+  /** Only results.ts and this folder make tensors from handles. */
+  constructor(handle: Handle) {
+    this.handle = handle;
+  }
+
+  get shape(): readonly number[] {
+    this.#shape ??= native.shape(this.handle);
+    return this.#shape;
+  }
+  get dtype(): DType {
+    return dtypeOf(native.dtype(this.handle));
+  }
+  /** 'cpu' or 'cuda:N'. */
+  get device(): string {
+    return native.device(this.handle);
+  }
+  get dim(): number {
+    return this.shape.length;
+  }
+  /** Count of elements. */
+  get size(): number {
+    return this.shape.reduce((product, length) => product * length, 1);
+  }
+  get alive(): boolean {
+    return native.alive(this.handle);
+  }
+  get requiresGrad(): boolean {
+    return native.requiresGrad(this.handle);
+  }
+
+  /** Frees the tensor now. Twice is harmless. */
+  dispose(): void {
+    native.dispose(this.handle);
+  }
+  /** Takes the tensor out of every scope: whoever calls this frees it. */
+  persist(): this {
+    native.persist(this.handle);
+    return this;
+  }
+  requireGrad(on = true): this {
+    native.setRequiresGrad(this.handle, on);
+    return this;
+  }
+
+  // Out of the device: each of these waits for it.
+  /** The one element of a one-element tensor. */
+  item(): number {
+    return native.item(this.handle);
+  }
+  /** A copy of the elements in row-major order; 16-bit floats come as their bits. */
+  toArray(): HostArray {
+    const out = hostArray(this.dtype, this.size);
+    native.copyOut(this.handle, out);
+    return out;
+  }
+  /** The elements as JavaScript numbers. */
+  toNumbers(): number[] {
+    const exact = this.dtype === 'float16' || this.dtype === 'bfloat16' ? this.to('float32') : this;
+    const numbers = Array.from(exact.toArray() as ArrayLike<number | bigint>, Number);
+    if (exact !== this) exact.dispose();
+    return numbers;
+  }
+  /** Overwrites the elements from a typed array of the same dtype and count. */
+  set_(array: HostArray): this {
+    native.copyIn(this.handle, array);
+    return this;
+  }
+
+  // Arithmetic, elementwise with broadcasting.
+  add(other: Operand, alpha?: number): Tensor {
+    return typeof other === 'number'
+      ? ops.add_Scalar(this, other, alpha)
+      : ops.add_Tensor(this, other, alpha);
+  }
+  sub(other: Operand): Tensor {
+    return typeof other === 'number' ? ops.sub_Scalar(this, other) : ops.sub_Tensor(this, other);
+  }
+  mul(other: Operand): Tensor {
+    return typeof other === 'number' ? ops.mul_Scalar(this, other) : ops.mul_Tensor(this, other);
+  }
+  div(other: Operand): Tensor {
+    return typeof other === 'number' ? ops.div_Scalar(this, other) : ops.div_Tensor(this, other);
+  }
+  pow(exponent: number): Tensor {
+    return ops.pow_Tensor_Scalar(this, exponent);
+  }
+  neg(): Tensor {
+    return ops.neg(this);
+  }
+  exp(): Tensor {
+    return ops.exp(this);
+  }
+  log(): Tensor {
+    return ops.log(this);
+  }
+  sqrt(): Tensor {
+    return ops.sqrt(this);
+  }
+  abs(): Tensor {
+    return ops.abs(this);
+  }
+  clamp(min: number | null, max: number | null): Tensor {
+    return ops.clamp(this, min, max);
+  }
+
+  // In place.
+  add_(other: Operand, alpha?: number): this {
+    if (typeof other === 'number') ops.add__Scalar(this, other, alpha);
+    else ops.add__Tensor(this, other, alpha);
+    return this;
+  }
+  mul_(other: Operand): this {
+    if (typeof other === 'number') ops.mul__Scalar(this, other);
+    else ops.mul__Tensor(this, other);
+    return this;
+  }
+  copy_(source: Tensor, nonBlocking?: boolean): this {
+    ops.copy_(this, source, nonBlocking);
+    return this;
+  }
+  clamp_(min: number | null, max: number | null): this {
+    ops.clamp_(this, min, max);
+    return this;
+  }
+  zero_(): this {
+    ops.zero_(this);
+    return this;
+  }
+
+  // Comparison: bool tensors.
+  eq(other: Operand): Tensor {
+    return typeof other === 'number' ? ops.eq_Scalar(this, other) : ops.eq_Tensor(this, other);
+  }
+  gt(other: Operand): Tensor {
+    return typeof other === 'number' ? ops.gt_Scalar(this, other) : ops.gt_Tensor(this, other);
+  }
+  logicalNot(): Tensor {
+    return ops.logical_not(this);
+  }
+
+  // Reduction. Without dims: over everything, to a scalar tensor.
+  sum(dims?: number | readonly number[], keepDim?: boolean): Tensor {
+    return dims === undefined ? ops.sum(this) : ops.sum_dim_IntList(this, dims, keepDim);
+  }
+  mean(dims?: number | readonly number[], keepDim?: boolean): Tensor {
+    return dims === undefined ? ops.mean(this) : ops.mean_dim(this, dims, keepDim);
+  }
+  argmax(dim: number): Tensor {
+    return ops.argmax(this, dim);
+  }
+
+  // Shape: views where possible.
+  view(...shape: number[]): Tensor {
+    return ops.view(this, shape);
+  }
+  reshape(...shape: number[]): Tensor {
+    return ops.reshape(this, shape);
+  }
+  permute(...dims: number[]): Tensor {
+    return ops.permute(this, dims);
+  }
+  transpose(a: number, b: number): Tensor {
+    return ops.transpose_int(this, a, b);
+  }
+  /** The transpose of a matrix. */
+  get t(): Tensor {
+    return ops.t(this);
+  }
+  unsqueeze(dim: number): Tensor {
+    return ops.unsqueeze(this, dim);
+  }
+  squeeze(dim: number): Tensor {
+    return ops.squeeze_dim(this, dim);
+  }
+  expand(...shape: number[]): Tensor {
+    return ops.expand(this, shape);
+  }
+  select(dim: number, index: number): Tensor {
+    return ops.select_int(this, dim, index);
+  }
+  /** Elements [start, start + length) of a dimension. */
+  narrow(dim: number, start: number, length: number): Tensor {
+    return ops.narrow(this, dim, start, length);
+  }
+  indexSelect(dim: number, index: Tensor): Tensor {
+    return ops.index_select(this, dim, index);
+  }
+  gather(dim: number, index: Tensor): Tensor {
+    return ops.gather(this, dim, index);
+  }
+  unbind(dim: number): Tensor[] {
+    return ops.unbind_int(this, dim);
+  }
+  contiguous(): Tensor {
+    return ops.contiguous(this);
+  }
+  clone(): Tensor {
+    return ops.clone(this);
+  }
+  /** The same values, cut from the graph of gradients. */
+  detach(): Tensor {
+    return ops.detach(this);
+  }
+  diagonal(): Tensor {
+    return ops.diagonal(this);
+  }
+
+  // Linear algebra.
+  matmul(other: Tensor): Tensor {
+    return ops.matmul(this, other);
+  }
+
+  /** A copy of another type; the tensor itself when it has that type already. */
+  to(dtype: DType): Tensor {
+    return this.dtype === dtype ? this : ops._to_copy(this, dtype);
+  }
+  /** A copy on another device; the tensor itself when it is there already. */
+  toDevice(device: string, nonBlocking?: boolean): Tensor {
+    const here = this.device;
+    const same = here === device || (device === 'cuda' && here.startsWith('cuda'));
+    return same ? this : ops._to_copy(this, undefined, undefined, device, undefined, nonBlocking);
+  }
+}
+
+export interface TensorOptions {
+  dtype?: DType;
+  device?: string;
+}
+
+/** A tensor from numbers or a typed array; `shape` defaults to one dimension. Numbers become float32 unless `dtype` says otherwise. */
+export function tensor(
+  values: HostArray | readonly number[],
+  shape?: readonly number[],
+  options: TensorOptions = {},
+): Tensor {
+  const isList = Array.isArray(values);
+  const source: HostArray = isList ? Float64Array.from(values) : (values as HostArray);
+  const from = dtypeOfArray(source);
+  const made = new Tensor(native.fromHost(source, shape ?? [source.length], DTYPE_CODE[from]));
+  const dtype = options.dtype ?? (isList ? 'float32' : from);
+  const device = options.device ?? 'cpu';
+  if (dtype === from && device === 'cpu') return made;
+  const moved = ops._to_copy(made, dtype, undefined, device);
+  made.dispose();
+  return moved;
+}
+
+/** A tensor from the raw bits of a typed array, e.g. bfloat16 from a Uint16Array. */
+export function tensorFromBits(bits: HostArray, shape: readonly number[], dtype: DType): Tensor {
+  return new Tensor(native.fromHost(bits, shape, DTYPE_CODE[dtype]));
+}
+
+/**
+ * A CPU tensor that reads a typed array in place (also one over a SharedArrayBuffer), without a copy.
+ * The array is kept alive; whoever writes into it changes the tensor.
+ */
+export function borrow(array: HostArray, shape: readonly number[]): Tensor {
+  return new Tensor(native.borrowHost(array, shape, DTYPE_CODE[dtypeOfArray(array)]));
+}
+
+export function zeros(
+  shape: readonly number[],
+  { dtype = 'float32', device = 'cpu' }: TensorOptions = {},
+): Tensor {
+  return ops.zeros(shape, dtype, undefined, device);
+}
+
+export function ones(
+  shape: readonly number[],
+  { dtype = 'float32', device = 'cpu' }: TensorOptions = {},
+): Tensor {
+  return ops.ones(shape, dtype, undefined, device);
+}
+
+export function full(
+  shape: readonly number[],
+  value: number,
+  { dtype = 'float32', device = 'cpu' }: TensorOptions = {},
+): Tensor {
+  return ops.full(shape, value, dtype, undefined, device);
+}
+
+/** [start, end) as int64. */
+export function arange(
+  start: number,
+  end: number,
+  { dtype = 'int64', device = 'cpu' }: TensorOptions = {},
+): Tensor {
+  return ops.arange_start_step(start, end, 1, dtype, undefined, device);
+}
