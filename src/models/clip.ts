@@ -1,0 +1,68 @@
+import { Init } from '../nn/init.ts';
+import { Module } from '../nn/module.ts';
+import { type DType, full, type Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import { type TextSpec, TextTransformer } from './text.ts';
+import { OPEN_CLIP_VIT, VisionTransformer, type VitSpec } from './vit.ts';
+
+export interface ClipSpec {
+  embedDim: number;
+  image: VitSpec;
+  text: TextSpec;
+}
+
+/** Rows of unit length (L2), in float32 or wider. */
+export function normalizeRows(features: Tensor): Tensor {
+  const exact = features.dtype === 'float64' ? features : features.to('float32');
+  return exact.div(ops.linalg_vector_norm(exact, 2, -1, true).clamp(1e-12, null));
+}
+
+/** The image tower with its projection: open_clip's `visual`. */
+class ImageTower extends Module {
+  readonly #trunk: VisionTransformer;
+  readonly #projection: Tensor; // [D, E]
+
+  constructor(init: Init, spec: VitSpec, embedDim: number) {
+    super();
+    this.#projection = this.parameter('proj', init.normal([spec.width, embedDim], spec.width ** -0.5));
+    this.#trunk = this.child('', new VisionTransformer(init, spec, OPEN_CLIP_VIT));
+  }
+
+  forward(images: Tensor): Tensor {
+    return this.#trunk.forward(images).matmul(this.#projection);
+  }
+}
+
+/** CLIP's two towers (Radford et al. 2021) with open_clip's checkpoint names. */
+export class Clip extends Module {
+  readonly spec: ClipSpec;
+  readonly #image: ImageTower;
+  readonly #text: TextTransformer;
+  /** log(1 / temperature), a scalar: `logit_scale` in checkpoints. */
+  readonly logLogitScale: Tensor;
+
+  constructor(
+    spec: ClipSpec,
+    options: { seed: number; device?: string; dtype?: DType; temperature?: number },
+  ) {
+    super();
+    const init = new Init(options);
+    this.spec = spec;
+    this.logLogitScale = this.parameter(
+      'logit_scale',
+      full([], Math.log(1 / (options.temperature ?? 0.07)), init),
+    );
+    this.#image = this.child('visual.', new ImageTower(init, spec.image, spec.embedDim));
+    this.#text = this.child('', new TextTransformer(init, spec.text, spec.embedDim));
+  }
+
+  /** Normalised pixels [B, 3, S, S] -> imageFeatures [B, E], rows of unit length, float32. */
+  encodeImage(images: Tensor): Tensor {
+    return normalizeRows(this.#image.forward(images));
+  }
+
+  /** tokens [B, L] -> textFeatures [B, E], rows of unit length, float32. */
+  encodeText(tokens: Tensor): Tensor {
+    return normalizeRows(this.#text.forward(tokens));
+  }
+}

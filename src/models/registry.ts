@@ -1,0 +1,63 @@
+import { CoupletError } from '../errors.ts';
+import type { ClipSpec } from './clip.ts';
+import type { TextSpec } from './text.ts';
+import type { VitSpec } from './vit.ts';
+
+/** CLIP's own vocabulary: 49,152 merges and bytes, two special tokens. */
+const CLIP_TEXT = { contextLength: 77, vocabSize: 49408 };
+
+/** Widths of the ViT family (Touvron et al. 2021 for Ti and S; Dosovitskiy et al. 2021 for B): heads are 64 wide. */
+const VIT = {
+  Ti: { width: 192, heads: 3 },
+  S: { width: 384, heads: 6 },
+  B: { width: 768, heads: 12 },
+} as const;
+
+function vit(size: keyof typeof VIT, patchSize: number): VitSpec {
+  return {
+    ...VIT[size],
+    imageSize: 224,
+    patchSize,
+    layers: 12,
+    mlpRatio: 4,
+    pool: 'class',
+    positionEmbedding: 'learned',
+  };
+}
+
+function text(width: number): TextSpec {
+  return { ...CLIP_TEXT, width, heads: width / 64, layers: 12 };
+}
+
+/** Models by open_clip's names; `tiny` is for two cores and for tests. */
+export const clipModels: Record<string, ClipSpec> = {
+  'ViT-B-32': { embedDim: 512, image: vit('B', 32), text: text(512) },
+  'ViT-B-16': { embedDim: 512, image: vit('B', 16), text: text(512) },
+  'ViT-S-16': { embedDim: 384, image: vit('S', 16), text: text(384) },
+  'ViT-Ti-16': { embedDim: 192, image: vit('Ti', 16), text: text(192) },
+  tiny: {
+    embedDim: 128,
+    image: {
+      imageSize: 48,
+      patchSize: 8,
+      width: 128,
+      layers: 4,
+      heads: 4,
+      mlpRatio: 4,
+      pool: 'mean',
+      positionEmbedding: 'learned',
+    },
+    text: { contextLength: 24, vocabSize: 4096, width: 128, heads: 4, layers: 2 },
+  },
+};
+
+/** A model's spec by name, or the spec itself. */
+export function clipSpec(model: string | ClipSpec): ClipSpec {
+  if (typeof model !== 'string') return model;
+  const spec = clipModels[model];
+  if (!spec)
+    throw new CoupletError(
+      `model ${model} is not known; known: ${Object.keys(clipModels).join(', ')}, or give the sizes yourself.`,
+    );
+  return spec;
+}

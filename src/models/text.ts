@@ -1,0 +1,65 @@
+// B batch, L tokens, D width, E embedding.
+import { Block, OPEN_CLIP_BLOCK } from '../nn/block.ts';
+import type { Init } from '../nn/init.ts';
+import { LayerNorm } from '../nn/layer-norm.ts';
+import { Module } from '../nn/module.ts';
+import type { Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+
+export interface TextSpec {
+  contextLength: number;
+  vocabSize: number;
+  width: number;
+  heads: number;
+  layers: number;
+}
+
+/** CLIP's text transformer (Radford et al. 2021), open_clip's names and initialisation: tokens [B, L] -> [B, E]. */
+export class TextTransformer extends Module {
+  readonly spec: TextSpec;
+  readonly #tokenEmbedding: Tensor; // [V, D]
+  readonly #positions: Tensor; // [L, D]
+  readonly #blocks: Block[];
+  readonly #norm: LayerNorm;
+  readonly #projection: Tensor; // [D, E]
+
+  constructor(init: Init, spec: TextSpec, embedDim: number) {
+    super();
+    const { width, layers } = spec;
+    this.spec = spec;
+    this.#positions = this.parameter('positional_embedding', init.normal([spec.contextLength, width], 0.01));
+    this.#projection = this.parameter('text_projection', init.normal([width, embedDim], width ** -0.5));
+    this.#tokenEmbedding = this.parameter(
+      'token_embedding.weight',
+      init.normal([spec.vocabSize, width], 0.02),
+    );
+    const residual = width ** -0.5 * (2 * layers) ** -0.5;
+    const std = { qkv: width ** -0.5, attentionOut: residual, mlpIn: (2 * width) ** -0.5, mlpOut: residual };
+    const options = {
+      width,
+      heads: spec.heads,
+      mlpRatio: 4,
+      causal: true,
+      names: OPEN_CLIP_BLOCK,
+      normEps: 1e-5,
+      std,
+    };
+    this.#blocks = Array.from({ length: layers }, (_, i) =>
+      this.child(`transformer.resblocks.${i}.`, new Block(init, options)),
+    );
+    this.#norm = this.child('ln_final.', new LayerNorm(init, width));
+  }
+
+  /**
+   * tokens [B, L] int, L up to contextLength: the columns after the longest text may be cut off, because attention is
+   * causal and the end-of-text token, the largest id, is the one that is read.
+   */
+  forward(tokens: Tensor): Tensor {
+    const [batch, length] = tokens.shape;
+    const width = this.spec.width;
+    let x = ops.embedding(this.#tokenEmbedding, tokens).add(this.#positions.narrow(0, 0, length));
+    for (const block of this.#blocks) x = block.forward(x);
+    const end = tokens.argmax(1).view(batch, 1, 1).expand(batch, 1, width);
+    return this.#norm.forward(x.gather(1, end).squeeze(1)).matmul(this.#projection);
+  }
+}

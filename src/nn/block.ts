@@ -1,0 +1,109 @@
+import type { Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import { multiHeadAttention } from './attention.ts';
+import type { Init } from './init.ts';
+import { LayerNorm } from './layer-norm.ts';
+import { Linear } from './linear.ts';
+import { Module } from './module.ts';
+
+/** What a checkpoint calls the parts of a block, separators included. */
+export interface BlockNames {
+  norm1: string;
+  qkv: string;
+  attentionOut: string;
+  norm2: string;
+  mlpIn: string;
+  mlpOut: string;
+}
+
+export const OPEN_CLIP_BLOCK: BlockNames = {
+  norm1: 'ln_1.',
+  qkv: 'attn.in_proj_',
+  attentionOut: 'attn.out_proj.',
+  norm2: 'ln_2.',
+  mlpIn: 'mlp.c_fc.',
+  mlpOut: 'mlp.c_proj.',
+};
+
+export const TIMM_BLOCK: BlockNames = {
+  norm1: 'norm1.',
+  qkv: 'attn.qkv.',
+  attentionOut: 'attn.proj.',
+  norm2: 'norm2.',
+  mlpIn: 'mlp.fc1.',
+  mlpOut: 'mlp.fc2.',
+};
+
+/** Standard deviations of a block's weights; without them PyTorch's defaults, as open_clip starts its image tower. */
+export interface BlockStd {
+  qkv: number;
+  attentionOut: number;
+  mlpIn: number;
+  mlpOut: number;
+}
+
+export interface BlockOptions {
+  width: number;
+  heads: number;
+  mlpRatio: number;
+  causal: boolean;
+  names: BlockNames;
+  normEps: number;
+  std?: BlockStd;
+}
+
+/** One pre-norm transformer block, [B, N, D] -> [B, N, D]: x += attention(norm(x)); x += mlp(norm(x)). */
+export class Block extends Module {
+  readonly #options: BlockOptions;
+  readonly #norm1: LayerNorm;
+  readonly #qkv: Linear;
+  readonly #attentionOut: Linear;
+  readonly #norm2: LayerNorm;
+  readonly #mlpIn: Linear;
+  readonly #mlpOut: Linear;
+
+  constructor(init: Init, options: BlockOptions) {
+    super();
+    const { width, names, std } = options;
+    const hidden = Math.round(width * options.mlpRatio);
+    const weight = (shape: [number, number], deviation?: number) =>
+      deviation === undefined ? undefined : init.normal(shape, deviation);
+    this.#options = options;
+    this.#norm1 = this.child(names.norm1, new LayerNorm(init, width, options.normEps));
+    this.#qkv = this.child(
+      names.qkv,
+      new Linear(
+        init,
+        { in: width, out: 3 * width },
+        {
+          weight: weight([3 * width, width], std?.qkv) ?? init.xavier([3 * width, width]),
+          bias: init.zeros([3 * width]),
+        },
+      ),
+    );
+    this.#attentionOut = this.child(
+      names.attentionOut,
+      new Linear(
+        init,
+        { in: width, out: width },
+        { weight: weight([width, width], std?.attentionOut), bias: init.zeros([width]) },
+      ),
+    );
+    this.#norm2 = this.child(names.norm2, new LayerNorm(init, width, options.normEps));
+    this.#mlpIn = this.child(
+      names.mlpIn,
+      new Linear(init, { in: width, out: hidden }, { weight: weight([hidden, width], std?.mlpIn) }),
+    );
+    this.#mlpOut = this.child(
+      names.mlpOut,
+      new Linear(init, { in: hidden, out: width }, { weight: weight([width, hidden], std?.mlpOut) }),
+    );
+  }
+
+  forward(x: Tensor): Tensor {
+    const attended = multiHeadAttention(this.#qkv.forward(this.#norm1.forward(x)), this.#options);
+    const afterAttention = x.add(this.#attentionOut.forward(attended));
+    const hidden = ops.gelu(this.#mlpIn.forward(this.#norm2.forward(afterAttention)));
+    return afterAttention.add(this.#mlpOut.forward(hidden));
+  }
+}
