@@ -1,5 +1,5 @@
 import { CoupletError } from '../errors.ts';
-import { BYTE_CHARS, BYTE_ORDER, WORDS } from './bpe.ts';
+import { BYTE_CHARS, BYTE_ORDER, WORDS, wordRegExp } from './bpe.ts';
 import { Heap } from './bpe-heap.ts';
 import { squeeze } from './tokenizer-clean.ts';
 import { clipTokens } from './tokenizer-clip.ts';
@@ -40,7 +40,7 @@ export async function trainBpe(
 
 /** How often each word occurs. */
 async function countWords(captions: AsyncIterable<string> | Iterable<string>): Promise<Map<string, number>> {
-  const words = new RegExp(WORDS, 'gu');
+  const words = wordRegExp(WORDS);
   const counts = new Map<string, number>();
   const add = (caption: string): void => {
     for (const word of squeeze(caption.normalize('NFC')).toLowerCase().match(words) ?? []) {

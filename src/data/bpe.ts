@@ -12,8 +12,15 @@ export const BYTE_ORDER: readonly number[] = byteOrder();
 /** BYTE_CHARS[b] stands for byte b. */
 export const BYTE_CHARS: readonly string[] = byteChars();
 
-/** What splits a lower-cased caption into words; a long s after an apostrophe counts as an s, as it does in Python. */
-export const WORDS = "'[sſ]|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+/** What splits a lower-cased caption into words, as CLIP's tokenizer.json has it. */
+export const WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+
+/** The same as Python's regex reads it without regard to case: a long s is an s, and the iota below falls through. */
+export const CLIP_WORDS = "'[sſ]|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}\\u0345]+";
+
+/** A pattern as JavaScript must read it: its own `\s` counts the byte order mark as a space, Rust's and Python's do not. */
+export const wordRegExp = (pattern: string): RegExp =>
+  new RegExp(pattern.replaceAll('\\s', '\\p{White_Space}'), 'gu');
 
 const PAIR = 2 ** 24; // a pair of ids as one exact number
 const POSITIONS = 2 ** 30;

@@ -6,6 +6,7 @@ import { fromC1, toC1, unescapeHtml, unescapeHtmlStrict } from './tokenizer-enti
  */
 
 /** What Python's str.split calls whitespace. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: four of them are whitespace to Python
 const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/g;
 
 const PLAIN = /^[\x20-\x25\x27-\x7e]*$/;
@@ -41,7 +42,8 @@ const LIGATURES: Record<string, string> = {
  *   also repairs single spots inside a healthy line, other code pages (1250, 1251, 1253, 1254, 1257, ISO 8859-2, Mac Roman,
  *   437), a no-break space that became a space (`Ã la mode`), and letters lost to U+FFFD;
  * - ftfy leaves a damaged-looking line alone when its own table of letters finds it unsuspicious; this repairs every line whose
- *   letters are valid UTF-8 bytes throughout;
+ *   letters are valid UTF-8 bytes throughout,
+ *   for example `É™` and `Õ¡`;
  * - letters assigned after Unicode 14 fold by Node's tables, not by Python's.
  */
 export function cleanCaption(text: string): string {
@@ -61,21 +63,21 @@ export function squeeze(text: string): string {
 
 /** What ftfy.fix_text does by default, line by line, less what `cleanCaption` lists. */
 export function fixText(text: string): string {
-  let unescape = true; // a line with a tag stops the reading of entities for all the lines that follow it, as in ftfy
+  let entities = true; // a line with a tag stops the reading of entities for all the lines that follow it, as in ftfy
   return text
     .split(/(?<=\n)/)
     .map((line) => {
-      unescape &&= !line.includes('<');
-      return fixLine(line, unescape);
+      entities &&= !line.includes('<');
+      return fixLine(line, entities);
     })
     .join('');
 }
 
-function fixLine(line: string, unescape: boolean): string {
+function fixLine(line: string, entities: boolean): string {
   let text = line;
   for (let round = 0; round < 16; round++) {
     const before = text;
-    text = repairMojibake(unescape ? unescapeHtmlStrict(text) : text);
+    text = repairMojibake(entities ? unescapeHtmlStrict(text) : text);
     text = plainForms(text).normalize('NFC');
     if (text === before) break;
   }

@@ -6,9 +6,6 @@ import { WORDS } from './bpe.ts';
 export const START_OF_TEXT = '<|startoftext|>';
 export const END_OF_TEXT = '<|endoftext|>';
 
-/** Rust's regular expressions have no need of the long s: text is in lower case, and Hugging Face's file has none. */
-const HUGGING_FACE_WORDS = WORDS.replace('[sſ]', 's');
-
 /** The content of a Hugging Face `tokenizer.json`, as far as we look into it. */
 export interface TokenizerJson {
   readonly version: string;
@@ -76,7 +73,7 @@ const clipShape = () => ({
   pre_tokenizer: {
     type: 'Sequence',
     pretokenizers: [
-      { type: 'Split', pattern: { Regex: HUGGING_FACE_WORDS }, behavior: 'Removed', invert: true },
+      { type: 'Split', pattern: { Regex: WORDS }, behavior: 'Removed', invert: true },
       { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true },
     ],
   },

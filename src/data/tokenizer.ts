@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
-import { Bpe, decodeTokens, WORDS } from './bpe.ts';
+import { Bpe, CLIP_WORDS, decodeTokens, WORDS, wordRegExp } from './bpe.ts';
 import { trainBpe } from './bpe-train.ts';
 import { cleanCaption, squeeze } from './tokenizer-clean.ts';
 import { clipMerges, clipTokens } from './tokenizer-clip.ts';
@@ -105,7 +105,7 @@ function makeEncoder(spec: TokenizerSpec): Encoder {
     const tokens = clipTokens(merges.map(([left, right]) => left + right));
     // open_clip's tokenizer spells its special tokens this way, and a caption that contains them gets their ids.
     const special = ['<start_of_text>', '<end_of_text>'] as const;
-    return wordEncoder({ tokens, merges, special, clean: cleanCaption });
+    return wordEncoder({ tokens, merges, special, pattern: CLIP_WORDS, clean: cleanCaption });
   }
   const { json } = spec;
   if (!isClipShaped(json)) {
@@ -121,6 +121,8 @@ interface WordEncoderParts {
   readonly merges: readonly (readonly [string, string])[];
   /** How a caption may spell the two last tokens. */
   readonly special: readonly [string, string];
+  /** What splits a clean caption into words. */
+  readonly pattern: string;
   readonly clean: (text: string) => string;
 }
 
@@ -138,16 +140,22 @@ function clipShapedParts(json: TokenizerJson): WordEncoderParts {
     typeof merge === 'string' ? (merge.split(' ') as [string, string]) : merge,
   );
   const special = [tokens[startOfText] as string, tokens[endOfText] as string] as const;
-  return { tokens, merges, special, clean: (text) => squeeze(text.normalize('NFC')).toLowerCase() };
+  return {
+    tokens,
+    merges,
+    special,
+    pattern: WORDS,
+    clean: (text) => squeeze(text.normalize('NFC')).toLowerCase(),
+  };
 }
 
 /** CLIP's way: clean, split into words, byte-pair encode each. */
-function wordEncoder({ tokens, merges, special, clean }: WordEncoderParts): Encoder {
+function wordEncoder({ tokens, merges, special, pattern, clean }: WordEncoderParts): Encoder {
   const vocabSize = tokens.length;
   const bpe = new Bpe({ vocab: new Map(tokens.map((token, id) => [token, id])), merges });
   const specials = new Map(special.map((token, i) => [token, Int32Array.of(vocabSize - 2 + i)]));
   const escaped = special.map((token) => token.replaceAll('|', '\\|'));
-  const words = new RegExp([...escaped, WORDS].join('|'), 'gu');
+  const words = wordRegExp([...escaped, pattern].join('|'));
   return {
     vocabSize,
     startOfText: vocabSize - 2,
