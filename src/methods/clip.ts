@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { clipLoss } from '../losses/clip.ts';
+import type { NamedParams } from '../nn/module.ts';
+import { noGrad } from '../torch/index.ts';
+import { type Batch, defineMethod, type Method, type MethodContext } from './method.ts';
+import { TwoTowers } from './two-towers.ts';
+
+const options = z.strictObject({
+  name: z.literal('clip'),
+  temperature: z.number().positive().default(0.07).describe('where the temperature starts; it is learned'),
+});
+
+/** open_clip's bound: a logit scale of at most 100. */
+const MAX_LOG_LOGIT_SCALE = Math.log(100);
+
+/** OpenCLIP: InfoNCE over the mini-batch, a learned temperature. The baseline that FastCLIP is measured against. */
+class ClipMethod implements Method<null> {
+  readonly model: NamedParams;
+  readonly params: NamedParams;
+  readonly state = new Map();
+  readonly #towers: TwoTowers;
+
+  constructor(context: MethodContext<z.output<typeof options>>) {
+    this.#towers = new TwoTowers({ ...context, temperature: context.options.temperature });
+    this.model = this.#towers.clip.namedParameters();
+    this.params = this.model;
+  }
+
+  encodeImages = (images: Batch['images']) => this.#towers.images(images);
+  encodeTexts = (tokens: Batch['tokens']) => this.#towers.texts(tokens);
+
+  loss(batch: Batch) {
+    const logitScale = this.#towers.clip.logLogitScale.exp();
+    const loss = clipLoss(this.#towers.images(batch.images), this.#towers.texts(batch.tokens), logitScale);
+    return { loss, metrics: { loss: loss.detach(), logit_scale: logitScale.detach() }, next: null };
+  }
+
+  commit(): void {
+    noGrad(() => this.#towers.clip.logLogitScale.clamp_(0, MAX_LOG_LOGIT_SCALE));
+  }
+
+  dispose(): void {
+    this.#towers.dispose();
+  }
+}
+
+export const clip = defineMethod({
+  name: 'clip',
+  options,
+  needs: { views: 1, tokens: true },
+  create: (context) => new ClipMethod(context),
+});

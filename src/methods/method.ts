@@ -1,0 +1,66 @@
+import type { z } from 'zod';
+import type { ClipSpec } from '../models/clip.ts';
+import type { NamedParams } from '../nn/module.ts';
+import type { Clock } from '../schedules.ts';
+import type { Tensor } from '../torch/index.ts';
+
+/** One batch of this rank on the device. */
+export interface Batch {
+  /** uint8 [views * B, S, S, 3], channels last; view-major. */
+  images: Tensor;
+  /** int32 [B, L], columns after the longest text cut off; empty when the method needs no text. */
+  tokens: Tensor;
+  /** int64 [B], positions in the data index. */
+  ids: Tensor;
+}
+
+/** Everything that a resume needs and that no optimizer owns: live tensors, by stable names. */
+export type MethodState = Map<string, Tensor>;
+
+/** One pretraining method: how a batch becomes a loss, and what moves after the optimizer has. */
+export interface Method<Next = unknown> {
+  /** All of the model's tensors by checkpoint names: what a checkpoint holds. */
+  readonly model: NamedParams;
+  /** The part of `model` that the optimizer moves. */
+  readonly params: NamedParams;
+  readonly state: MethodState;
+  /** uint8 [B, S, S, 3] -> [B, E], rows of unit length, for evaluators. */
+  encodeImages(images: Tensor): Tensor;
+  /** int32 [B, L] -> [B, E], where the method has a text tower. */
+  encodeTexts?(tokens: Tensor): Tensor;
+  /** Pure but for the graph it records. Metrics are scalars without gradient. */
+  loss(batch: Batch, clock: Clock): { loss: Tensor; metrics: Record<string, Tensor>; next: Next };
+  /** The only other mutation: takes over what loss() computed for the next step, after the optimizer's update. */
+  commit(next: Next, clock: Clock): void;
+  dispose(): void;
+}
+
+/** What a method is built from. */
+export interface MethodContext<Options> {
+  options: Options;
+  model: ClipSpec;
+  /** Samples in the data index: ids run from 0 to datasetSize - 1. */
+  datasetSize: number;
+  seed: number;
+  device: string;
+  precision: 'float32' | 'bfloat16';
+  /** Per channel, of pixels in [0, 1]. */
+  pixels: { mean: readonly number[]; std: readonly number[] };
+  optimizer: { peakLr: number; beta1: number; beta2: number; eps: number };
+}
+
+/** A method's file exports one of these; methods/index.ts lists them. */
+export interface MethodDefinition<Schema extends z.ZodObject = z.ZodObject> {
+  name: string;
+  options: Schema;
+  /** What shared code must bring: views of each image, and whether texts are tokenized. */
+  needs: { views: number; tokens: boolean };
+  create(context: MethodContext<z.output<Schema>>): Method;
+}
+
+/** Types a definition by its own schema. */
+export function defineMethod<Schema extends z.ZodObject>(
+  definition: MethodDefinition<Schema>,
+): MethodDefinition {
+  return definition as unknown as MethodDefinition;
+}

@@ -1,0 +1,17 @@
+import { gradsOf, noGrad, type Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+
+/**
+ * Scales all gradients so that their joint L2 norm is at most `maxNorm` (torch.nn.utils.clip_grad_norm_): one factor
+ * for all, left on the device. Returns the norm before, a scalar tensor.
+ */
+export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor {
+  return noGrad(() => {
+    const grads = gradsOf(params).filter((grad) => grad !== null);
+    const norm = ops.linalg_vector_norm(ops.stack(ops._foreach_norm_Scalar(grads, 2)), 2);
+    const factor = norm.add(1e-6).pow(-1).mul(maxNorm).clamp(null, 1);
+    if (ops.has('aten::_foreach_mul_.Tensor')) ops._foreach_mul__Tensor(grads, factor);
+    else for (const grad of grads) grad.mul_(factor);
+    return norm;
+  });
+}
