@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { CoupletError } from '../errors.ts';
+
+/** A length of training in exactly one unit. `epochs` and `samples` count over all ranks; `epochs` may be a fraction. */
+export type Duration = { steps: number } | { epochs: number } | { samples: number };
+
+const UNITS = ['steps', 'epochs', 'samples'] as const;
+
+/** @param least 'some' refuses a length of zero; 'none' allows it, as for a warm-up. */
+const durationOf = (least: 'some' | 'none') => {
+  const whole = z.number().int();
+  const real = z.number();
+  return z.union([
+    z.strictObject({ steps: (least === 'some' ? whole.min(1) : whole.min(0)).describe('optimizer steps') }),
+    z.strictObject({
+      epochs: (least === 'some' ? real.positive() : real.min(0)).describe('passes over the data'),
+    }),
+    z.strictObject({
+      samples: (least === 'some' ? whole.min(1) : whole.min(0)).describe('samples seen, over all ranks'),
+    }),
+  ]);
+};
+
+/** `{ steps }`, `{ epochs }` or `{ samples }`, above zero. */
+export const durationSchema = durationOf('some');
+/** The same, and zero too. */
+export const durationOrNoneSchema = durationOf('none');
+
+export interface DurationContext {
+  /** Samples in one optimizer step, over all ranks. */
+  globalBatchSize: number;
+  /** Samples in one epoch. */
+  datasetSize: number;
+  /** The config path that the duration came from, for errors: `schedule.warmup`. */
+  path?: string;
+}
+
+/**
+ * Converts a duration to optimizer steps, once, before the first step.
+ *
+ * Samples are one endless stream, epoch after epoch, that batches cut without regard to where an epoch ends; so an epoch is
+ * `datasetSize / globalBatchSize` steps, not always a whole number. A part of a step that is left over is not run.
+ * Throws {@link CoupletError} when the batch is larger than the data and when less than one step is left.
+ */
+export function durationToSteps(duration: Duration, context: DurationContext): number {
+  const { globalBatchSize, datasetSize, path = 'duration' } = context;
+  if (globalBatchSize > datasetSize) {
+    throw new CoupletError(
+      `batch.globalBatchSize is ${globalBatchSize}, more than the ${datasetSize} samples of the data: expected at most ${datasetSize}.`,
+    );
+  }
+  const unit = UNITS.find((name) => name in duration)!;
+  const amount = (duration as Record<string, number>)[unit]!;
+  if (amount === 0) return 0;
+  const stepsOf = { steps: 1, epochs: datasetSize / globalBatchSize, samples: 1 / globalBatchSize };
+  // 0.1 epochs of 30 steps are 3, though 0.1 * 30 in binary may come out just below.
+  const steps = Math.floor(amount * stepsOf[unit] * (1 + 1e-12));
+  if (steps >= 1) return steps;
+  throw new CoupletError(
+    `${path} is { ${unit}: ${amount} }, less than one step: a step is ${globalBatchSize} of ${datasetSize} samples, so expected ` +
+      `at least { steps: 1 }, { samples: ${globalBatchSize} } or { epochs: ${globalBatchSize / datasetSize} }.`,
+  );
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, extname, resolve } from 'node:path';
+import { createJiti } from 'jiti';
+import type { z } from 'zod';
+import { CoupletError } from '../errors.ts';
+import type { MethodRegistry } from './methods.ts';
+import { assertPlainData } from './plain.ts';
+import { explain } from './problems.ts';
+import { type RunConfigSchema, runConfigSchema } from './schema.ts';
+import { applySet } from './set.ts';
+
+export interface LoadOptions<Registry extends MethodRegistry> {
+  /** The methods that `method.name` may choose from. */
+  methods: Registry;
+  /** `path=value` assignments, applied in order before the check. */
+  set?: readonly string[];
+  /** The run's name, in place of the config's. */
+  name?: string | undefined;
+  /** What a config file gets from `import ... from 'couplet'`: by default this very package, as it runs now. */
+  couplet?: () => Promise<Record<string, unknown>>;
+}
+
+/** Checks a config and fills in its defaults. Throws one {@link CoupletError} that lists all problems. */
+export function parseConfig<Registry extends MethodRegistry>(
+  config: unknown,
+  { methods, origin = 'the config' }: { methods: Registry; origin?: string },
+): z.output<RunConfigSchema<Registry>> {
+  const schema = runConfigSchema(methods);
+  const result = schema.safeParse(config);
+  if (result.success) return result.data;
+  const problems = explain(result.error.issues, { schema, config });
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+  throw new CoupletError(`${origin} has ${count}:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+}
+
+/**
+ * Loads a run's config from a `.ts`, `.js`, `.mjs` or `.json` file, applies `--set`, checks it against the schema and fills in
+ * the defaults. The result is complete and plain: saved as JSON and loaded again it is the same.
+ * A config's own relative paths stay as they are: they are relative to the working directory, like those on the command line.
+ */
+export async function loadConfig<Registry extends MethodRegistry>(
+  path: string,
+  { methods, set = [], name, couplet }: LoadOptions<Registry>,
+): Promise<z.output<RunConfigSchema<Registry>>> {
+  const loaded = await readConfig(resolve(path), couplet);
+  assertPlainData(loaded);
+  if (typeof loaded !== 'object' || loaded === null || Array.isArray(loaded)) {
+    throw new CoupletError(`${path}: expected its default export to be a config, an object.`);
+  }
+  const config: Record<string, unknown> = { name: nameOf(path), ...structuredClone(loaded) };
+  const schema = runConfigSchema(methods);
+  for (const text of set) applySet(text, { schema, config });
+  if (name !== undefined) config.name = name;
+  return parseConfig(config, { methods, origin: path });
+}
+
+/** `configs/clip tiny.ts` names a run `clip-tiny`. */
+function nameOf(path: string): string {
+  return basename(path, extname(path)).replace(/[^A-Za-z0-9._-]+/g, '-');
+}
+
+async function readConfig(path: string, couplet = ownPackage): Promise<unknown> {
+  if (!existsSync(path))
+    throw new CoupletError(`There is no config at ${path}: expected a .ts, .js or .json file.`);
+  const kind = extname(path);
+  if (kind === '.json') return readJson(path);
+  if (!['.ts', '.mts', '.js', '.mjs'].includes(kind)) {
+    throw new CoupletError(
+      `${path}: expected a .ts, .js or .json file, got ${kind || 'a name without an ending'}.`,
+    );
+  }
+  // The config shares this process's couplet: a second copy would bring a second libtorch.
+  const jiti = createJiti(import.meta.url, {
+    fsCache: false,
+    moduleCache: false,
+    interopDefault: false,
+    virtualModules: { couplet: await couplet() },
+  });
+  const module = await jiti.import<Record<string, unknown>>(path).catch((error: unknown) => {
+    if (error instanceof CoupletError) throw error;
+    const { message } = error as Error;
+    throw new CoupletError(`${path} could not be loaded: ${message}`, { cause: error });
+  });
+  if (module.default !== undefined) return module.default;
+  throw new CoupletError(`${path} has no default export: expected \`export default defineConfig({ ... })\`.`);
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new CoupletError(`${path} is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** This package's public surface; from a variable, so that the leaf does not depend on the root. */
+async function ownPackage(): Promise<Record<string, unknown>> {
+  const index = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url);
+  return import(index.href);
+}

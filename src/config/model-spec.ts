@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+const size = z.int().min(1);
+
+const imageTower = z
+  .strictObject({
+    imageSize: size.describe('pixels on each side of the square that the model sees'),
+    patchSize: size.describe('pixels on each side of a patch; divides imageSize'),
+    width: size.describe('channels of a token'),
+    layers: size.describe('transformer blocks'),
+    heads: size.optional().describe('attention heads; default width / 64'),
+    mlpRatio: z.number().positive().default(4).describe('hidden width of the MLP over width'),
+    pool: z
+      .enum(['class', 'mean'])
+      .default('class')
+      .describe('what stands for the picture: a class token, or the mean'),
+    positionEmbedding: z
+      .enum(['learned', 'sincos'])
+      .default('learned')
+      .describe('how a patch knows its place'),
+  })
+  .refine((image) => image.imageSize % image.patchSize === 0, {
+    path: ['patchSize'],
+    error: ({ input }) => {
+      const { imageSize, patchSize } = input as { imageSize: number; patchSize: number };
+      return `expected a divisor of imageSize (${imageSize}), got ${patchSize}`;
+    },
+  })
+  .refine(({ width, heads }) => width % (heads ?? 64) === 0, {
+    path: ['heads'],
+    error: ({ input }) => {
+      const { width, heads } = input as { width: number; heads?: number };
+      return `expected a divisor of width (${width}), got ${heads ?? 'none, and width / 64 is not whole'}`;
+    },
+  })
+  .transform((image) => ({ ...image, heads: image.heads ?? image.width / 64 }));
+
+const textTower = z
+  .strictObject({
+    contextLength: size.describe('tokens of a caption, start and end included'),
+    vocabSize: size.optional().describe("number of token ids; default the tokenizer's"),
+    width: size.describe('channels of a token'),
+    heads: size.describe('attention heads; divides width'),
+    layers: size.describe('transformer blocks'),
+  })
+  .refine((text) => text.width % text.heads === 0, {
+    path: ['heads'],
+    error: ({ input }) => {
+      const { width, heads } = input as { width: number; heads: number };
+      return `expected a divisor of width (${width}), got ${heads}`;
+    },
+  });
+
+/** A two-tower CLIP model, spelt out; the usual ones have names (`ViT-B-32`). */
+export const modelSpecSchema = z.strictObject({
+  embedDim: size.describe('width E of the space that images and texts share'),
+  image: imageTower,
+  text: textTower,
+});
+
+export type ModelSpec = z.output<typeof modelSpecSchema>;

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { sourceSchema } from '../data/source.ts';
+import { tokenizerConfigSchema } from '../data/tokenizer.ts';
+import { durationOrNoneSchema, durationSchema } from './duration.ts';
+import { type MethodRegistry, methodSchema } from './methods.ts';
+import { modelSpecSchema } from './model-spec.ts';
+
+const positive = z.number().positive();
+const count = z.int().min(1);
+const share = z.number().min(0).max(1);
+
+/** A beta of Adam: the share of the old average that is kept. */
+const beta = z.number().min(0).lt(1);
+const sources = z.union([sourceSchema, z.array(sourceSchema).min(1)]);
+const channels = z.tuple([z.number(), z.number(), z.number()]);
+const range = z
+  .tuple([positive, positive])
+  .refine(([least, most]) => least <= most, { error: 'expected [least, most] in that order' });
+
+const crop = z.strictObject({
+  scale: range
+    .refine(([, most]) => most <= 1, { error: 'expected shares of the picture, at most 1' })
+    .default([0.9, 1])
+    .describe("share of the picture's area that a crop keeps, [least, most]"),
+  ratio: range.default([3 / 4, 4 / 3]).describe('width over height of a crop, [least, most]'),
+  interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic').describe('how a crop is brought to size'),
+});
+
+const data = z.strictObject({
+  train: sources.describe('where the training samples are; several sources are joined'),
+  tokenizer: tokenizerConfigSchema.prefault({ type: 'clip' }).describe('how captions become ids'),
+  crop: crop.prefault({}).describe('the random crop of a training picture'),
+  flip: z.boolean().default(false).describe('mirror every second training picture, left to right'),
+  mean: channels
+    .default([0.48145466, 0.4578275, 0.40821073])
+    .describe('per channel, of pixels in [0, 1]; default that of OpenAI'),
+  std: channels
+    .default([0.26862954, 0.26130258, 0.27577711])
+    .describe('per channel, of pixels in [0, 1]; default that of OpenAI'),
+  workers: z
+    .union([z.literal('auto'), count])
+    .default('auto')
+    .describe('threads that decode pictures'),
+  prefetchBatches: count.default(4).describe('batches that are read ahead'),
+  maxBadShare: share.default(0.01).describe('share of unreadable samples that ends the run'),
+});
+
+const optimizer = z.strictObject({
+  name: z.literal('adamw').default('adamw').describe('the update rule'),
+  peakLr: positive.default(5e-4).describe('learning rate after the warm-up, as the optimizer sees it'),
+  weightDecay: z.number().min(0).default(0.1).describe('decoupled; biases, gains and scales are exempt'),
+  beta1: beta.default(0.9).describe('decay of the mean of gradients'),
+  beta2: beta.default(0.98).describe('decay of the mean of squared gradients'),
+  eps: positive.default(1e-6).describe('added to the root of the second moment'),
+  clipGradNorm: positive.optional().describe('greatest norm of all gradients together; none by default'),
+});
+
+const schedule = z.strictObject({
+  warmup: durationOrNoneSchema.default({ steps: 0 }).describe('linear rise from 0 to peakLr'),
+  shape: z.enum(['cosine', 'constant']).default('cosine').describe('the learning rate after the warm-up'),
+  finalLr: z.number().min(0).default(0).describe('learning rate at the end of a cosine'),
+});
+
+const evaluate = z.strictObject({
+  every: durationSchema.optional().describe('how often; by default at the end only'),
+  zeroShot: z
+    .strictObject({
+      data: sources.describe('labelled pictures'),
+      templates: z
+        .array(z.string().min(1))
+        .min(1)
+        .optional()
+        .describe("prompts around a class name, as 'a photo of a {}.'"),
+    })
+    .optional()
+    .describe('classification by class names'),
+  retrieval: z
+    .strictObject({ data: sources.describe('pairs of picture and caption') })
+    .optional()
+    .describe('captions by pictures and pictures by captions'),
+  bestBy: z.string().min(1).optional().describe('the metric whose highest value makes the best checkpoint'),
+});
+
+const checkpoint = z.strictObject({
+  every: durationSchema.optional().describe('how often; by default at the end only'),
+  keep: count.default(3).describe('checkpoints that are kept, the best one apart'),
+});
+
+const log = z.strictObject({
+  every: z
+    .strictObject({ steps: count.describe('optimizer steps') })
+    .default({ steps: 10 })
+    .describe('how often a line of metrics is written'),
+});
+
+const NAME = /^[A-Za-z0-9._-]+$/;
+const DEVICE = /^(auto|cpu|cuda(:\d+)?)$/;
+export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+
+/**
+ * The schema of one run. Unknown keys are errors at every level; every field has a description, which errors quote.
+ * @param methods the methods that `method.name` may choose from
+ */
+export function runConfigSchema<Registry extends MethodRegistry>(methods: Registry) {
+  return z.strictObject({
+    name: z
+      .string()
+      .regex(NAME, { error: "expected letters, digits, '.', '_' and '-'" })
+      .describe("the run's folder; default the config file's name"),
+    seed: z.int().min(0).default(0).describe('of initial weights, order of samples, crops and dropout'),
+    device: z
+      .string()
+      .regex(DEVICE, { error: "expected 'auto', 'cpu', 'cuda' or 'cuda:0'" })
+      .transform((name) => name as DeviceName)
+      .default('auto')
+      .describe("where the model lives; 'auto' is CUDA where there is any"),
+    precision: z
+      .enum(['float32', 'bfloat16'])
+      .default('float32')
+      .describe('bfloat16 is autocast: weights stay float32'),
+    threads: count.optional().describe('CPU threads of libtorch; default the physical cores'),
+    model: z
+      .union([z.string().min(1), modelSpecSchema])
+      .describe("a name, as 'ViT-B-32', or { embedDim, image, text }"),
+    method: methodSchema(methods).describe('what is optimised'),
+    data: data.describe('what is learnt from'),
+    batch: z.strictObject({
+      globalBatchSize: z.int().min(2).describe('samples in one optimizer step, over all ranks'),
+    }),
+    duration: durationSchema.describe('when training ends'),
+    optimizer: optimizer.prefault({}).describe('how weights move'),
+    schedule: schedule.prefault({}).describe('how the learning rate moves'),
+    evaluate: evaluate.prefault({}).describe('what is measured on held-out data'),
+    checkpoint: checkpoint.prefault({}).describe('what is saved'),
+    log: log.prefault({}).describe('what is written down'),
+  });
+}
+
+/** The schema of runs with these methods. */
+export type RunConfigSchema<Registry extends MethodRegistry> = ReturnType<typeof runConfigSchema<Registry>>;

@@ -1,0 +1,75 @@
+import { CoupletError } from '../errors.ts';
+import { valueAt } from './path.ts';
+import { type Checked, show, unknownKey } from './problems.ts';
+import { keysAt, objectsAt } from './shape.ts';
+
+type Path = string[];
+
+/** `a.b.c=value`: the value is JSON where it parses as JSON, else the text itself. */
+export function parseSet(text: string): { path: Path; value: unknown } {
+  const equals = text.indexOf('=');
+  const path = text.slice(0, Math.max(equals, 0)).trim().split('.');
+  if (equals < 1 || path.some((key) => key === '')) {
+    throw new CoupletError(`--set ${text}: expected path=value, such as --set optimizer.peakLr=1e-3.`);
+  }
+  const raw = text.slice(equals + 1);
+  try {
+    return { path, value: JSON.parse(raw) };
+  } catch {
+    return { path, value: raw };
+  }
+}
+
+function refuse(text: string, why: string): never {
+  throw new CoupletError(`--set ${text}: ${why}${why.endsWith('?') ? '' : '.'}`);
+}
+
+/** Why `path` cannot be set in this config, or undefined when it can. */
+function obstacle(path: Path, { schema, config }: Checked): string | undefined {
+  for (let depth = 1; depth <= path.length; depth++) {
+    const parent = path.slice(0, depth - 1);
+    const key = path[depth - 1]!;
+    const value = valueAt(config, parent);
+    const where = parent.join('.');
+    if (Array.isArray(value)) {
+      if (/^\d+$/.test(key) && Number(key) < value.length) continue;
+      return `${where} has ${value.length} items, numbered from 0, but no ${key}`;
+    }
+    if (value !== undefined && (typeof value !== 'object' || value === null)) {
+      return `${where} is ${show(value)}, which has no parts; set it as a whole, ${where}='{...}'`;
+    }
+    if (!keysAt(schema, parent, config).includes(key)) {
+      return unknownKey(path.slice(0, depth), { schema, config }).text;
+    }
+  }
+  return undefined;
+}
+
+/** Whether the objects that may stand there have one key each, as durations have: then a new key takes the place of the old. */
+function isOneOf(path: Path, { schema, config }: Checked): boolean {
+  const objects = objectsAt(schema, path, config);
+  return objects.length > 1 && objects.every((object) => Object.keys(object.shape).length === 1);
+}
+
+function assign(config: Record<string, unknown>, path: Path, value: unknown): void {
+  const [key, ...rest] = path as [string, ...string[]];
+  if (rest.length === 0) {
+    config[key] = value;
+    return;
+  }
+  config[key] ??= {};
+  assign(config[key] as Record<string, unknown>, rest, value);
+}
+
+/**
+ * Sets one value in `config`, which is changed. Only keys that the schema knows are made.
+ * Setting another unit of a duration replaces it: `duration.epochs=3` where the file says `{ steps: 100 }`.
+ */
+export function applySet(text: string, checked: Checked & { config: Record<string, unknown> }): void {
+  const { path, value } = parseSet(text);
+  const why = obstacle(path, checked);
+  if (why !== undefined) refuse(text, why);
+  const parent = path.slice(0, -1);
+  if (parent.length > 0 && isOneOf(parent, checked)) assign(checked.config, parent, {});
+  assign(checked.config, path, value);
+}
