@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { captionOf, queryOf, wordsOf } from './captions.ts';
+import { type Emoji, loadEmoji, VENDORS, type Vendor } from './emoji.ts';
+import { lot } from './lot.ts';
+import { type Colour, draw, encodePng, type Pose, readSheet, type Sheet, WHITE } from './pictures.ts';
+import { type Sample, writeShard } from './shards.ts';
+import { families, splitFamilies } from './split.ts';
+
+/** How often each picture is written, each time with another caption, background, angle and size. */
+const VARIANTS = 4;
+const TRAIN_SHARDS = 4;
+/** Held-out search is over the pictures of one vendor: one right answer to each query. */
+const GALLERY_VENDOR: Vendor = 'twitter';
+const BACKGROUNDS: Colour[] = [WHITE, WHITE, [244, 240, 230], [225, 235, 245], [235, 225, 240], [60, 64, 72]];
+/** Raised when the data changes, so that older folders are written again. */
+const VERSION = 1;
+
+/** What KEY.json holds. */
+export interface Caption {
+  key: string;
+  caption: string;
+  label: string;
+  tags: string[];
+  kind: string;
+  hexcode: string;
+  vendor: Vendor;
+  split: 'train' | 'heldOut' | 'setAside';
+}
+
+/** What was written, and how much of it the held-out words share with the training words. */
+export interface EmojiData {
+  version: number;
+  train: { shards: string; emoji: number; samples: number };
+  /** One picture of each held-out emoji; the caption is the query. */
+  heldOut: { shards: string; emoji: number; wordsSeenInTraining: number; labelWordsSeenInTraining: number };
+  /** One picture of every emoji, for free search. */
+  gallery: { shards: string; emoji: number };
+}
+
+/** Writes the shards into `folder` unless they are there. Takes a few seconds; the same bytes on every run. */
+export async function buildEmojiData(folder: string): Promise<EmojiData> {
+  const description = join(folder, 'dataset.json');
+  if (existsSync(description)) {
+    const written = JSON.parse(await readFile(description, 'utf8')) as EmojiData;
+    if (written.version === VERSION) return written;
+  }
+  const building = `${folder}.building`;
+  await rm(building, { recursive: true, force: true });
+  await mkdir(building, { recursive: true });
+  const data = await writeAll(building);
+  await writeFile(join(building, 'dataset.json'), `${JSON.stringify(data, null, 2)}\n`);
+  await rm(folder, { recursive: true, force: true });
+  await rename(building, folder);
+  return data;
+}
+
+async function writeAll(folder: string): Promise<EmojiData> {
+  const emoji = await loadEmoji();
+  const decoded = await Promise.all(VENDORS.map(readSheet));
+  const sheets = Object.fromEntries(VENDORS.map((vendor, index) => [vendor, decoded[index]!])) as Record<
+    Vendor,
+    Sheet
+  >;
+  const split = splitFamilies(families(emoji, decoded));
+  const draftsOf = {
+    train: split.train.flatMap(trainingDrafts),
+    heldOut: split.heldOut.map(plainDraft('heldOut')),
+  };
+  const gallery = (['train', 'heldOut', 'setAside'] as const).flatMap((name) =>
+    split[name].map(plainDraft(name)),
+  );
+  // A fixed shuffle, so that even reading in order mixes kinds and vendors.
+  const train = draftsOf.train.toSorted((a, b) => lot(a.facts.key) - lot(b.facts.key));
+  const perShard = Math.ceil(train.length / TRAIN_SHARDS);
+  for (let shard = 0; shard < TRAIN_SHARDS; shard++) {
+    const drafts = train.slice(shard * perShard, (shard + 1) * perShard);
+    await writeShard(join(folder, `train-${shard}.tar`), render(drafts, sheets));
+  }
+  await writeShard(join(folder, 'held-out.tar'), render(draftsOf.heldOut, sheets));
+  await writeShard(join(folder, 'gallery.tar'), render(gallery, sheets));
+  const trainWords = new Set(train.flatMap(({ facts }) => wordsOf(facts.caption)));
+  const shareSeen = (texts: string[]) => {
+    const words = texts.flatMap(wordsOf);
+    return words.filter((word) => trainWords.has(word)).length / words.length;
+  };
+  return {
+    version: VERSION,
+    train: { shards: `train-{0..${TRAIN_SHARDS - 1}}.tar`, emoji: split.train.length, samples: train.length },
+    heldOut: {
+      shards: 'held-out.tar',
+      emoji: split.heldOut.length,
+      wordsSeenInTraining: shareSeen(split.heldOut.map(queryOf)),
+      labelWordsSeenInTraining: shareSeen(split.heldOut.map(({ label }) => label)),
+    },
+    gallery: { shards: 'gallery.tar', emoji: gallery.length },
+  };
+}
+
+/** A sample before it is drawn. */
+interface Draft {
+  cell: Emoji['cell'];
+  pose: Pose;
+  facts: Caption;
+}
+
+const trainingDrafts = (emoji: Emoji): Draft[] =>
+  VENDORS.flatMap((vendor, which) =>
+    Array.from({ length: VARIANTS }, (_, variant) => {
+      const key = `${emoji.hexcode}-${vendor}-${variant}`;
+      const caption = captionOf(emoji, which * VARIANTS + variant);
+      return {
+        cell: emoji.cell,
+        pose: poseOf(key),
+        facts: factsOf(emoji, { key, caption, vendor, split: 'train' }),
+      };
+    }),
+  );
+
+const plainDraft =
+  (split: Caption['split']) =>
+  (emoji: Emoji): Draft => {
+    const facts = { key: emoji.hexcode, caption: queryOf(emoji), vendor: GALLERY_VENDOR, split };
+    return { cell: emoji.cell, pose: { background: WHITE }, facts: factsOf(emoji, facts) };
+  };
+
+const factsOf = (
+  { label, tags, kind, hexcode }: Emoji,
+  facts: Pick<Caption, 'key' | 'caption' | 'vendor' | 'split'>,
+): Caption => ({ ...facts, label, tags, kind, hexcode });
+
+/** The loader crops and flips; turning, shrinking and the background are ours to vary. */
+const poseOf = (key: string): Pose => ({
+  background: BACKGROUNDS[Math.floor(lot(`${key} background`) * BACKGROUNDS.length)]!,
+  angle: (lot(`${key} angle`) - 0.5) * 30,
+  zoom: 0.8 + 0.2 * lot(`${key} zoom`),
+});
+
+/** Draws some ahead, so that encoding keeps all cores busy. */
+async function* render(drafts: Draft[], sheets: Record<Vendor, Sheet>): AsyncGenerator<Sample> {
+  const ahead = 64;
+  for (let start = 0; start < drafts.length; start += ahead) {
+    const chunk = drafts.slice(start, start + ahead);
+    const pictures = chunk.map(({ cell, pose, facts }) => encodePng(draw(sheets[facts.vendor], cell, pose)));
+    for (const [index, { facts }] of chunk.entries()) yield { picture: await pictures[index]!, facts };
+  }
+}
