@@ -1,0 +1,166 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { CoupletError } from '../errors.ts';
+import { byteLength, checkHostTensor, type HostTensor } from './host-tensor.ts';
+import {
+  DTYPE_CODES,
+  parseHeader,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+} from './safetensors-header.ts';
+
+/*
+ * safetensors: 8 bytes (length of the header, little-endian), a JSON header {name: {dtype, shape, data_offsets}}, then raw bytes.
+ * https://github.com/huggingface/safetensors#format
+ */
+
+const MAX_HEADER = 100_000_000; // the reference implementation's limit
+const CHUNK = 2 ** 30; // one read or write takes at most 2 GiB on Linux
+
+export type NamedHostTensors = ReadonlyMap<string, HostTensor> | Readonly<Record<string, HostTensor>>;
+
+/**
+ * Writes tensors to `path`, flushed to the disk. The same tensors give the same bytes: widest elements first, so that each tensor
+ * is aligned to its elements, then by name. `__metadata__` is `metadata` and `{"format": "pt"}`.
+ * Throws a CoupletError for a tensor whose bytes do not fit its shape; the system's errors (disk full) pass through.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: NamedHostTensors,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const entries = [...(tensors instanceof Map ? tensors : Object.entries(tensors))] as [string, HostTensor][];
+  for (const [name, tensor] of entries) {
+    if (name === '__metadata__')
+      throw new CoupletError("A tensor cannot be called '__metadata__': rename it.");
+    checkHostTensor(name, tensor);
+  }
+  const width = ([, { dtype }]: [string, HostTensor]): number => byteLength(dtype, []);
+  entries.sort((a, b) => width(b) - width(a) || (a[0] < b[0] ? -1 : 1));
+  const file = await open(path, 'w');
+  try {
+    await writeAll(file, headerBytes(entries, metadata));
+    for (const [, { data }] of entries) await writeAll(file, data);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function headerBytes(
+  entries: readonly [string, HostTensor][],
+  metadata: Readonly<Record<string, string>>,
+): Buffer {
+  let offset = 0;
+  const fields: [string, unknown][] = [['__metadata__', { format: 'pt', ...metadata }]];
+  for (const [name, { dtype, shape, data }] of entries) {
+    const end = offset + data.byteLength;
+    fields.push([name, { dtype: DTYPE_CODES[dtype], shape, data_offsets: [offset, end] }]);
+    offset = end;
+  }
+  // Written pair by pair: an object would put names that look like numbers first, and lose '__proto__'.
+  const json = `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
+  const text = Buffer.from(json, 'utf8');
+  const padded = Math.ceil(text.length / 8) * 8;
+  const out = Buffer.alloc(8 + padded, ' ');
+  out.writeBigUInt64LE(BigInt(padded), 0);
+  text.copy(out, 8);
+  return out;
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) {
+    const { bytesWritten } = await file.write(bytes, at, Math.min(CHUNK, bytes.byteLength - at));
+    at += bytesWritten;
+  }
+}
+
+/** An open file: the header is read and checked, each tensor is read when asked for. Close it. */
+export interface SafetensorsFile {
+  readonly names: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Dtype and shape, without reading. */
+  describe(name: string): Omit<HostTensor, 'data'>;
+  /** Reads one tensor into memory of its own, aligned for any typed array. */
+  read(name: string): Promise<HostTensor>;
+  close(): Promise<void>;
+}
+
+/** Opens a file. Throws a CoupletError that names it when it is missing, cut, or lies about its contents. */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const file = await open(path, 'r').catch((cause: Error) => {
+    throw new CoupletError(`Cannot open ${path}: ${cause.message}. Check the path.`, { cause });
+  });
+  try {
+    const header = await readHeader(file, path);
+    const entry = (name: string): SafetensorsEntry => {
+      const found = header.entries.get(name);
+      if (found) return found;
+      throw new CoupletError(
+        `${path} has no tensor '${name}'. It has ${header.entries.size}: ${[...header.entries.keys()].slice(0, 10).join(', ')}.`,
+      );
+    };
+    return {
+      names: [...header.entries.keys()],
+      metadata: header.metadata,
+      describe: (name) => ({ dtype: entry(name).dtype, shape: entry(name).shape }),
+      async read(name) {
+        const { dtype, shape, begin, end } = entry(name);
+        return {
+          dtype,
+          shape,
+          data: await readExactly(file, { at: header.dataStart + begin, size: end - begin, path }),
+        };
+      },
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads tensors by name (all when `names` is left out), in the order of the file.
+ * Throws a CoupletError as `openSafetensors`, or when a name is not there.
+ */
+export async function readSafetensors(
+  path: string,
+  { names }: { names?: readonly string[] } = {},
+): Promise<{ tensors: Map<string, HostTensor>; metadata: Readonly<Record<string, string>> }> {
+  const file = await openSafetensors(path);
+  try {
+    const tensors = new Map<string, HostTensor>();
+    for (const name of names ?? file.names) tensors.set(name, await file.read(name));
+    return { tensors, metadata: file.metadata };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readHeader(file: FileHandle, path: string): Promise<SafetensorsHeader> {
+  const { size } = await file.stat();
+  if (size < 8)
+    throw new CoupletError(`${path} is not a safetensors file: it has ${size} bytes, at least 8 expected.`);
+  const length = (await readExactly(file, { at: 0, size: 8, path })).buffer;
+  const headerSize = Number(new DataView(length).getBigUint64(0, true));
+  if (headerSize > MAX_HEADER || 8 + headerSize > size) {
+    throw new CoupletError(
+      `${path} is cut or not a safetensors file: its header should have ${headerSize} bytes, the file has ${size}. Copy or write it again.`,
+    );
+  }
+  const text = Buffer.from((await readExactly(file, { at: 8, size: headerSize, path })).buffer);
+  return parseHeader(text, { path, dataStart: 8 + headerSize, dataSize: size - 8 - headerSize });
+}
+
+async function readExactly(
+  file: FileHandle,
+  { at, size, path }: { at: number; size: number; path: string },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const out = new Uint8Array(size);
+  for (let done = 0; done < size; ) {
+    const { bytesRead } = await file.read(out, done, Math.min(CHUNK, size - done), at + done);
+    if (bytesRead === 0) throw new CoupletError(`${path} became shorter while it was read. Read it again.`);
+    done += bytesRead;
+  }
+  return out;
+}
