@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
+import { writeFileAtomically } from '../io/atomic.ts';
 import { Bpe, CLIP_WORDS, decodeTokens, WORDS, wordRegExp } from './bpe.ts';
 import { trainBpe } from './bpe-train.ts';
 import { cleanCaption, squeeze } from './tokenizer-clean.ts';
@@ -12,7 +13,6 @@ import {
   specialIds,
   type TokenizerJson,
 } from './tokenizer-json.ts';
-import { saveTokenizerJson } from './tokenizer-save.ts';
 
 /** All that a worker needs to make the same tokenizer: plain data for `structuredClone` and `postMessage`. */
 export type TokenizerSpec =
@@ -196,7 +196,7 @@ export async function loadTokenizer(
     );
   }
   const json = cached ?? (await trainBpe(captions as Iterable<string>, { vocabSize: config.vocabSize }));
-  if (!cached && cachePath) await saveTokenizerJson(cachePath, json);
+  if (!cached && cachePath) await writeFileAtomically(cachePath, `${JSON.stringify(json, null, 1)}\n`);
   return createTokenizer({ type: 'json', json, contextLength });
 }
 
