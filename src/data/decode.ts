@@ -1,0 +1,128 @@
+import sharp, { type Sharp } from 'sharp';
+import { type Box, centerCrop, type Interpolation, type Size, type Transform } from './crop.ts';
+import { type Header, readHeader, upright } from './header.ts';
+import { type Pixels, SMALL_PIXELS } from './pixel-cache.ts';
+import { resample } from './resample.ts';
+
+sharp.concurrency(1);
+sharp.cache(false);
+
+/** How one view is cut: from the upright picture, `box` is brought to `resized`, of which `window` is kept. */
+export interface View {
+  box: Box;
+  resized: Size;
+  window: Box;
+  flip: boolean;
+}
+
+export interface Limits {
+  /** Pictures with a shorter side are refused. */
+  minSide: number;
+  /** Pictures with more pixels are refused, from their header. */
+  maxPixels: number;
+}
+
+/** A picture whose header has been read and allowed. */
+export interface Picture {
+  bytes: Uint8Array;
+  header: Header;
+  /** Upright. */
+  size: Size;
+}
+
+const kernels: Record<Interpolation, 'cubic' | 'linear'> = { bicubic: 'cubic', bilinear: 'linear' };
+
+/** Reads the header and refuses what is no picture, too small or too large, before anything is decoded. */
+export async function openPicture(bytes: Uint8Array, limits: Limits): Promise<Picture> {
+  const header = readHeader(bytes);
+  if (!header) throw new Error(bytes.length === 0 ? 'the file is empty' : 'not a JPEG, PNG or WebP picture');
+  const { width, height } = header;
+  if (width * height > limits.maxPixels) {
+    throw new Error(`${width} x ${height} pixels, more than maxPixels (${limits.maxPixels})`);
+  }
+  if (Math.min(width, height) < limits.minSide) {
+    throw new Error(`${width} x ${height} pixels, shorter than minSide (${limits.minSide})`);
+  }
+  if (header.format !== 'jpeg' && mayHaveExif(bytes)) {
+    header.orientation = (await sharp(bytes).metadata()).orientation ?? 1;
+  }
+  return { bytes, header, size: upright(header) };
+}
+
+/** PNG and WebP rarely say how they are turned; only then is libvips asked. */
+function mayHaveExif(bytes: Uint8Array): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return buffer.includes('eXIf') || buffer.includes('EXIF');
+}
+
+/** Small pictures are decoded once and resampled here; for large ones libvips' vector code is twice as fast. */
+export function isSmall({ size }: Picture): boolean {
+  return size.width * size.height <= SMALL_PIXELS;
+}
+
+function pipeline({ bytes, header }: Picture): Sharp {
+  const opened = sharp(bytes, { failOn: 'truncated', limitInputPixels: header.width * header.height });
+  const turned = header.orientation > 1 ? opened.autoOrient() : opened;
+  return turned.flatten({ background: '#ffffff' }).toColourspace('srgb');
+}
+
+/** The whole picture, upright, as 8-bit sRGB without alpha (flattened on white). Throws when it is truncated. */
+export async function decodePixels(picture: Picture): Promise<Pixels> {
+  const { data, info } = await pipeline(picture).raw().toBuffer({ resolveWithObject: true });
+  return { data: threeChannels(data, info.channels), width: info.width, height: info.height };
+}
+
+/** Cuts a view out of decoded pixels. Writes [S, S, 3] bytes to `target` at `offset`. */
+export function cutSmall(pixels: Pixels, view: View, place: Place): void {
+  resample(pixels, { ...view, interpolation: place.interpolation }, place.target, place.offset);
+}
+
+export interface Place {
+  target: Uint8Array;
+  offset: number;
+  interpolation: Interpolation;
+}
+
+/** Decodes and cuts a view in one pass of libvips. Writes [S, S, 3] bytes to `target` at `offset`. */
+export async function cutLarge(picture: Picture, view: View, place: Place): Promise<void> {
+  const { box, resized, window } = view;
+  const { width, height } = picture.size;
+  const whole = box.width === width && box.height === height;
+  let image = pipeline(picture);
+  if (!whole) image = image.extract({ left: box.x, top: box.y, width: box.width, height: box.height });
+  image = image.resize(resized.width, resized.height, {
+    fit: 'fill',
+    kernel: kernels[place.interpolation],
+    fastShrinkOnLoad: false,
+  });
+  if (window.width !== resized.width || window.height !== resized.height) {
+    image = image.extract({ left: window.x, top: window.y, width: window.width, height: window.height });
+  }
+  const { data, info } = await (view.flip ? image.flop() : image).raw().toBuffer({ resolveWithObject: true });
+  place.target.set(threeChannels(data, info.channels), place.offset);
+}
+
+/** libvips gives one channel for some grey pictures. */
+function threeChannels(data: Uint8Array, channels: number): Uint8Array {
+  if (channels === 3) return data;
+  const count = data.length / channels;
+  const rgb = new Uint8Array(count * 3);
+  for (let i = 0; i < count; i++) {
+    for (let c = 0; c < 3; c++) rgb[i * 3 + c] = data[i * channels + (channels < 3 ? 0 : c)]!;
+  }
+  return rgb;
+}
+
+/** The middle of the picture at side `side`. */
+export function centerView(size: Size, side: number): View {
+  const { resized, window } = centerCrop(size, side);
+  return { box: { x: 0, y: 0, ...size }, resized, window, flip: false };
+}
+
+/** A box brought to a square of side `side`. */
+export function boxView(box: Box, side: number, flip: boolean): View {
+  const square = { width: side, height: side };
+  return { box, resized: square, window: { x: 0, y: 0, ...square }, flip };
+}
+
+export type { Transform };

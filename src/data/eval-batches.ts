@@ -1,0 +1,47 @@
+import { type Batch, BatchMaker, type Pending } from './batches.ts';
+import type { Dataset } from './dataset.ts';
+import { type EvalOptions, evalOptionsSchema, parseOptions, startPool } from './loader-options.ts';
+import { checkBadShare, ProblemLog, type Problems } from './problems.ts';
+
+/** One pass over the data. */
+export interface EvalBatches extends AsyncIterable<Batch> {
+  /** Bad samples met so far. */
+  readonly problems: Problems;
+}
+
+/**
+ * Every sample once, in index order; rank r sees its contiguous part. Bad samples are left out and counted, so `size` may be less than
+ * `microBatchSize`, and 0 batches are not given.
+ * @throws CoupletError when options are wrong, or, after the last batch, when more samples were bad than allowed
+ */
+export function evalBatches(dataset: Dataset, options: EvalOptions): EvalBatches {
+  const parsed = parseOptions(evalOptionsSchema, options, 'evaluation');
+  const problems = new ProblemLog();
+  return { problems, [Symbol.asyncIterator]: () => run(dataset, parsed, problems) };
+}
+
+type Parsed = ReturnType<typeof evalOptionsSchema.parse>;
+
+async function* run(dataset: Dataset, options: Parsed, problems: ProblemLog): AsyncGenerator<Batch> {
+  const { rank, worldSize, microBatchSize, prefetchBatches } = options;
+  const first = Math.floor((dataset.size * rank) / worldSize);
+  const end = Math.floor((dataset.size * (rank + 1)) / worldSize);
+  const { pool, fill } = startPool(dataset, options, { order: 'once', seed: 0, views: 1 });
+  const maker = new BatchMaker(pool, fill);
+  const ahead: Pending[] = [];
+  let position = first;
+  try {
+    while (position < end || ahead.length > 0) {
+      while (position < end && ahead.length < prefetchBatches) {
+        const rows = Math.min(microBatchSize, end - position);
+        ahead.push(maker.start(position, rows));
+        position += rows;
+      }
+      const batch = await maker.finish(ahead.shift()!, problems);
+      if (batch.size > 0) yield batch;
+    }
+    checkBadShare(problems, end - first, options.maxBadShare);
+  } finally {
+    await pool.close();
+  }
+}

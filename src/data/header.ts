@@ -1,0 +1,87 @@
+/** The size of a picture read from its first bytes, so that a hostile one is refused before anything is allocated for it. */
+export interface Header {
+  format: 'jpeg' | 'png' | 'webp';
+  /** Pixels as stored, before orientation. */
+  width: number;
+  height: number;
+  /** EXIF orientation 1..8 of a JPEG; 1 when upright, or when only the decoder will know. */
+  orientation: number;
+}
+
+/** @returns undefined when the bytes are not the start of a JPEG, PNG or WebP picture */
+export function readHeader(bytes: Uint8Array): Header | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 16) return undefined;
+  if (view.getUint16(0) === 0xffd8) return jpeg(view);
+  if (view.getUint32(0) === 0x89504e47 && bytes.length >= 24) return png(view);
+  if (view.getUint32(0) === 0x52494646 && view.getUint32(8) === 0x57454250) return webp(view);
+  return undefined;
+}
+
+function png(view: DataView): Header {
+  return { format: 'png', width: view.getUint32(16), height: view.getUint32(20), orientation: 1 };
+}
+
+function webp(view: DataView): Header | undefined {
+  if (view.byteLength < 30) return undefined;
+  const chunk = view.getUint32(12);
+  const header = (width: number, height: number): Header => ({
+    format: 'webp',
+    width,
+    height,
+    orientation: 1,
+  });
+  const u24 = (at: number): number => view.getUint16(at, true) + view.getUint8(at + 2) * 65536;
+  if (chunk === 0x56503858) return header(u24(24) + 1, u24(27) + 1); // 'VP8X'
+  if (chunk === 0x56503820)
+    return header(view.getUint16(26, true) & 0x3fff, view.getUint16(28, true) & 0x3fff); // 'VP8 '
+  if (chunk !== 0x5650384c) return undefined; // 'VP8L'
+  const packed = view.getUint32(21, true);
+  return header((packed & 0x3fff) + 1, ((packed >>> 14) & 0x3fff) + 1);
+}
+
+/** Start-of-frame markers C0..CF, less the three that mean something else (C4 Huffman, C8 reserved, CC arithmetic). */
+function isFrame(marker: number): boolean {
+  return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+}
+
+function jpeg(view: DataView): Header | undefined {
+  let orientation = 1;
+  let at = 2;
+  while (at + 9 < view.byteLength) {
+    if (view.getUint8(at) !== 0xff) return undefined;
+    const marker = view.getUint8(at + 1);
+    if (marker === 0xff) at += 1;
+    else if (isFrame(marker)) {
+      return { format: 'jpeg', width: view.getUint16(at + 7), height: view.getUint16(at + 5), orientation };
+    } else {
+      if (marker === 0xe1) orientation = exifOrientation(view, at + 4) ?? orientation;
+      at += 2 + view.getUint16(at + 2);
+    }
+  }
+  return undefined;
+}
+
+/** Orientation from an APP1 segment whose payload starts at `at`; tag 0x0112 of the first directory. */
+function exifOrientation(view: DataView, at: number): number | undefined {
+  if (at + 14 > view.byteLength || view.getUint32(at) !== 0x45786966) return undefined;
+  const tiff = at + 6;
+  const little = view.getUint16(tiff) === 0x4949;
+  const directory = tiff + view.getUint32(tiff + 4, little);
+  if (directory + 2 > view.byteLength) return undefined;
+  const entries = view.getUint16(directory, little);
+  for (let entry = 0; entry < entries; entry++) {
+    const place = directory + 2 + entry * 12;
+    if (place + 12 > view.byteLength) return undefined;
+    if (view.getUint16(place, little) !== 0x0112) continue;
+    const value = view.getUint16(place + 8, little);
+    return value >= 1 && value <= 8 ? value : undefined;
+  }
+  return undefined;
+}
+
+/** Orientations 5..8 swap width and height. */
+export function upright(header: Header): { width: number; height: number } {
+  const { width, height } = header;
+  return header.orientation > 4 ? { width: height, height: width } : { width, height };
+}

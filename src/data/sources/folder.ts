@@ -1,0 +1,57 @@
+import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { CoupletError } from '../../errors.ts';
+import type { IndexedSource, IndexWriter } from '../index-writer.ts';
+import type { FolderSource } from '../source.ts';
+
+const IMAGE = /\.(jpe?g|png|webp)$/i;
+
+/**
+ * root/CLASS/**\/*.{jpg,jpeg,png,webp}. Classes are the folders, sorted by code unit as Python sorts them; files likewise, so ids are stable.
+ * @throws CoupletError when there is no such folder, or no class in it
+ */
+export function indexFolder(source: FolderSource, writer: IndexWriter): IndexedSource {
+  const classes = list(source.path).filter((entry) => isFolder(source.path, entry));
+  if (classes.length === 0) {
+    throw new CoupletError(
+      `folder source ${source.path}: expected one sub-folder per class (cat/1.jpg, dog/2.jpg), found none. ` +
+        'For images without classes use a manifest.',
+    );
+  }
+  classes.forEach((entry, label) => {
+    addImages(join(source.path, entry.name), label, writer);
+  });
+  const names = classes.map((entry) => [entry.name.replaceAll('_', ' ')]);
+  const { templates } = source;
+  return {
+    name: `folder ${source.path}`,
+    classes: names,
+    captioned: false,
+    labelled: true,
+    templates,
+    captionKey: '',
+  };
+}
+
+function addImages(folder: string, label: number, writer: IndexWriter): void {
+  for (const entry of list(folder)) {
+    if (isFolder(folder, entry)) addImages(join(folder, entry.name), label, writer);
+    else if (IMAGE.test(entry.name)) writer.addFile(join(folder, entry.name), label);
+  }
+}
+
+function list(folder: string): Dirent[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    throw new CoupletError(`folder source: ${folder} could not be listed: ${(error as Error).message}`);
+  }
+}
+
+/** Links to folders are followed, as torchvision does: people build subsets of image folders from links. */
+function isFolder(parent: string, entry: Dirent): boolean {
+  if (entry.name.startsWith('.')) return false;
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  return statSync(join(parent, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
