@@ -1,0 +1,120 @@
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { CoupletError } from '../errors.ts';
+
+/** One line of metrics.jsonl: `step` first, then keys such as `train/loss` and `samples_per_second`. */
+export interface MetricsRow {
+  readonly step: number;
+  readonly [key: string]: number | string | boolean | null;
+}
+
+const NON_FINITE = new Map<unknown, number>([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+]);
+
+/**
+ * Appends rows to a run's metrics.jsonl. With `resumeStep`, the rows of later steps, and a last line that a crash cut, are
+ * removed first: those steps are run again. Without it the file starts empty.
+ * Throws a CoupletError when the file cannot be written, or a line before the last is damaged.
+ */
+export class MetricsWriter {
+  readonly #path: string;
+  readonly #file: number;
+
+  constructor(path: string, { resumeStep }: { resumeStep?: number } = {}) {
+    this.#path = path;
+    this.#file = this.#attempt(() => openSync(path, 'a+'));
+    try {
+      const keep =
+        resumeStep === undefined ? 0 : sizeUpToStep(readFileSync(path), { path, step: resumeStep });
+      this.#attempt(() => ftruncateSync(this.#file, keep));
+    } catch (error) {
+      closeSync(this.#file);
+      throw error;
+    }
+  }
+
+  /** Appends one row. NaN and the infinities are written as strings, which `readMetrics` reads back as numbers. */
+  write(row: MetricsRow): void {
+    if (!Number.isSafeInteger(row.step))
+      throw new TypeError(`A row of metrics needs a whole 'step', got ${row.step}`);
+    const { step, ...values } = row;
+    const line = JSON.stringify({ step, ...values }, (_, value) =>
+      typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
+    );
+    const bytes = Buffer.from(`${line}\n`);
+    this.#attempt(() => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+    });
+  }
+
+  /** Flushes to the disk: call it with each checkpoint. */
+  flush(): void {
+    this.#attempt(() => fsyncSync(this.#file));
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #attempt<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (cause) {
+      throw new CoupletError(
+        `Cannot write the metrics ${this.#path}: ${(cause as Error).message}. Check the folder and the room on its disk.`,
+        { cause },
+      );
+    }
+  }
+}
+
+/** Bytes of the lines before the first one of a later step. */
+function sizeUpToStep(content: Buffer, { path, step }: { path: string; step: number }): number {
+  let keep = 0;
+  for (const { row, end } of lines(content, path)) {
+    if (row.step > step) break;
+    keep = end;
+  }
+  return keep;
+}
+
+/** Reads all rows; a last line without its end is left out. Throws a CoupletError for a damaged line, with its number. */
+export function readMetrics(path: string): MetricsRow[] {
+  let content: Buffer;
+  try {
+    content = readFileSync(path);
+  } catch (cause) {
+    throw new CoupletError(`Cannot read the metrics ${path}: ${(cause as Error).message}. Check the path.`, {
+      cause,
+    });
+  }
+  return Array.from(lines(content, path), ({ row }) => row);
+}
+
+function* lines(content: Buffer, path: string): Generator<{ row: MetricsRow; end: number }> {
+  let start = 0;
+  for (let number = 1; ; number++) {
+    const newline = content.indexOf(0x0a, start);
+    if (newline < 0) return;
+    const row = parseRow(content.toString('utf8', start, newline));
+    const isLast = newline === content.length - 1;
+    if (row) yield { row, end: newline + 1 };
+    else if (!isLast) {
+      throw new CoupletError(
+        `${path}:${number} is not a JSON object with a 'step'. Remove that line to go on.`,
+      );
+    }
+    start = newline + 1;
+  }
+}
+
+function parseRow(line: string): MetricsRow | undefined {
+  try {
+    const row = JSON.parse(line, (_, value) => NON_FINITE.get(value) ?? value) as MetricsRow | null;
+    return Number.isSafeInteger(row?.step) ? (row as MetricsRow) : undefined;
+  } catch {
+    return undefined;
+  }
+}
