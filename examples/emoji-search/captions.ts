@@ -24,5 +24,10 @@ export function captionOf(words: Words, variant: number): string {
 const shuffled = (parts: string[], chance: (what: string) => number): string[] =>
   parts.toSorted((a, b) => chance(`place ${a}`) - chance(`place ${b}`));
 
-/** Lower-case words of a text. */
-export const wordsOf = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+/** Share of the words of some texts, 0 to 1, that occur in others. */
+export function shareOfWordsIn(known: string[], texts: string[]): number {
+  const wordsOf = (text: string) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const vocabulary = new Set(known.flatMap(wordsOf));
+  const words = texts.flatMap(wordsOf);
+  return words.filter((word) => vocabulary.has(word)).length / words.length;
+}

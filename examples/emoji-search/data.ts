@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { captionOf, queryOf, wordsOf } from './captions.ts';
+import { captionOf, queryOf, shareOfWordsIn } from './captions.ts';
 import { type Emoji, loadEmoji, VENDORS, type Vendor } from './emoji.ts';
 import { lot } from './lot.ts';
-import { type Colour, draw, encodePng, type Pose, readSheet, type Sheet, WHITE } from './pictures.ts';
+import { type Colour, draw, type Pose, readSheet, type Sheet, SIDE, WHITE } from './pictures.ts';
+import { encodePng } from './png.ts';
 import { type Sample, writeShard } from './shards.ts';
 import { families, splitFamilies } from './split.ts';
 
@@ -14,6 +15,7 @@ const TRAIN_SHARDS = 4;
 /** Held-out search is over the pictures of one vendor: one right answer to each query. */
 const GALLERY_VENDOR: Vendor = 'twitter';
 const BACKGROUNDS: Colour[] = [WHITE, WHITE, [244, 240, 230], [225, 235, 245], [235, 225, 240], [60, 64, 72]];
+const SIDES = ['train', 'heldOut', 'setAside'] as const;
 /** Raised when the data changes, so that older folders are written again. */
 const VERSION = 1;
 
@@ -26,7 +28,7 @@ export interface Caption {
   kind: string;
   hexcode: string;
   vendor: Vendor;
-  split: 'train' | 'heldOut' | 'setAside';
+  split: (typeof SIDES)[number];
 }
 
 /** What was written, and how much of it the held-out words share with the training words. */
@@ -59,40 +61,32 @@ export async function buildEmojiData(folder: string): Promise<EmojiData> {
 async function writeAll(folder: string): Promise<EmojiData> {
   const emoji = await loadEmoji();
   const decoded = await Promise.all(VENDORS.map(readSheet));
-  const sheets = Object.fromEntries(VENDORS.map((vendor, index) => [vendor, decoded[index]!])) as Record<
-    Vendor,
-    Sheet
-  >;
+  const sheets = new Map(VENDORS.map((vendor, index) => [vendor, decoded[index]!]));
   const split = splitFamilies(families(emoji, decoded));
-  const draftsOf = {
-    train: split.train.flatMap(trainingDrafts),
-    heldOut: split.heldOut.map(plainDraft('heldOut')),
-  };
-  const gallery = (['train', 'heldOut', 'setAside'] as const).flatMap((name) =>
-    split[name].map(plainDraft(name)),
-  );
+  const write = (name: string, drafts: Draft[]) => writeShard(join(folder, name), render(drafts, sheets));
+
   // A fixed shuffle, so that even reading in order mixes kinds and vendors.
-  const train = draftsOf.train.toSorted((a, b) => lot(a.facts.key) - lot(b.facts.key));
+  const train = shuffled(split.train.flatMap(trainingDrafts));
   const perShard = Math.ceil(train.length / TRAIN_SHARDS);
   for (let shard = 0; shard < TRAIN_SHARDS; shard++) {
-    const drafts = train.slice(shard * perShard, (shard + 1) * perShard);
-    await writeShard(join(folder, `train-${shard}.tar`), render(drafts, sheets));
+    await write(`train-${shard}.tar`, train.slice(shard * perShard, (shard + 1) * perShard));
   }
-  await writeShard(join(folder, 'held-out.tar'), render(draftsOf.heldOut, sheets));
-  await writeShard(join(folder, 'gallery.tar'), render(gallery, sheets));
-  const trainWords = new Set(train.flatMap(({ facts }) => wordsOf(facts.caption)));
-  const shareSeen = (texts: string[]) => {
-    const words = texts.flatMap(wordsOf);
-    return words.filter((word) => trainWords.has(word)).length / words.length;
-  };
+  await write('held-out.tar', split.heldOut.map(plainDraft('heldOut')));
+  const gallery = SIDES.flatMap((side) => split[side].map(plainDraft(side)));
+  await write('gallery.tar', gallery);
+
+  const captions = train.map(({ facts }) => facts.caption);
   return {
     version: VERSION,
     train: { shards: `train-{0..${TRAIN_SHARDS - 1}}.tar`, emoji: split.train.length, samples: train.length },
     heldOut: {
       shards: 'held-out.tar',
       emoji: split.heldOut.length,
-      wordsSeenInTraining: shareSeen(split.heldOut.map(queryOf)),
-      labelWordsSeenInTraining: shareSeen(split.heldOut.map(({ label }) => label)),
+      wordsSeenInTraining: shareOfWordsIn(captions, split.heldOut.map(queryOf)),
+      labelWordsSeenInTraining: shareOfWordsIn(
+        captions,
+        split.heldOut.map(({ label }) => label),
+      ),
     },
     gallery: { shards: 'gallery.tar', emoji: gallery.length },
   };
@@ -137,12 +131,13 @@ const poseOf = (key: string): Pose => ({
   zoom: 0.8 + 0.2 * lot(`${key} zoom`),
 });
 
-/** Draws some ahead, so that encoding keeps all cores busy. */
-async function* render(drafts: Draft[], sheets: Record<Vendor, Sheet>): AsyncGenerator<Sample> {
-  const ahead = 64;
-  for (let start = 0; start < drafts.length; start += ahead) {
-    const chunk = drafts.slice(start, start + ahead);
-    const pictures = chunk.map(({ cell, pose, facts }) => encodePng(draw(sheets[facts.vendor], cell, pose)));
-    for (const [index, { facts }] of chunk.entries()) yield { picture: await pictures[index]!, facts };
+function* render(drafts: Draft[], sheets: Map<Vendor, Sheet>): Generator<Sample> {
+  for (const { cell, pose, facts } of drafts) {
+    yield { picture: encodePng(draw(sheets.get(facts.vendor)!, cell, pose), SIDE), facts };
   }
+}
+
+function shuffled(drafts: Draft[]): Draft[] {
+  const lots = new Map(drafts.map((draft) => [draft, lot(draft.facts.key)]));
+  return drafts.toSorted((a, b) => lots.get(a)! - lots.get(b)!);
 }

@@ -95,9 +95,3 @@ export function thumbnail(sheet: Sheet, cell: Emoji['cell']): Float32Array {
   }
   return out;
 }
-
-/** PNG, fast rather than small. */
-export const encodePng = (rgb: Uint8Array): Promise<Buffer> =>
-  sharp(rgb, { raw: { width: SIDE, height: SIDE, channels: 3 } })
-    .png({ compressionLevel: 1, adaptiveFiltering: false })
-    .toBuffer();

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { Caption } from './data.ts';
 
 const BLOCK = 512;
@@ -12,21 +10,13 @@ export interface Sample {
 }
 
 /** Writes one tar shard: KEY.png, KEY.txt and KEY.json for each sample. Dates are zero, so equal samples make equal files. */
-export async function writeShard(path: string, samples: AsyncIterable<Sample>): Promise<number> {
-  const file = createWriteStream(path);
-  let count = 0;
-  for await (const { picture, facts } of samples) {
-    const members = [
-      member(`${facts.key}.png`, picture),
-      member(`${facts.key}.txt`, Buffer.from(facts.caption)),
-      member(`${facts.key}.json`, Buffer.from(JSON.stringify(facts))),
-    ];
-    if (!file.write(Buffer.concat(members))) await once(file, 'drain');
-    count++;
-  }
-  file.end(Buffer.alloc(2 * BLOCK));
-  await once(file, 'close');
-  return count;
+export async function writeShard(path: string, samples: Iterable<Sample>): Promise<void> {
+  const members = Array.from(samples, ({ picture, facts }) => [
+    member(`${facts.key}.png`, picture),
+    member(`${facts.key}.txt`, Buffer.from(facts.caption)),
+    member(`${facts.key}.json`, Buffer.from(JSON.stringify(facts))),
+  ]);
+  await writeFile(path, Buffer.concat([...members.flat(), Buffer.alloc(2 * BLOCK)]));
 }
 
 /** One file in a tar: a ustar header (POSIX.1-1988), the bytes, and zeros up to a whole block. */
