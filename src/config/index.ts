@@ -16,9 +16,9 @@
  * `problems.ts` the sentences about what is wrong. Only this file knows which methods there are.
  */
 import type { z } from 'zod';
+import { methods } from '../methods/index.ts';
 import { type LoadOptions, loadConfig as load, parseConfig as parse } from './load.ts';
 import { type RunConfigSchema, runConfigSchema as schemaWith } from './schema.ts';
-import { methods } from './stand-ins.ts';
 
 export { type Duration, durationToSteps } from './duration.ts';
 export type { ModelSpec } from './model-spec.ts';

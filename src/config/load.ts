@@ -8,7 +8,7 @@ import type { MethodRegistry } from './methods.ts';
 import { assertPlainData } from './plain.ts';
 import { explain } from './problems.ts';
 import { type RunConfigSchema, runConfigSchema } from './schema.ts';
-import { applySet } from './set.ts';
+import { applySets } from './set.ts';
 
 export interface LoadOptions<Registry extends MethodRegistry> {
   /** The methods that `method.name` may choose from. */
@@ -50,7 +50,7 @@ export async function loadConfig<Registry extends MethodRegistry>(
   }
   const config: Record<string, unknown> = { name: nameOf(path), ...structuredClone(loaded) };
   const schema = runConfigSchema(methods);
-  for (const text of set) applySet(text, { schema, config });
+  applySets(set, { schema, config });
   if (name !== undefined) config.name = name;
   return parseConfig(config, { methods, origin: path });
 }

@@ -65,11 +65,28 @@ function assign(config: Record<string, unknown>, path: Path, value: unknown): vo
  * Sets one value in `config`, which is changed. Only keys that the schema knows are made.
  * Setting another unit of a duration replaces it: `duration.epochs=3` where the file says `{ steps: 100 }`.
  */
-export function applySet(text: string, checked: Checked & { config: Record<string, unknown> }): void {
+function applySet(text: string, checked: Checked & { config: Record<string, unknown> }): void {
   const { path, value } = parseSet(text);
   const why = obstacle(path, checked);
   if (why !== undefined) refuse(text, why);
   const parent = path.slice(0, -1);
   if (parent.length > 0 && isOneOf(parent, checked)) assign(checked.config, parent, {});
   assign(checked.config, path, value);
+}
+
+/** Sets values in order, all in `config`, which is changed. Throws one CoupletError for all that cannot be set. */
+export function applySets(
+  texts: readonly string[],
+  checked: Checked & { config: Record<string, unknown> },
+): void {
+  const refused = texts.flatMap((text) => {
+    try {
+      applySet(text, checked);
+      return [];
+    } catch (error) {
+      if (error instanceof CoupletError) return [error.message];
+      throw error;
+    }
+  });
+  if (refused.length > 0) throw new CoupletError(refused.join('\n'));
 }
