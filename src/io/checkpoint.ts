@@ -45,7 +45,7 @@ export async function saveCheckpoint(
 
 /** Overwrites live tensors with those of a file. Throws a CoupletError that names the first that is missing, left over or of another shape. */
 export async function loadTensorsInto(path: string, tensors: Map<string, Tensor>): Promise<void> {
-  const stored = await readSafetensors(path);
+  const { tensors: stored } = await readSafetensors(path);
   const left = new Set(stored.keys());
   for (const [name, tensor] of tensors) {
     const host = stored.get(name);

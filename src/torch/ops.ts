@@ -117,6 +117,7 @@ export const SCHEMAS: readonly string[] = [
   'aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor',
   'aten::detach(Tensor(a) self) -> Tensor(a)',
   'aten::_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor',
+  'aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)',
   'aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)',
   'aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor',
   'aten::tril(Tensor self, int diagonal=0) -> Tensor',
@@ -740,252 +741,257 @@ export function _to_copy(self: Tensor, dtype?: DType | null, layout?: number | n
   return one(call(OPS[107], self.handle, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory, non_blocking, memory_format));
 }
 
+/** `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)` */
+export function pin_memory(self: Tensor, device?: string | null): Tensor {
+  return one(call(OPS[108], self.handle, device));
+}
+
 /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
 export function diagonal(self: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor {
-  return one(call(OPS[108], self.handle, offset, dim1, dim2));
+  return one(call(OPS[109], self.handle, offset, dim1, dim2));
 }
 
 /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
 export function diag_embed(self: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor {
-  return one(call(OPS[109], self.handle, offset, dim1, dim2));
+  return one(call(OPS[110], self.handle, offset, dim1, dim2));
 }
 
 /** `aten::tril(Tensor self, int diagonal=0) -> Tensor` */
 export function tril(self: Tensor, diagonal?: number): Tensor {
-  return one(call(OPS[110], self.handle, diagonal));
+  return one(call(OPS[111], self.handle, diagonal));
 }
 
 /** `aten::triu(Tensor self, int diagonal=0) -> Tensor` */
 export function triu(self: Tensor, diagonal?: number): Tensor {
-  return one(call(OPS[111], self.handle, diagonal));
+  return one(call(OPS[112], self.handle, diagonal));
 }
 
 /** `aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function arange_start_step(start: number | boolean, end: number | boolean, step?: number | boolean, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[112], start, end, step, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[113], start, end, step, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function linspace(start: number | boolean, end: number | boolean, steps: number, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[113], start, end, steps, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[114], start, end, steps, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function zeros(size: number | readonly number[], dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[114], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[115], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function ones(size: number | readonly number[], dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[115], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[116], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function full(size: number | readonly number[], fill_value: number | boolean, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[116], size, fill_value, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[117], size, fill_value, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
 export function empty_memory_format(size: number | readonly number[], dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null, memory_format?: number | null): Tensor {
-  return one(call(OPS[117], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory, memory_format));
+  return one(call(OPS[118], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory, memory_format));
 }
 
 /** `aten::eye(int n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function eye(n: number, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[118], n, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[119], n, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
 export function zeros_like(self: Tensor, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null, memory_format?: number | null): Tensor {
-  return one(call(OPS[119], self.handle, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory, memory_format));
+  return one(call(OPS[120], self.handle, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory, memory_format));
 }
 
 /** `aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
 export function ones_like(self: Tensor, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null, memory_format?: number | null): Tensor {
-  return one(call(OPS[120], self.handle, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory, memory_format));
+  return one(call(OPS[121], self.handle, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory, memory_format));
 }
 
 /** `aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
 export function empty_like(self: Tensor, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null, memory_format?: number | null): Tensor {
-  return one(call(OPS[121], self.handle, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory, memory_format));
+  return one(call(OPS[122], self.handle, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory, memory_format));
 }
 
 /** `aten::randn(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function randn(size: number | readonly number[], dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[122], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[123], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::randn.generator(int[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function randn_generator(size: number | readonly number[], generator?: Generator | null, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[123], size, generator == null ? generator : generator.id, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[124], size, generator == null ? generator : generator.id, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::rand(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function rand(size: number | readonly number[], dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[124], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[125], size, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::rand.generator(int[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function rand_generator(size: number | readonly number[], generator?: Generator | null, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[125], size, generator == null ? generator : generator.id, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[126], size, generator == null ? generator : generator.id, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::randperm(int n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function randperm(n: number, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[126], n, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[127], n, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::randperm.generator(int n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function randperm_generator(n: number, generator?: Generator | null, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[127], n, generator == null ? generator : generator.id, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[128], n, generator == null ? generator : generator.id, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::randint.low_generator(int low, int high, int[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function randint_low_generator(low: number, high: number, size: number | readonly number[], generator?: Generator | null, dtype?: DType | null, layout?: number | null, device?: string | null, pin_memory?: boolean | null): Tensor {
-  return one(call(OPS[128], low, high, size, generator == null ? generator : generator.id, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
+  return one(call(OPS[129], low, high, size, generator == null ? generator : generator.id, dtype == null ? dtype : DTYPE_CODE[dtype], layout, device, pin_memory));
 }
 
 /** `aten::mm(Tensor self, Tensor mat2) -> Tensor` */
 export function mm(self: Tensor, mat2: Tensor): Tensor {
-  return one(call(OPS[129], self.handle, mat2.handle));
+  return one(call(OPS[130], self.handle, mat2.handle));
 }
 
 /** `aten::bmm(Tensor self, Tensor mat2) -> Tensor` */
 export function bmm(self: Tensor, mat2: Tensor): Tensor {
-  return one(call(OPS[130], self.handle, mat2.handle));
+  return one(call(OPS[131], self.handle, mat2.handle));
 }
 
 /** `aten::matmul(Tensor self, Tensor other) -> Tensor` */
 export function matmul(self: Tensor, other: Tensor): Tensor {
-  return one(call(OPS[131], self.handle, other.handle));
+  return one(call(OPS[132], self.handle, other.handle));
 }
 
 /** `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor` */
 export function linear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
-  return one(call(OPS[132], input.handle, weight.handle, bias == null ? bias : bias.handle));
+  return one(call(OPS[133], input.handle, weight.handle, bias == null ? bias : bias.handle));
 }
 
 /** `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
 export function addmm(self: Tensor, mat1: Tensor, mat2: Tensor, beta?: number | boolean, alpha?: number | boolean): Tensor {
-  return one(call(OPS[133], self.handle, mat1.handle, mat2.handle, beta, alpha));
+  return one(call(OPS[134], self.handle, mat1.handle, mat2.handle, beta, alpha));
 }
 
 /** `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
 export function baddbmm(self: Tensor, batch1: Tensor, batch2: Tensor, beta?: number | boolean, alpha?: number | boolean): Tensor {
-  return one(call(OPS[134], self.handle, batch1.handle, batch2.handle, beta, alpha));
+  return one(call(OPS[135], self.handle, batch1.handle, batch2.handle, beta, alpha));
 }
 
 /** `aten::layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
 export function layer_norm(input: Tensor, normalized_shape: number | readonly number[], weight?: Tensor | null, bias?: Tensor | null, eps?: number, cudnn_enable?: boolean): Tensor {
-  return one(call(OPS[135], input.handle, normalized_shape, weight == null ? weight : weight.handle, bias == null ? bias : bias.handle, eps, cudnn_enable));
+  return one(call(OPS[136], input.handle, normalized_shape, weight == null ? weight : weight.handle, bias == null ? bias : bias.handle, eps, cudnn_enable));
 }
 
 /** `aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)` */
 export function native_layer_norm(input: Tensor, normalized_shape: number | readonly number[], weight: undefined | Tensor | null, bias: undefined | Tensor | null, eps: number): [Tensor, Tensor, Tensor] {
-  return many(call(OPS[136], input.handle, normalized_shape, weight == null ? weight : weight.handle, bias == null ? bias : bias.handle, eps)) as [Tensor, Tensor, Tensor];
+  return many(call(OPS[137], input.handle, normalized_shape, weight == null ? weight : weight.handle, bias == null ? bias : bias.handle, eps)) as [Tensor, Tensor, Tensor];
 }
 
 /** `aten::embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
 export function embedding(weight: Tensor, indices: Tensor, padding_idx?: number, scale_grad_by_freq?: boolean, sparse?: boolean): Tensor {
-  return one(call(OPS[137], weight.handle, indices.handle, padding_idx, scale_grad_by_freq, sparse));
+  return one(call(OPS[138], weight.handle, indices.handle, padding_idx, scale_grad_by_freq, sparse));
 }
 
 /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor` */
 export function conv2d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Tensor {
-  return one(call(OPS[138], input.handle, weight.handle, bias == null ? bias : bias.handle, stride, padding, dilation, groups));
+  return one(call(OPS[139], input.handle, weight.handle, bias == null ? bias : bias.handle, stride, padding, dilation, groups));
 }
 
 /** `aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor` */
 export function batch_norm(input: Tensor, weight: undefined | Tensor | null, bias: undefined | Tensor | null, running_mean: undefined | Tensor | null, running_var: undefined | Tensor | null, training: boolean, momentum: number, eps: number, cudnn_enabled: boolean): Tensor {
-  return one(call(OPS[139], input.handle, weight == null ? weight : weight.handle, bias == null ? bias : bias.handle, running_mean == null ? running_mean : running_mean.handle, running_var == null ? running_var : running_var.handle, training, momentum, eps, cudnn_enabled));
+  return one(call(OPS[140], input.handle, weight == null ? weight : weight.handle, bias == null ? bias : bias.handle, running_mean == null ? running_mean : running_mean.handle, running_var == null ? running_var : running_var.handle, training, momentum, eps, cudnn_enabled));
 }
 
 /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
 export function avg_pool2d(self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: number | null): Tensor {
-  return one(call(OPS[140], self.handle, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override));
+  return one(call(OPS[141], self.handle, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override));
 }
 
 /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.) -> Tensor` */
 export function cross_entropy_loss(self: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignore_index?: number, label_smoothing?: number): Tensor {
-  return one(call(OPS[141], self.handle, target.handle, weight == null ? weight : weight.handle, reduction, ignore_index, label_smoothing));
+  return one(call(OPS[142], self.handle, target.handle, weight == null ? weight : weight.handle, reduction, ignore_index, label_smoothing));
 }
 
 /** `aten::_scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool need_attn_weights=False, bool is_causal=False) -> (Tensor, Tensor)` */
 export function _scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask?: Tensor | null, dropout_p?: number, need_attn_weights?: boolean, is_causal?: boolean): [Tensor, Tensor] {
-  return many(call(OPS[142], query.handle, key.handle, value.handle, attn_mask == null ? attn_mask : attn_mask.handle, dropout_p, need_attn_weights, is_causal)) as [Tensor, Tensor];
+  return many(call(OPS[143], query.handle, key.handle, value.handle, attn_mask == null ? attn_mask : attn_mask.handle, dropout_p, need_attn_weights, is_causal)) as [Tensor, Tensor];
 }
 
 /** `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False) -> Tensor` */
 export function scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask?: Tensor | null, dropout_p?: number, is_causal?: boolean): Tensor {
-  return one(call(OPS[143], query.handle, key.handle, value.handle, attn_mask == null ? attn_mask : attn_mask.handle, dropout_p, is_causal));
+  return one(call(OPS[144], query.handle, key.handle, value.handle, attn_mask == null ? attn_mask : attn_mask.handle, dropout_p, is_causal));
 }
 
 /** `aten::_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()` */
 export function _foreach_add__List(self: readonly Tensor[], other: readonly Tensor[], alpha?: number | boolean): void {
-  call(OPS[144], handles(self), handles(other), alpha);
+  call(OPS[145], handles(self), handles(other), alpha);
 }
 
 /** `aten::_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_add__Scalar(self: readonly Tensor[], scalar: number | boolean): void {
-  call(OPS[145], handles(self), scalar);
+  call(OPS[146], handles(self), scalar);
 }
 
 /** `aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_mul__Scalar(self: readonly Tensor[], scalar: number | boolean): void {
-  call(OPS[146], handles(self), scalar);
+  call(OPS[147], handles(self), scalar);
 }
 
 /** `aten::_foreach_mul_.List(Tensor(a!)[] self, Tensor[] other) -> ()` */
 export function _foreach_mul__List(self: readonly Tensor[], other: readonly Tensor[]): void {
-  call(OPS[147], handles(self), handles(other));
+  call(OPS[148], handles(self), handles(other));
 }
 
 /** `aten::_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()` */
 export function _foreach_mul__Tensor(self: readonly Tensor[], other: Tensor): void {
-  call(OPS[148], handles(self), other.handle);
+  call(OPS[149], handles(self), other.handle);
 }
 
 /** `aten::_foreach_addcmul_.Scalar(Tensor(a!)[] self, Tensor[] tensor1, Tensor[] tensor2, Scalar value=1) -> ()` */
 export function _foreach_addcmul__Scalar(self: readonly Tensor[], tensor1: readonly Tensor[], tensor2: readonly Tensor[], value?: number | boolean): void {
-  call(OPS[149], handles(self), handles(tensor1), handles(tensor2), value);
+  call(OPS[150], handles(self), handles(tensor1), handles(tensor2), value);
 }
 
 /** `aten::_foreach_addcdiv_.Scalar(Tensor(a!)[] self, Tensor[] tensor1, Tensor[] tensor2, Scalar value=1) -> ()` */
 export function _foreach_addcdiv__Scalar(self: readonly Tensor[], tensor1: readonly Tensor[], tensor2: readonly Tensor[], value?: number | boolean): void {
-  call(OPS[150], handles(self), handles(tensor1), handles(tensor2), value);
+  call(OPS[151], handles(self), handles(tensor1), handles(tensor2), value);
 }
 
 /** `aten::_foreach_addcdiv_.ScalarList(Tensor(a!)[] self, Tensor[] tensor1, Tensor[] tensor2, Scalar[] scalars) -> ()` */
 export function _foreach_addcdiv__ScalarList(self: readonly Tensor[], tensor1: readonly Tensor[], tensor2: readonly Tensor[], scalars: readonly number[]): void {
-  call(OPS[151], handles(self), handles(tensor1), handles(tensor2), scalars);
+  call(OPS[152], handles(self), handles(tensor1), handles(tensor2), scalars);
 }
 
 /** `aten::_foreach_sqrt(Tensor[] self) -> Tensor[]` */
 export function _foreach_sqrt(self: readonly Tensor[]): Tensor[] {
-  return many(call(OPS[152], handles(self)));
+  return many(call(OPS[153], handles(self)));
 }
 
 /** `aten::_foreach_div_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_div__Scalar(self: readonly Tensor[], scalar: number | boolean): void {
-  call(OPS[153], handles(self), scalar);
+  call(OPS[154], handles(self), scalar);
 }
 
 /** `aten::_foreach_zero_(Tensor(a!)[] self) -> ()` */
 export function _foreach_zero_(self: readonly Tensor[]): void {
-  call(OPS[154], handles(self));
+  call(OPS[155], handles(self));
 }
 
 /** `aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2) -> Tensor[]` */
 export function _foreach_norm_Scalar(self: readonly Tensor[], ord?: number | boolean): Tensor[] {
-  return many(call(OPS[155], handles(self), ord));
+  return many(call(OPS[156], handles(self), ord));
 }
 
 /** `aten::_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()` */
 export function _foreach_copy_(self: readonly Tensor[], src: readonly Tensor[], non_blocking?: boolean): void {
-  call(OPS[156], handles(self), handles(src), non_blocking);
+  call(OPS[157], handles(self), handles(src), non_blocking);
 }
 
 /** `aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
 export function _fused_adamw_(self: readonly Tensor[], grads: readonly Tensor[], exp_avgs: readonly Tensor[], exp_avg_sqs: readonly Tensor[], max_exp_avg_sqs: readonly Tensor[], state_steps: readonly Tensor[], lr: number, beta1: number, beta2: number, weight_decay: number, eps: number, amsgrad: boolean, maximize: boolean, grad_scale?: Tensor | null, found_inf?: Tensor | null): void {
-  call(OPS[157], handles(self), handles(grads), handles(exp_avgs), handles(exp_avg_sqs), handles(max_exp_avg_sqs), handles(state_steps), lr, beta1, beta2, weight_decay, eps, amsgrad, maximize, grad_scale == null ? grad_scale : grad_scale.handle, found_inf == null ? found_inf : found_inf.handle);
+  call(OPS[158], handles(self), handles(grads), handles(exp_avgs), handles(exp_avg_sqs), handles(max_exp_avg_sqs), handles(state_steps), lr, beta1, beta2, weight_decay, eps, amsgrad, maximize, grad_scale == null ? grad_scale : grad_scale.handle, found_inf == null ? found_inf : found_inf.handle);
 }

@@ -75,9 +75,17 @@ export class Tensor {
     if (exact !== this) exact.dispose();
     return numbers;
   }
-  /** Overwrites the elements from a typed array of the same dtype and count. */
-  set_(array: HostArray): this {
-    native.copyIn(this.handle, array);
+  /** Overwrites the elements, also of a parameter; the gradient's graph does not see it. */
+  set_(source: Tensor | HostArray): this {
+    if (!(source instanceof Tensor)) native.copyIn(this.handle, source);
+    else {
+      const before = native.setGradMode(false);
+      try {
+        ops.copy_(this, source);
+      } finally {
+        native.setGradMode(before);
+      }
+    }
     return this;
   }
 
@@ -192,6 +200,10 @@ export class Tensor {
   }
   select(dim: number, index: number): Tensor {
     return ops.select_int(this, dim, index);
+  }
+  /** A copy in page-locked memory, from which CUDA copies without waiting; libtorch recycles it when that copy is done. */
+  pinMemory(): Tensor {
+    return ops.pin_memory(this);
   }
   /** Elements [start, start + length) of a dimension. */
   narrow(dim: number, start: number, length: number): Tensor {

@@ -1,0 +1,104 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig, type RunConfig } from '../config/index.ts';
+import { loadTokenizer } from '../data/tokenizer.ts';
+import { CoupletError } from '../errors.ts';
+import { loadTensorsInto } from '../io/checkpoint.ts';
+import { MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
+import { clipSpec } from '../models/registry.ts';
+import { findCheckpoint } from '../resume.ts';
+import { createMethod, modelFor, prepareProcess, workerCount } from '../run.ts';
+import { type EvalReport, evaluate, openEvalData } from './evaluate.ts';
+import type { Encoder } from './features.ts';
+
+export { type EvalReport, evalMetrics, evaluate, openEvalData } from './evaluate.ts';
+export { type DatasetFeatures, type Encoder, encodeDataset } from './features.ts';
+export { type RetrievalReport, retrieval } from './retrieval.ts';
+export { type ZeroShotReport, zeroShot } from './zero-shot.ts';
+
+export interface EvaluateRunOptions {
+  /** 'latest', 'best', or the folder of a checkpoint. */
+  checkpoint?: string;
+  /** `path=value` changes to the saved config, e.g. another data set or device. */
+  set?: readonly string[];
+}
+
+export interface RunReport extends EvalReport {
+  checkpoint: string;
+  step: number;
+}
+
+/** A trained model with all that evaluators need. `close()` frees it. */
+export interface LoadedRun extends Encoder {
+  config: RunConfig;
+  checkpoint: string;
+  step: number;
+  close(): void;
+}
+
+/** Loads the model of a run's checkpoint, without its optimizer. Throws a CoupletError when there is none. */
+export async function loadRun(
+  runDir: string,
+  { checkpoint = 'latest', set = [] }: EvaluateRunOptions = {},
+): Promise<LoadedRun> {
+  const paths = runPaths(runDir);
+  if (!existsSync(paths.config))
+    throw new CoupletError(
+      `${runDir} is no run: it has no config.json. Give the folder that couplet train wrote, such as runs/NAME.`,
+    );
+  const config = await loadConfig(paths.config, { set });
+  const found = await findCheckpoint(
+    runDir,
+    checkpoint === 'best' ? bestCheckpoint(runDir) : checkpoint,
+    () => {},
+  );
+  if (!found)
+    throw new CoupletError(
+      `${runDir} has no checkpoint yet: train until the first one is saved (checkpoint.every).`,
+    );
+  const device = prepareProcess(config);
+  const { contextLength } = clipSpec(config.model as Parameters<typeof clipSpec>[0]).text;
+  const tokenizer = await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
+  const model = modelFor(config, tokenizer);
+  const method = createMethod(config, { model, datasetSize: 1, device });
+  await loadTensorsInto(join(found.path, MODEL_FILE), method.model);
+  const workers = workerCount(config.data.workers, { device, cores: availableParallelism() });
+  return {
+    config,
+    checkpoint: found.path,
+    step: found.step,
+    method,
+    tokenizer,
+    device,
+    imageSize: model.image.imageSize,
+    workers,
+    close: () => method.dispose(),
+  };
+}
+
+function bestCheckpoint(runDir: string): string {
+  const path = join(runDir, 'best.json');
+  if (!existsSync(path))
+    throw new CoupletError(
+      `${runDir} has no best checkpoint: set evaluate.every and evaluate.bestBy, or use --checkpoint latest.`,
+    );
+  const { step } = JSON.parse(readFileSync(path, 'utf8')) as { step: number };
+  return join(runPaths(runDir).checkpoints, `step-${String(step).padStart(8, '0')}`);
+}
+
+/** Evaluates a run's checkpoint on the data that its config names under `evaluate`. */
+export async function evaluateRun(runDir: string, options: EvaluateRunOptions = {}): Promise<RunReport> {
+  const run = await loadRun(runDir, options);
+  try {
+    const data = await openEvalData(run.config.evaluate);
+    if (!data.zeroShot && !data.retrieval) {
+      throw new CoupletError(
+        `The config of ${runDir} names no evaluation: add evaluate.zeroShot or evaluate.retrieval, e.g. --set 'evaluate.retrieval.data={"type":"folder","path":"..."}'.`,
+      );
+    }
+    return { ...(await evaluate(data, run)), checkpoint: run.checkpoint, step: run.step };
+  } finally {
+    run.close();
+  }
+}

@@ -1,0 +1,18 @@
+/** Couplet: contrastive pretraining of image and image-text encoders. What is exported here is the public surface. */
+export {
+  defineConfig,
+  loadConfig,
+  parseConfig,
+  type RunConfig,
+  type RunConfigInput,
+} from './config/index.ts';
+export { createLoader, type Dataset, evalBatches, type Loader, openDataset } from './data/index.ts';
+export { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
+export { CoupletError } from './errors.ts';
+export { encodeDataset, evaluateRun, loadRun, retrieval, zeroShot } from './evaluate/index.ts';
+export { readMetrics } from './io/metrics.ts';
+export { defineMethod, type Method, type MethodDefinition } from './methods/method.ts';
+export { Clip, type ClipSpec } from './models/clip.ts';
+export { clipModels } from './models/registry.ts';
+export * as torch from './torch/index.ts';
+export { type TrainEvent, type TrainOptions, type TrainResult, train } from './train.ts';

@@ -1,0 +1,133 @@
+// The parts of a run, built once from its config. train.ts and the evaluation of a saved run share them.
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunConfig } from './config/index.ts';
+import { type Dataset, openDataset } from './data/index.ts';
+import { loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
+import { CoupletError } from './errors.ts';
+import type { Encoder } from './evaluate/features.ts';
+import { saveCheckpoint } from './io/checkpoint.ts';
+import { runPaths } from './io/checkpoint-files.ts';
+import { type Method, type MethodDefinition, methods } from './methods/index.ts';
+import type { ClipSpec } from './models/clip.ts';
+import { clipSpec } from './models/registry.ts';
+import { AdamW, decayGroups, type Optimizer } from './optim/index.ts';
+import { Generator, resolveDevice, setMatmulPrecision, setThreads, type Tensor } from './torch/index.ts';
+
+/** Threads that decode pictures, of `cores`: on a GPU machine all but one, on the CPU half, since training needs the cores too. */
+export function workerCount(
+  wanted: number | 'auto',
+  { device, cores }: { device: string; cores: number },
+): number {
+  if (wanted !== 'auto') return wanted;
+  return Math.max(1, device === 'cpu' ? Math.floor(cores / 2) : cores - 1);
+}
+
+/** The model that a config names, with the tokenizer's vocabulary. */
+export function modelFor(config: RunConfig, tokenizer: Tokenizer): ClipSpec {
+  const spec = clipSpec(config.model as string | ClipSpec);
+  const wanted = typeof config.model === 'string' ? undefined : spec.text.vocabSize;
+  if (wanted !== undefined && wanted < tokenizer.vocabSize) {
+    throw new CoupletError(
+      `model.text.vocabSize is ${wanted}, but the tokenizer has ${tokenizer.vocabSize} ids. Leave vocabSize out: the tokenizer's is then used.`,
+    );
+  }
+  return { ...spec, text: { ...spec.text, vocabSize: wanted ?? tokenizer.vocabSize } };
+}
+
+/** Sets what belongs to the process: device, threads, precision of float32 products. Returns the device. */
+export function prepareProcess(config: RunConfig): string {
+  if (config.threads) setThreads(config.threads);
+  setMatmulPrecision('exact');
+  return resolveDevice(config.device);
+}
+
+export function createMethod(
+  config: RunConfig,
+  parts: { model: ClipSpec; datasetSize: number; device: string },
+): Method {
+  const definition = methods[config.method.name] as MethodDefinition;
+  return definition.create({
+    ...parts,
+    options: config.method,
+    seed: config.seed,
+    precision: config.precision,
+    pixels: { mean: config.data.mean, std: config.data.std },
+    optimizer: config.optimizer,
+  });
+}
+
+/** What a run trains with. */
+export interface RunParts {
+  config: RunConfig;
+  runDir: string;
+  device: string;
+  dataset: Dataset;
+  tokenizer: Tokenizer;
+  model: ClipSpec;
+  method: Method;
+  optimizer: Optimizer;
+  encoder: Encoder;
+}
+
+/** Opens the data, learns or loads the tokenizer, builds model, method and optimizer. */
+export async function buildRun(config: RunConfig, runDir: string, cores: number): Promise<RunParts> {
+  const device = prepareProcess(config);
+  const dataset = await openDataset([config.data.train].flat());
+  const { needs } = methods[config.method.name] as MethodDefinition;
+  if (needs.tokens && !dataset.hasCaptions) {
+    throw new CoupletError(
+      `method ${config.method.name} needs captions, but data.train has none: add a caption column or txt members, or class names with templates.`,
+    );
+  }
+  mkdirSync(runDir, { recursive: true });
+  const { contextLength } = clipSpec(config.model as string | ClipSpec).text;
+  const tokenizer = await loadTokenizer(config.data.tokenizer, {
+    contextLength,
+    captions: dataset.captions(),
+    cachePath: runPaths(runDir).tokenizer,
+  });
+  const model = modelFor(config, tokenizer);
+  const method = createMethod(config, { model, datasetSize: dataset.size, device });
+  const { weightDecay, ...adam } = config.optimizer;
+  const optimizer = new AdamW(decayGroups(method.params, weightDecay), adam);
+  const workers = workerCount(config.data.workers, { device, cores });
+  const encoder = { method, tokenizer, device, imageSize: model.image.imageSize, workers };
+  return { config, runDir, device, dataset, tokenizer, model, method, optimizer, encoder };
+}
+
+/** All tensors besides the model that a resume needs, live, by stable names. */
+export function resumeState({
+  method,
+  optimizer,
+}: Pick<RunParts, 'method' | 'optimizer'>): Map<string, Tensor> {
+  const state = new Map<string, Tensor>();
+  for (const [name, tensor] of method.state) state.set(`method.${name}`, tensor);
+  for (const [name, tensor] of optimizer.state().tensors) state.set(`optimizer.${name}`, tensor);
+  return state;
+}
+
+/** Writes all that a resume needs. The data's cursor is the step itself: order and augmentation are functions of seed and position. */
+export async function saveRun(parts: RunParts, step: number): Promise<string> {
+  const random = new Generator('cpu').state();
+  const state = resumeState(parts).set('random.cpu', random);
+  const optimizer = { steps: parts.optimizer.state().steps };
+  try {
+    return await saveCheckpoint(parts.runDir, {
+      model: parts.method.model,
+      state,
+      json: { step, optimizer, datasetSize: parts.dataset.size },
+    });
+  } finally {
+    random.dispose();
+  }
+}
+
+/** Refuses to write a new run over an old one. */
+export function refuseExisting(runDir: string): void {
+  if (existsSync(join(runDir, 'metrics.jsonl'))) {
+    throw new CoupletError(
+      `${runDir} holds a run already. Continue it with --resume latest, or give this one another --name.`,
+    );
+  }
+}

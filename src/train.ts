@@ -1,0 +1,303 @@
+// THE STORY: config -> data -> method -> step -> evaluation -> checkpoint. No method is named here.
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { type Duration, durationToSteps, type RunConfig } from './config/index.ts';
+import { createLoader, type Loader, type Problems } from './data/index.ts';
+import { CoupletError } from './errors.ts';
+import { type EvalReport, evalMetrics, evaluate, openEvalData } from './evaluate/evaluate.ts';
+import { toDevice } from './feed.ts';
+import { writeFileAtomically } from './io/atomic.ts';
+import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
+import { MetricsWriter } from './io/metrics.ts';
+import { methods } from './methods/index.ts';
+import { clipGradNorm } from './optim/index.ts';
+import { checkSameRun, findCheckpoint, restoreRun } from './resume.ts';
+import { buildRun, type RunParts, refuseExisting, saveRun } from './run.ts';
+import { clockAt, cosine, type Schedule, withWarmup } from './schedules.ts';
+import { backward, memoryStats, scope, type Tensor } from './torch/index.ts';
+
+/** What happens in a run, for whoever shows it. */
+export type TrainEvent =
+  | { type: 'start'; step: number; totalSteps: number; facts: RunFacts }
+  | { type: 'log'; row: Record<string, number>; totalSteps: number; samples: number }
+  | { type: 'evaluated'; step: number; report: EvalReport }
+  | { type: 'saved'; step: number; path: string }
+  | { type: 'warning'; message: string };
+
+export interface RunFacts {
+  runDir: string;
+  device: string;
+  precision: string;
+  parameters: number;
+  samples: number;
+  skipped: Problems;
+}
+
+export interface TrainOptions {
+  runsDir?: string;
+  /** 'latest', or the folder of a checkpoint. */
+  resume?: string;
+  /** Aborting it finishes the step, saves, and returns. */
+  signal?: AbortSignal;
+  onEvent?: (event: TrainEvent) => void;
+}
+
+export interface TrainResult {
+  runDir: string;
+  /** Updates done. */
+  step: number;
+  totalSteps: number;
+  finished: boolean;
+  report?: EvalReport;
+  skipped: Problems;
+}
+
+/** Durations of a config, all in steps. */
+interface Plan {
+  total: number;
+  evaluateEvery: number;
+  saveEvery: number;
+  logEvery: number;
+  lr: Schedule;
+}
+
+/** Trains until the config's duration is over or the signal aborts. Throws a CoupletError for what a person can mend. */
+export async function train(config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
+  const { onEvent = () => {} } = options;
+  const runDir = join(options.runsDir ?? 'runs', config.name);
+  if (options.resume) checkSameRun(config, runDir);
+  else refuseExisting(runDir);
+  const evalData = await openEvalData(config.evaluate);
+  const parts = await buildRun(config, runDir, availableParallelism());
+  const plan = planOf(config, parts.dataset.size);
+  const start = await resumeStep(parts, options);
+  await writeFileAtomically(runPaths(runDir).config, `${JSON.stringify(config, null, 2)}\n`);
+  const metrics = new MetricsWriter(runPaths(runDir).metrics, start > 0 ? { resumeStep: start } : {});
+  const loader = openLoader(parts, start);
+  const best = new Best(runDir, config.evaluate.bestBy);
+  onEvent({ type: 'start', step: start, totalSteps: plan.total, facts: factsOf(parts) });
+
+  let saved = start;
+  const save = async (step: number) => {
+    metrics.flush();
+    const path = await saveRun(parts, step);
+    saved = step;
+    await pruneCheckpoints(runDir, {
+      keep: config.checkpoint.keep,
+      ...(best.step !== undefined && { best: best.step }),
+    });
+    onEvent({ type: 'saved', step, path });
+  };
+  const measure = async (step: number) => {
+    const report = await evaluate(evalData, parts.encoder);
+    const values = evalMetrics(report);
+    if (Object.keys(values).length > 0) metrics.write({ step, ...values });
+    onEvent({ type: 'evaluated', step, report });
+    return { report, improved: await best.take(step, values) };
+  };
+
+  let report: EvalReport | undefined;
+  let step = start;
+  const log = new LogTimer(config.batch.globalBatchSize, start);
+  try {
+    while (step < plan.total && !options.signal?.aborted) {
+      const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.total;
+      const values = await trainStep(parts, loader, { step, plan, wanted });
+      step++;
+      if (values) {
+        const row = { step, ...values, ...log.rates(step), skipped: loader.problems.count };
+        checkFinite(row, parts.runDir);
+        metrics.write(row);
+        onEvent({ type: 'log', row, totalSteps: plan.total, samples: step * config.batch.globalBatchSize });
+      }
+      const last = step === plan.total;
+      if (last || step % plan.evaluateEvery === 0) {
+        const measured = await measure(step);
+        report = measured.report;
+        log.skip();
+        if (measured.improved || last || step % plan.saveEvery === 0) await save(step);
+      } else if (step % plan.saveEvery === 0) await save(step);
+      await setImmediate(); // signals, timers and sockets get their turn
+    }
+    if (saved !== step) await save(step);
+  } finally {
+    await loader.close();
+    metrics.close();
+    parts.method.dispose();
+    parts.optimizer.dispose();
+  }
+  return {
+    runDir,
+    step,
+    totalSteps: plan.total,
+    finished: step === plan.total,
+    ...(report && { report }),
+    skipped: loader.problems,
+  };
+}
+
+/** One update. Returns the metrics when they are wanted: reading them is the only time that the host waits for the device. */
+async function trainStep(
+  parts: RunParts,
+  loader: Loader,
+  { step, plan, wanted }: { step: number; plan: Plan; wanted: boolean },
+) {
+  const { method, optimizer, config, device, dataset } = parts;
+  const batch = await loader.next();
+  const clock = clockAt(step, {
+    totalSteps: plan.total,
+    globalBatchSize: config.batch.globalBatchSize,
+    datasetSize: dataset.size,
+  });
+  const lr = plan.lr(clock.progress);
+  const values = scope(() => {
+    const { loss, metrics, next } = method.loss(toDevice(batch, device), clock);
+    backward(loss);
+    const gradNorm =
+      config.optimizer.clipGradNorm === undefined
+        ? undefined
+        : clipGradNorm([...method.params.values()], config.optimizer.clipGradNorm);
+    optimizer.step({ lr });
+    method.commit(next, clock);
+    return wanted
+      ? { ...readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }), lr, epoch: clock.epoch }
+      : undefined;
+  });
+  batch.release();
+  return values;
+}
+
+function readMetrics(metrics: Record<string, Tensor>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(metrics).map(([name, tensor]) => [`train/${name}`, tensor.item()]),
+  );
+}
+
+function planOf(config: RunConfig, datasetSize: number): Plan {
+  const context = { globalBatchSize: config.batch.globalBatchSize, datasetSize };
+  const steps = (duration: Duration, path: string) => durationToSteps(duration, { ...context, path });
+  const never = Number.POSITIVE_INFINITY;
+  const total = steps(config.duration, 'duration');
+  const { peakLr } = config.optimizer;
+  const { warmup, shape, finalLr } = config.schedule;
+  const body = shape === 'cosine' ? cosine(peakLr, finalLr) : () => peakLr;
+  const warmupShare = steps(warmup, 'schedule.warmup') / total;
+  return {
+    total,
+    evaluateEvery: config.evaluate.every ? steps(config.evaluate.every, 'evaluate.every') : never,
+    saveEvery: config.checkpoint.every ? steps(config.checkpoint.every, 'checkpoint.every') : never,
+    logEvery: config.log.every.steps,
+    lr: withWarmup(body, { peak: peakLr, warmup: warmupShare, tick: 1 / total }),
+  };
+}
+
+async function resumeStep(parts: RunParts, { resume, onEvent }: TrainOptions): Promise<number> {
+  if (!resume) return 0;
+  const found = await findCheckpoint(parts.runDir, resume, (message) =>
+    onEvent?.({ type: 'warning', message }),
+  );
+  if (!found) return 0;
+  await restoreRun(parts, found.path);
+  return found.step;
+}
+
+function openLoader({ config, dataset, tokenizer, model, encoder }: RunParts, startStep: number): Loader {
+  const { crop, flip, prefetchBatches, maxBadShare } = config.data;
+  const { needs } = methods[config.method.name];
+  return createLoader(dataset, {
+    globalBatchSize: config.batch.globalBatchSize,
+    imageSize: model.image.imageSize,
+    views: needs.views,
+    transform: { type: 'random-resized-crop', ...crop, flip },
+    ...(needs.tokens && { tokenizer }),
+    seed: config.seed,
+    startStep,
+    workers: encoder.workers,
+    prefetchBatches,
+    maxBadShare,
+  });
+}
+
+function factsOf({ runDir, device, config, method, dataset }: RunParts): RunFacts {
+  const parameters = [...method.model.values()].reduce((sum, tensor) => sum + tensor.size, 0);
+  return {
+    runDir,
+    device,
+    precision: config.precision,
+    parameters,
+    samples: dataset.size,
+    skipped: dataset.problems,
+  };
+}
+
+/** A loss that is no number any more only gets worse: stop while the last checkpoint is good. */
+function checkFinite(row: Record<string, number>, runDir: string): void {
+  const bad = Object.entries(row).find(([, value]) => !Number.isFinite(value));
+  if (!bad) return;
+  throw new CoupletError(
+    `${bad[0]} is ${bad[1]} at step ${row.step}: training diverged. The last checkpoint in ${runDir} is whole. Lower optimizer.peakLr, lengthen schedule.warmup, or set optimizer.clipGradNorm.`,
+  );
+}
+
+/** Samples per second between two log lines, evaluations left out. */
+class LogTimer {
+  readonly #perStep: number;
+  #since = performance.now();
+  #step: number;
+
+  constructor(samplesPerStep: number, step: number) {
+    this.#perStep = samplesPerStep;
+    this.#step = step;
+  }
+  rates(step: number): Record<string, number> {
+    const now = performance.now();
+    const seconds = (now - this.#since) / 1000;
+    const done = step - this.#step;
+    this.#since = now;
+    this.#step = step;
+    const { liveTensors } = memoryStats();
+    return {
+      samples_per_second: (done * this.#perStep) / seconds,
+      seconds_per_step: seconds / done,
+      live_tensors: liveTensors,
+    };
+  }
+  /** What was done since the last line was not training. */
+  skip(): void {
+    this.#since = performance.now();
+  }
+}
+
+/** The best evaluation so far, remembered in the run's folder. */
+class Best {
+  readonly #path: string;
+  readonly #metric: string | undefined;
+  step: number | undefined;
+  #value = Number.NEGATIVE_INFINITY;
+
+  constructor(runDir: string, metric: string | undefined) {
+    this.#path = join(runDir, 'best.json');
+    this.#metric = metric;
+    if (!metric || !existsSync(this.#path)) return;
+    const saved = JSON.parse(readFileSync(this.#path, 'utf8')) as { step: number; value: number };
+    this.step = saved.step;
+    this.#value = saved.value;
+  }
+
+  /** Whether this evaluation is the best so far. Throws a CoupletError when the metric is not among `values`. */
+  async take(step: number, values: Record<string, number>): Promise<boolean> {
+    if (!this.#metric) return false;
+    const value = values[this.#metric] ?? values[`eval/${this.#metric}`];
+    if (value === undefined)
+      throw new CoupletError(
+        `evaluate.bestBy is ${this.#metric}, which no evaluation gives; there are: ${Object.keys(values).join(', ') || 'none'}.`,
+      );
+    if (value <= this.#value) return false;
+    this.step = step;
+    this.#value = value;
+    await writeFileAtomically(this.#path, `${JSON.stringify({ step, metric: this.#metric, value })}\n`);
+    return true;
+  }
+}
