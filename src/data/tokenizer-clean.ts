@@ -2,7 +2,7 @@ import { fromC1, toC1, unescapeHtml, unescapeHtmlStrict } from './tokenizer-enti
 
 /*
  * How open_clip cleans a caption: ftfy.fix_text, html.unescape twice, runs of whitespace to one space, strip, lower-case.
- * Everything of ftfy is here but the search for mojibake: see `cleanCaption`.
+ * Everything of ftfy is here but most of the search for mojibake: see `cleanCaption`.
  */
 
 /** What Python's str.split calls whitespace. */
@@ -41,10 +41,8 @@ const LIGATURES: Record<string, string> = {
  * - UTF-8 once read as Windows-1252 or Latin-1 is repaired when the whole line is such text (`cafÃ©`, `donâ€™t`, emoji); ftfy
  *   also repairs single spots inside a healthy line, other code pages (1250, 1251, 1253, 1254, 1257, ISO 8859-2, Mac Roman,
  *   437), a no-break space that became a space (`Ã la mode`), and letters lost to U+FFFD;
- * - ftfy leaves a damaged-looking line alone when its own table of letters finds it unsuspicious; this repairs every line whose
- *   letters are valid UTF-8 bytes throughout,
- *   for example `É™` and `Õ¡`;
- * - letters assigned after Unicode 14 fold by Node's tables, not by Python's.
+ * - what makes a line suspicious is a short rule here (`SUSPICIOUS`) and a long table of letters in ftfy;
+ * - characters assigned after the Unicode version of Python's tables count as letters or not by Node's.
  */
 export function cleanCaption(text: string): string {
   if (PLAIN.test(text)) return squeeze(text).toLowerCase();
@@ -104,12 +102,19 @@ function plainForms(text: string): string {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/**
+ * Pairs that hardly occur in healthy text: a capital A with a mark before a symbol, three or four bytes of one letter, two letters in
+ * a row. One other pair is not enough: `NESTLÉ®`, and `CAFÉ` before a no-break space, are valid UTF-8 bytes too.
+ */
+const SUSPICIOUS =
+  /[\xc2\xc3][\x80-\xbf]|[\xe0-\xef][\x80-\x9f\xa1-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|(?:[\xc4-\xdf][\x80-\xbf]){2}/;
+
 /** UTF-8 that was read as Windows-1252 (or Latin-1), turned back; any other text is returned as it is. */
 function repairMojibake(line: string): string {
   let text = line;
   while (/[\u00c2-\u00f4]/.test(text)) {
     const bytes = asWindows1252(text);
-    if (!bytes) return text;
+    if (!bytes || !SUSPICIOUS.test(bytes.toString('latin1'))) return text;
     try {
       text = utf8.decode(bytes);
     } catch {
@@ -119,8 +124,8 @@ function repairMojibake(line: string): string {
   return text;
 }
 
-function asWindows1252(text: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(text.length);
+function asWindows1252(text: string): Buffer | undefined {
+  const bytes = Buffer.alloc(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     const byte = code < 0x100 ? code : toC1(text[i] as string);

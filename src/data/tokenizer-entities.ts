@@ -38,7 +38,9 @@ const MISSING: Record<string, string> = { NewLine: '\n', Tab: '\t' };
 
 /** The text of a named reference (name without `&` and `;`), or undefined when there is no such name. */
 function named(name: string): string | undefined {
-  if (name in MISSING) return MISSING[name];
+  // The table would read a shorter name at the start of this one, and take what every object has for a name.
+  if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name) || name in Object.prototype) return undefined;
+  if (Object.hasOwn(MISSING, name)) return MISSING[name];
   table ??= loadTable();
   const decoded = table.decode(`&${name};`);
   if (decoded === `&${name};`) return undefined;

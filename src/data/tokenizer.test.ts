@@ -31,8 +31,8 @@ const DIFFERENT = new Set([
   'Рўest РїСЂРёРІРµС‚', // other code pages
   'РџСЂРёРІРµС‚',
   'a-√©',
-  'É™', // ftfy finds these unsuspicious
-  'Õ¡',
+  'vÄ›c', // one pair alone is no proof to us
+  'Ä°',
 ]);
 
 const framed = (tokenizer: Tokenizer, text: string): number[] => {

@@ -46,7 +46,7 @@ GROUPS = {
     ],
     "html": [
         "&amp;", "&amp;amp;", "&amp;amp;amp;", "&lt;b&gt;", "a &lt; b &amp;&amp; c", "&quot;hi&quot;", "&#39;s", "it&#39;s", "it&#x2019;s", "&nbsp;x&nbsp;", "&eacute;t&eacute;", "&EACUTE;T&EACUTE;", "&SZLIG;", "&ntilde; &Ntilde; &NTILDE; &nTILDE;",
-        "AT&T", "R&D", "this&not that", "&notit;", "&copy 2020", "&copy; 2020", "&hellip;", "&mdash;", "&unknown;", "&", "& &", "&#", "&#;", "&#x;", "&#0;", "&#65;", "&#65", "&#128512;", "&#x1F600;", "&#150;", "&#xD800;", "&#1114112;", "&#7;x", "&#11;",
+        "AT&T", "R&D", "this&not that", "&notit;", "&notin猫;", "&notin-x;", "&toString;", "&copy 2020", "&copy; 2020", "&hellip;", "&mdash;", "&unknown;", "&", "& &", "&#", "&#;", "&#x;", "&#0;", "&#65;", "&#65", "&#128512;", "&#x1F600;", "&#150;", "&#xD800;", "&#1114112;", "&#7;x", "&#11;",
         "&Jscr;ohn &HilbertSpace;ancock", "&afr;&Zopf;&zscr;", "&checkmark;", "&NewLine;x&Tab;y", "&fjlig;", "&ThickSpace;x", "&nvlt;", "<p>&eacute;&amp;amp;</p>", "<p>&rsquo;&ldquo;</p>", "first &amp;amp;amp;\nsecond < third\nlast &amp;amp;amp;", "e&#x301;", "<e&#x301;", "&ampamp;", "&lt;start_of_text&gt;", "&rarr; &hearts;", "&AMP;&LT;&GT;&QUOT;",
     ],
     "control": [
@@ -56,7 +56,7 @@ GROUPS = {
         "<start_of_text>", "<end_of_text>", "a <end_of_text> b", "<START_OF_TEXT>", "<|endoftext|>", "<|startoftext|> a", "a<end_of_text>b",
     ],
     "mojibake": [
-        "cafÃ©", "donâ€™t", "â€œquotedâ€\x9d", "naÃ¯ve", "Ã¼ber", "ðŸ˜€", "âœ” No problems", "schÃ¶n", "â€”", "â€¦", "PÃ©rez", "Ã±", "lâ€™humanitÃ©", "Â©2020", "Â£5", "ã\x83\x84", "sÃ³", "ÃƒÂ©", "MÃƒÂ¼nchen", "été", "Ã", "â", "Â", "£5", "naïve façade", "Ørsted × 2",
+        "cafÃ©", "donâ€™t", "â€œquotedâ€\x9d", "naÃ¯ve", "Ã¼ber", "ðŸ˜€", "âœ” No problems", "schÃ¶n", "â€”", "â€¦", "PÃ©rez", "Ã±", "lâ€™humanitÃ©", "Â©2020", "Â£5", "ã\x83\x84", "sÃ³", "ÃƒÂ©", "MÃƒÂ¼nchen", "été", "Ã", "â", "Â", "£5", "naïve façade", "Ørsted × 2", "NESTLÉ® chocolate", "CAFÉ™", "CAFÉ\u00a0!", "Spaß&nbsp;muss", "le café\u00a0»", "ÉTÉ\u00a0: « à\u00a0»", "IRMÃ\u00a0", "Ð¿Ñ\u20acÐ¸Ð²ÐµÑ‚",
     ],
     "repair": [
         "voilÃ le travail", "Ã la mode", "&macr;\\_(ã\x83\x84)_/&macr;", "cafÃ© and 猫", "donâ€™t “mix”", "â€œ like this â€\ufffd", "Рўest РїСЂРёРІРµС‚", "РџСЂРёРІРµС‚", "vÄ›c", "MÃ¡s 漢", "Ð¿Ñ\x80Ð¸Ð²ÐµÑ‚", "a-√©", "caf‚ ©", "Ã\xa0 la", "É™", "Ä°", "Õ¡",
