@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatReport } from './report.ts';
+import { formatTable } from './report.ts';
 
 /** `couplet doctor`. */
 export function addDoctor(program: Command): void {
@@ -17,5 +17,5 @@ async function doctorVerb({ json }: { json?: boolean }): Promise<void> {
   // @ts-ignore
   const { doctor } = await import('../torch/doctor.ts');
   const report = await doctor();
-  console.log(json ? JSON.stringify(report, null, 2) : formatReport(report));
+  console.log(json ? JSON.stringify(report, null, 2) : formatTable(report));
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { collect, SET_HELP } from './options.ts';
-import { formatReport } from './report.ts';
+import { evalLines } from './report.ts';
 
 interface EvalFlags {
   checkpoint: string;
@@ -30,9 +30,8 @@ Examples:
 }
 
 async function evalVerb(run: string, { checkpoint, set, json }: EvalFlags): Promise<void> {
-  // biome-ignore lint/suspicious/noTsIgnore: the module is written next; then these two lines go.
-  // @ts-ignore
   const { evaluateRun } = await import('../evaluate/index.ts');
-  const report = await evaluateRun(run, { checkpoint, set });
-  console.log(json ? JSON.stringify(report, null, 2) : formatReport(report));
+  const report = await evaluateRun(run, { checkpoint, ...(set && { set }) });
+  const table = [`${report.checkpoint}, step ${report.step}`, ...evalLines(report)];
+  console.log(json ? JSON.stringify(report, null, 2) : table.join('\n'));
 }

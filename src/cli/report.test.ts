@@ -1,9 +1,26 @@
 import { expect, it } from 'vitest';
-import { formatReport } from './report.ts';
+import { evalLines, formatTable } from './report.ts';
 
-it('is a table of paths and values', () => {
-  const report = { step: 10, zero_shot: { top1: 0.71234567, top5: undefined }, ok: true, names: ['a', 'b'] };
-  expect(formatReport(report)).toBe(
-    'step            10\nzero_shot/top1  0.7123\nok              yes\nnames           a, b',
+it('any report is a table of names and values', () => {
+  const report = { step: 10, cuda: { memory: 0.71234567, devices: undefined }, ok: true, names: ['a', 'b'] };
+  expect(formatTable(report)).toBe(
+    'step         10\ncuda/memory  0.7123\nok           yes\nnames        a, b',
   );
+});
+
+it('an evaluation is a line for each number that people compare', () => {
+  const recall = { r1: 0.1, r5: 0.255, r10: 1 };
+  expect(
+    evalLines({
+      zeroShot: { pictures: 100, classes: 10, top1: 0.7123, top5: 0.99 },
+      retrieval: { pairs: 30, imageToText: recall, textToImage: { ...recall, r1: 0.2 }, meanRecall: 0.5 },
+      skipped: 2,
+    }),
+  ).toEqual([
+    'zero-shot      top-1 71.23 %  top-5 99.00 %  (100 pictures, 10 classes)',
+    'image to text  R@1 10.00 %  R@5 25.50 %  R@10 100.00 %  (30 pairs)',
+    'text to image  R@1 20.00 %  R@5 25.50 %  R@10 100.00 %  (30 pairs)',
+    '2 samples could not be read',
+  ]);
+  expect(evalLines({ skipped: 0 })).toEqual([]);
 });

@@ -1,6 +1,8 @@
+import { basename } from 'node:path';
 import type { Command } from 'commander';
+import type { TrainEvent, TrainResult } from '../train.ts';
 import { collect, SET_HELP } from './options.ts';
-import { type RunEvent, Status } from './status.ts';
+import { Progress, skippedLines } from './progress.ts';
 import { stopOnSignals } from './stop.ts';
 
 interface TrainFlags {
@@ -39,25 +41,29 @@ Examples:
 async function trainVerb(path: string, flags: TrainFlags): Promise<void> {
   const { loadConfig } = await import('../config/index.ts');
   const config = await loadConfig(path, { set: flags.set, name: flags.name });
-  // biome-ignore lint/suspicious/noTsIgnore: the module is written next; then these two lines go.
-  // @ts-ignore
   const { train } = await import('../train.ts');
-  const status = new Status(process.stderr);
-  const stop = stopOnSignals((text) => status.say(text));
+  const progress = new Progress();
+  const stop = stopOnSignals((text) => progress.say(text));
   try {
     const { resume, runs: runsDir } = flags;
-    await train(config, {
-      runsDir,
-      resume,
-      signal: stop.signal,
-      onEvent: (event: RunEvent) => status.show(event),
-    });
+    const onEvent = (event: TrainEvent) => progress.show(event);
+    const result = await train(config, { runsDir, ...(resume && { resume }), signal: stop.signal, onEvent });
+    progress.end();
+    for (const text of skippedLines(result.skipped)) progress.say(text);
+    progress.say(result.finished ? `done: ${result.runDir}` : stoppedText(result, { path, ...flags }));
+    if (!result.finished) process.exitCode = stop.code();
   } finally {
-    status.end();
+    progress.end();
     stop.dispose();
   }
-  if (stop.signal.aborted) {
-    status.say(`stopped and saved; go on with: couplet train ${path} --name ${config.name} --resume latest`);
-    process.exitCode = stop.code();
-  }
+}
+
+/** Where the run stopped, and the command that goes on. */
+function stoppedText(
+  { runDir, step, totalSteps }: TrainResult,
+  { path, set = [], runs }: TrainFlags & { path: string },
+): string {
+  const again = ['couplet train', path, ...set.map((text) => `--set '${text}'`), '--name', basename(runDir)];
+  if (runs !== 'runs') again.push('--runs', runs);
+  return `stopped at step ${step} of ${totalSteps} and saved; go on with: ${again.join(' ')} --resume latest`;
 }

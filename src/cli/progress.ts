@@ -1,0 +1,63 @@
+import { formatCount } from '../io/human.ts';
+import { StatusLine, type StatusLineOptions } from '../io/status-line.ts';
+import type { TrainEvent, TrainResult } from '../train.ts';
+import { evalLines } from './report.ts';
+
+type Event<Type extends TrainEvent['type']> = TrainEvent & { type: Type };
+type Problems = TrainResult['skipped'];
+
+/** How many samples were left out, and why: the first few by name. Nothing when there were none. */
+export function skippedLines({ count, first }: Problems): string[] {
+  if (count === 0) return [];
+  const named = first.map(({ name, reason }) => `  ${name}: ${reason}`);
+  return [`skipped ${count} ${count === 1 ? 'sample' : 'samples'}${named.length > 0 ? ':' : ''}`, ...named];
+}
+
+/** Shows a run's events: a live line on a terminal, plain lines elsewhere, and what happens once above it. */
+export class Progress {
+  readonly #options: Pick<StatusLineOptions, 'stream' | 'now' | 'env'>;
+  #line: StatusLine | undefined;
+  #step = 0;
+
+  constructor(options: Pick<StatusLineOptions, 'stream' | 'now' | 'env'> = {}) {
+    this.#options = options;
+  }
+
+  show(event: TrainEvent): void {
+    if (event.type === 'start') this.#start(event);
+    else if (event.type === 'log') this.#log(event);
+    else if (event.type === 'saved') this.say(`saved ${event.path}`);
+    else if (event.type === 'warning') this.say(`warning: ${event.message}`);
+    else for (const text of evalLines(event.report)) this.say(`step ${event.step}: ${text}`);
+  }
+
+  /** A line that stays. */
+  say(text: string): void {
+    if (this.#line) this.#line.print(text);
+    else (this.#options.stream ?? process.stderr).write(`${text}\n`);
+  }
+
+  /** Leaves the last state on the screen. */
+  end(): void {
+    this.#line?.finish();
+    this.#line = undefined;
+  }
+
+  #start({ step, totalSteps, facts }: Event<'start'>): void {
+    const { runDir, parameters, device, precision, samples, skipped } = facts;
+    const size = `${formatCount(parameters)} parameters on ${device} in ${precision}`;
+    const steps = step > 0 ? `from step ${step} to ${totalSteps}` : `${totalSteps} steps`;
+    this.say(`${runDir}: ${size}, ${samples} samples, ${steps}`);
+    for (const text of skippedLines(skipped)) this.say(text);
+    this.#step = step;
+    this.#line = new StatusLine({ totalSteps, startStep: step, ...this.#options });
+  }
+
+  /** `samples` counts from the start of the run, the line wants those since the last event. */
+  #log({ row, samples }: Event<'log'>): void {
+    const step = row.step!;
+    this.#line?.tick(step, { samples: ((step - this.#step) * samples) / step });
+    this.#line?.log({ loss: row['train/loss']! });
+    this.#step = step;
+  }
+}
