@@ -1,4 +1,4 @@
-import sharp, { type Sharp } from 'sharp';
+import sharp, { type OutputInfo, type Sharp } from 'sharp';
 import { type Box, centerCrop, type Interpolation, type Size, type Transform } from './crop.ts';
 import { type Header, readHeader, upright } from './header.ts';
 import { type Pixels, SMALL_PIXELS } from './pixel-cache.ts';
@@ -66,9 +66,18 @@ function pipeline({ bytes, header }: Picture): Sharp {
   return turned.flatten({ background: '#ffffff' }).toColourspace('srgb');
 }
 
+/** libvips keeps its messages in one place for all threads, so what it says may be about another picture: it is not repeated. */
+async function run(image: Sharp): Promise<{ data: Buffer; info: OutputInfo }> {
+  try {
+    return await image.raw().toBuffer({ resolveWithObject: true });
+  } catch {
+    throw new Error('cannot be decoded: its data is cut or damaged');
+  }
+}
+
 /** The whole picture, upright, as 8-bit sRGB without alpha (flattened on white). Throws when it is truncated. */
 export async function decodePixels(picture: Picture): Promise<Pixels> {
-  const { data, info } = await pipeline(picture).raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await run(pipeline(picture));
   return { data: threeChannels(data, info.channels), width: info.width, height: info.height };
 }
 
@@ -98,7 +107,7 @@ export async function cutLarge(picture: Picture, view: View, place: Place): Prom
   if (window.width !== resized.width || window.height !== resized.height) {
     image = image.extract({ left: window.x, top: window.y, width: window.width, height: window.height });
   }
-  const { data, info } = await (view.flip ? image.flop() : image).raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await run(view.flip ? image.flop() : image);
   place.target.set(threeChannels(data, info.channels), place.offset);
 }
 

@@ -6,9 +6,12 @@ import { createPixelCache, type PixelCache } from './pixel-cache.ts';
 import { WorkerPool } from './pool.ts';
 
 const interpolation = z.enum(['bicubic', 'bilinear']).default('bicubic');
-const range = z.tuple([z.number().positive(), z.number().positive()]).refine(([low, high]) => low <= high, {
-  message: 'expected [least, most]',
-});
+const range = z
+  .tuple([z.number().positive(), z.number().positive()])
+  .refine(([low, high]) => low <= high, {
+    message: 'expected [least, most]',
+  })
+  .readonly();
 
 /** How pictures become squares; the defaults of a random crop are CLIP's. */
 export const transformSchema = z.discriminatedUnion('type', [

@@ -107,6 +107,10 @@ with tarfile.open('out.tar', 'w', format=tarfile.${format}) as t:
     expect(names).toEqual(['a']);
     truncateSync(path, 512 + 1024 + 200);
     expect(() => contents(path)).toThrow(/in the middle of a header/);
+    truncateSync(path, 512 + 1024);
+    let unmarked = 0;
+    expect([...tarMembers(new TarFile(path), () => unmarked++)]).toHaveLength(1);
+    expect(unmarked).toBe(1);
   });
 
   test('refuses what is no tar, a size past the end, and a huge name', () => {

@@ -64,9 +64,10 @@ export function readFully(descriptor: number, target: Uint8Array, at: number): n
 /**
  * The regular files of a tar archive in order, by seeking from header to header: ustar, GNU long names and pax paths and sizes.
  * Links, devices and directories are passed over and never followed; names are text, not places on this disk.
+ * @param onNoEnd called when the archive ends after a whole member, but without the mark that ends every tar: it may have been cut there
  * @throws DamagedTar after the last whole member, when the archive is cut or damaged
  */
-export function* tarMembers(file: TarFile): Generator<Member> {
+export function* tarMembers(file: TarFile, onNoEnd?: () => void): Generator<Member> {
   let at = 0;
   let next: { path?: string; size?: number } = {};
   while (at < file.size) {
@@ -92,6 +93,7 @@ export function* tarMembers(file: TarFile): Generator<Member> {
     }
     at = offset + Math.ceil(size / BLOCK) * BLOCK;
   }
+  onNoEnd?.();
 }
 
 function record(file: TarFile, offset: number, size: number): Buffer {

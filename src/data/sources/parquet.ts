@@ -45,11 +45,22 @@ function paths(source: ParquetSource): string[] {
   });
 }
 
-/** A file that remembers where the slices it gave out came from. */
+/** Bytes of a file that know where in the file they lie. */
+class PlacedBuffer extends ArrayBuffer {
+  start = Number.NaN;
+
+  /** hyparquet cuts columns out of larger reads; the pieces know their place too. */
+  override slice(begin = 0, end?: number): PlacedBuffer {
+    const part = super.slice(begin, end) as PlacedBuffer;
+    part.start = this.start + begin;
+    return part;
+  }
+}
+
+/** A file whose slices remember where they came from. */
 class SliceFile implements AsyncBuffer {
   readonly byteLength: number;
   readonly #descriptor: number;
-  readonly #starts = new WeakMap<ArrayBufferLike, number>();
 
   constructor(path: string) {
     this.#descriptor = openSync(path, 'r');
@@ -57,16 +68,15 @@ class SliceFile implements AsyncBuffer {
   }
 
   slice(start: number, end = this.byteLength): ArrayBuffer {
-    const bytes = new Uint8Array(Math.max(0, end - start));
-    readFully(this.#descriptor, bytes, start);
-    this.#starts.set(bytes.buffer, start);
-    return bytes.buffer;
+    const buffer = new PlacedBuffer(Math.max(0, Math.min(end, this.byteLength) - start));
+    readFully(this.#descriptor, new Uint8Array(buffer), start);
+    buffer.start = start;
+    return buffer;
   }
 
   /** Where in the file `value` lies, if it is a view of a slice and not a decompressed copy. */
   placeOf(value: Uint8Array): number | undefined {
-    const start = this.#starts.get(value.buffer);
-    return start === undefined ? undefined : start + value.byteOffset;
+    return value.buffer instanceof PlacedBuffer ? value.buffer.start + value.byteOffset : undefined;
   }
 
   close(): void {

@@ -88,7 +88,9 @@ class ShardScan {
 
   #samples(file: TarFile, path: string): void {
     let parts: Parts | undefined;
-    for (const member of tarMembers(file)) {
+    const noEnd = () =>
+      this.#writer.problems.add(path, 'ends without the mark of a whole tar: it may be cut');
+    for (const member of tarMembers(file, noEnd)) {
       const named = splitName(member.name);
       if (!named) continue;
       if (parts?.key !== named.key) {
