@@ -66,7 +66,7 @@ async function measure({ name, source, imageSize }: Case): Promise<void> {
   const opening = performance.now();
   const dataset = await openDataset([source]);
   const indexSeconds = (performance.now() - opening) / 1000;
-  const globalBatchSize = Math.min(Number(values.batch), dataset.size);
+  const globalBatchSize = Math.min(Number(values.batch), Math.ceil(dataset.size / 16));
   const loader = createLoader(dataset, {
     globalBatchSize,
     imageSize,
@@ -77,6 +77,7 @@ async function measure({ name, source, imageSize }: Case): Promise<void> {
     ...(values.cache && { cacheBytes: Number(values.cache) }),
   });
   (await loader.next()).release();
+  // What was made ahead while the workers started is not counted.
   const epoch = Math.ceil(dataset.size / globalBatchSize);
   const firstEpoch = await speed(loader, globalBatchSize, epoch);
   const later = await speed(loader, globalBatchSize, 4 * epoch);
@@ -91,19 +92,31 @@ async function measure({ name, source, imageSize }: Case): Promise<void> {
   console.log(
     JSON.stringify({ ...result, index_seconds: indexSeconds, first_epoch: firstEpoch, later_epochs: later }),
   );
+  const text = (speed: Speed) =>
+    `${speed.images_per_second} images/s (${speed.cpu_microseconds_per_image} us of processor time each)`;
   console.log(
-    `${name}: ${firstEpoch} images/s in the first epoch, ${later} after it (${values.workers} workers)`,
+    `${name}, ${values.workers} workers: ${text(firstEpoch)} in the first epoch, ${text(later)} after it`,
   );
 }
 
-async function speed(loader: ReturnType<typeof createLoader>, batch: number, most: number): Promise<number> {
+/** Time depends on what else runs; processor time tells what an image costs. */
+interface Speed {
+  images_per_second: number;
+  cpu_microseconds_per_image: number;
+}
+
+async function speed(loader: ReturnType<typeof createLoader>, batch: number, most: number): Promise<Speed> {
   const start = performance.now();
+  const cpu = process.cpuUsage();
   let steps = 0;
   while (steps < most && (steps === 0 || performance.now() - start < Number(values.seconds) * 1000)) {
     (await loader.next()).release();
     steps++;
   }
-  return Math.round((steps * batch) / ((performance.now() - start) / 1000));
+  const { user, system } = process.cpuUsage(cpu);
+  const images = steps * batch;
+  const perSecond = Math.round(images / ((performance.now() - start) / 1000));
+  return { images_per_second: perSecond, cpu_microseconds_per_image: Math.round((user + system) / images) };
 }
 
 const temporary = mkdtempSync(join(tmpdir(), 'couplet-bench-'));

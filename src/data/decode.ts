@@ -1,5 +1,5 @@
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
-import { type Box, centerCrop, type Interpolation, type Size, type Transform } from './crop.ts';
+import { type Box, centerCrop, type Interpolation, type Size } from './crop.ts';
 import { type Header, readHeader, upright } from './header.ts';
 import { type Pixels, SMALL_PIXELS } from './pixel-cache.ts';
 import { resample } from './resample.ts';
@@ -94,21 +94,42 @@ export interface Place {
 
 /** Decodes and cuts a view in one pass of libvips. Writes [S, S, 3] bytes to `target` at `offset`. */
 export async function cutLarge(picture: Picture, view: View, place: Place): Promise<void> {
-  const { box, resized, window } = view;
-  const { width, height } = picture.size;
-  const whole = box.width === width && box.height === height;
+  const { before, resized, after } = cutPlan(picture.size, view);
   let image = pipeline(picture);
-  if (!whole) image = image.extract({ left: box.x, top: box.y, width: box.width, height: box.height });
-  image = image.resize(resized.width, resized.height, {
-    fit: 'fill',
-    kernel: kernels[place.interpolation],
-    fastShrinkOnLoad: false,
-  });
-  if (window.width !== resized.width || window.height !== resized.height) {
-    image = image.extract({ left: window.x, top: window.y, width: window.width, height: window.height });
-  }
+  if (before) image = image.extract(edges(before));
+  const kernel = kernels[place.interpolation];
+  image = image.resize(resized.width, resized.height, { fit: 'fill', kernel, fastShrinkOnLoad: false });
+  // libvips mirrors before the second cut, so that is made in the mirrored picture.
+  if (after) image = image.extract(edges(view.flip ? mirrored(after, resized.width) : after));
   const { data, info } = await run(view.flip ? image.flop() : image);
   place.target.set(threeChannels(data, info.channels), place.offset);
+}
+
+/** From this shrink on, decoding at full size costs several times the rest. */
+const STRONG_SHRINK = 4;
+
+/**
+ * What is cut before the resize, its size, and what is cut after it. A JPEG can be decoded at an eighth to a half of its size only when
+ * nothing is cut before; so when the box shrinks strongly the whole picture is resized and the box, to half a pixel, is cut after.
+ */
+export function cutPlan(size: Size, view: View): { before?: Box; resized: Size; after?: Box } {
+  const { box, resized, window } = view;
+  const scale = { x: resized.width / box.width, y: resized.height / box.height };
+  const cut = window.width === resized.width && window.height === resized.height ? {} : { after: window };
+  if (box.width === size.width && box.height === size.height) return { resized, ...cut };
+  if (Math.max(scale.x, scale.y) > 1 / STRONG_SHRINK) return { before: box, resized, ...cut };
+  const whole = { width: Math.round(size.width * scale.x), height: Math.round(size.height * scale.y) };
+  const x = Math.min(Math.round(box.x * scale.x), whole.width - resized.width) + window.x;
+  const y = Math.min(Math.round(box.y * scale.y), whole.height - resized.height) + window.y;
+  return { resized: whole, after: { x, y, width: window.width, height: window.height } };
+}
+
+function mirrored(box: Box, width: number): Box {
+  return { ...box, x: width - box.x - box.width };
+}
+
+function edges(box: Box): { left: number; top: number; width: number; height: number } {
+  return { left: box.x, top: box.y, width: box.width, height: box.height };
 }
 
 /** libvips gives one channel for some grey pictures. */
@@ -133,5 +154,3 @@ export function boxView(box: Box, side: number, flip: boolean): View {
   const square = { width: side, height: side };
   return { box, resized: square, window: { x: 0, y: 0, ...square }, flip };
 }
-
-export type { Transform };
