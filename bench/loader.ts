@@ -1,7 +1,7 @@
 /**
  * How many images a second does the loader give, and what bounds it?
  *
- *   node dist-bench/loader.js [--shards 'a-{000..009}.tar'] [--folder PATH] [--size 32] [--batch 512] [--workers 2] [--seconds 10]
+ *   npx jiti bench/loader.ts [--shards 'a-{000..009}.tar'] [--folder PATH] [--size 32] [--batch 512] [--workers 2] [--seconds 10]
  *
  * Without a source it makes JPEGs of 32 and of 256 pixels. Prints one JSON line and one line to read for each case.
  */
