@@ -47,6 +47,8 @@ std::vector<Handle> Call::handles(size_t i) const {
 
 std::vector<int64_t> Call::ints(size_t i) const {
   const auto numbers = handles(i);
+  for (const double number : numbers)
+    if (!isInteger(number)) throw std::invalid_argument("argument " + std::to_string(i) + " must hold integers, got " + std::to_string(number));
   return {numbers.begin(), numbers.end()};
 }
 
@@ -173,7 +175,12 @@ napi_value invoke(napi_env env, napi_callback_info info) {
 napi_value init(napi_env env, napi_value exports) {
   auto* addon = new Addon();
   addon->env = env;
-  napi_set_instance_data(env, addon, [](napi_env, void* data, void*) { delete static_cast<Addon*>(data); }, nullptr);
+  const auto end = [](napi_env, void* data, void*) {
+    auto* addon = static_cast<Addon*>(data);
+    addon->tensors.clear();  // the last tensor of a borrowed array tells the addon so: it must still be whole
+    delete addon;
+  };
+  napi_set_instance_data(env, addon, end, nullptr);
   for (const auto& group : {dispatchExports(), tensorExports(), autogradExports(), deviceExports()}) {
     for (const Export& entry : group) {
       auto* kept = new Export(entry);

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <cmath>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -61,6 +62,9 @@ inline void check(napi_env env, napi_status status) {
   napi_get_last_error_info(env, &info);
   throw std::invalid_argument(info && info->error_message ? info->error_message : "Node-API call failed");
 }
+
+/** Whole, and exact in a double: NaN and the infinities are not. */
+inline bool isInteger(double number) { return number == std::floor(number) && std::abs(number) <= 9007199254740992.0; }
 
 /** The arguments of a callback. */
 struct Call {

@@ -2,6 +2,7 @@
 #include <ATen/core/ivalue.h>
 #include <ATen/core/jit_type.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "addon.h"
@@ -62,7 +63,7 @@ double numberOf(Call& call, napi_value value) {
 
 int64_t integerOf(Call& call, napi_value value) {
   const double number = numberOf(call, value);
-  if (number != std::floor(number) || std::abs(number) > 9007199254740992.0)
+  if (!isInteger(number))
     throw std::invalid_argument("expected an integer, got " + std::to_string(number));
   return static_cast<int64_t>(number);
 }
@@ -193,14 +194,38 @@ napi_value results(Addon& addon, const Op& op) {
   return out;
 }
 
+/** "float32 [2, 3] cpu"; empty for what is no handle. */
+std::string describeHandle(Call& call, napi_value value) {
+  double handle;
+  if (napi_get_value_double(call.env, value, &handle) != napi_ok) return "";
+  return call.addon.tensors.alive(handle) ? describe(call.addon.tensors.get(handle)) : "disposed";
+}
+
+/** The first few tensors of a list: an optimizer's lists are long. */
+std::string describeList(Call& call, napi_value value) {
+  constexpr uint32_t kShown = 4;
+  uint32_t length = 0;
+  if (napi_get_array_length(call.env, value, &length) != napi_ok) return "";
+  std::string text = "[";
+  for (uint32_t i = 0; i < std::min(length, kShown); ++i) {
+    napi_value element;
+    check(call.env, napi_get_element(call.env, value, i, &element));
+    const std::string part = describeHandle(call, element);
+    text += (i ? ", " : "") + (part.empty() ? "none" : part);
+  }
+  return text + (length > kShown ? ", and " + std::to_string(length - kShown) + " more]" : "]");
+}
+
 std::string contextOf(Call& call, const Op& op) {
   std::string text = op.name + "(";
   for (size_t i = 0; i < op.arguments.size() && i + 1 < call.count; ++i) {
-    if (op.arguments[i].kind != ArgKind::Tensor) continue;
-    double handle;
-    if (napi_get_value_double(call.env, call[i + 1], &handle) != napi_ok) continue;
+    const ArgKind kind = op.arguments[i].kind;
+    std::string part;
+    if (kind == ArgKind::Tensor) part = describeHandle(call, call[i + 1]);
+    else if (kind == ArgKind::TensorList || kind == ArgKind::OptionalTensorList) part = describeList(call, call[i + 1]);
+    if (part.empty()) continue;
     if (text.back() != '(') text += ", ";
-    text += op.arguments[i].name + ": " + (call.addon.tensors.alive(handle) ? describe(call.addon.tensors.get(handle)) : "disposed");
+    text += op.arguments[i].name + ": " + part;
   }
   return text + ")";
 }

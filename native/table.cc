@@ -71,11 +71,11 @@ void TensorTable::exit(const std::vector<Handle>& kept) {
 }
 
 void TensorTable::clear() {
-  slots_.clear();
-  free_.clear();
+  // The slots stay, with their generations: an old handle must not name a new tensor.
+  for (uint32_t at = 0; at < slots_.size(); ++at)
+    if (slots_[at].used) release(at);
   log_.clear();
   marks_.clear();
-  live_ = 0;
 }
 
 }  // namespace couplet
