@@ -1,0 +1,70 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, test } from 'vitest';
+import { clipLoss } from '../../src/losses/clip.ts';
+import { Clip } from '../../src/models/clip.ts';
+import { AdamW, clipGradNorm, decayGroups } from '../../src/optim/index.ts';
+import { autocast, backward, Generator, memoryStats, randn, scope, tensor } from '../../src/torch/index.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+test.each(['float32', 'bfloat16'] as const)(
+  '500 steps in %s: live tensors constant, resident memory flat',
+  (dtype) => {
+    const clip = new Clip(
+      {
+        embedDim: 16,
+        image: {
+          imageSize: 16,
+          patchSize: 8,
+          width: 32,
+          layers: 1,
+          heads: 2,
+          mlpRatio: 2,
+          pool: 'class',
+          positionEmbedding: 'learned',
+        },
+        text: { contextLength: 6, vocabSize: 32, width: 32, heads: 2, layers: 1 },
+      },
+      { seed: 1 },
+    );
+    const params = clip.namedParameters();
+    const adamw = new AdamW(decayGroups(params, 0.1), { beta1: 0.9, beta2: 0.98, eps: 1e-6 });
+    const generator = new Generator('cpu', 1);
+    const tokens = tensor(
+      Int32Array.from({ length: 48 }, (_, i) => (i % 6 === 5 ? 31 : (i * 7) % 31)),
+      [8, 6],
+    ).persist();
+
+    const live: number[] = [];
+    const resident: number[] = [];
+    for (let step = 0; step < 500; step++) {
+      scope(() => {
+        const loss = autocast({ device: 'cpu', dtype }, () => {
+          const image = clip.encodeImage(randn([8, 3, 16, 16], generator));
+          return clipLoss(image, clip.encodeText(tokens), clip.logLogitScale.exp());
+        });
+        backward(loss);
+        clipGradNorm([...params.values()], 1);
+        adamw.step({ lr: 1e-3 });
+      });
+      live.push(memoryStats().liveTensors);
+      if (step >= 50 && step % 10 === 0) {
+        collect(); // JavaScript's own garbage is not what is measured
+        resident.push(process.memoryUsage.rss());
+      }
+    }
+    expect(new Set(live)).toEqual(new Set([live[0]]));
+    // The medians of the first and of the last ten samples: one allocation more or less is noise.
+    const growth = median(resident.slice(-10)) / median(resident.slice(0, 10)) - 1;
+    expect(growth).toBeLessThan(0.02);
+
+    adamw.dispose();
+    clip.dispose();
+    tokens.dispose();
+    expect(memoryStats().liveTensors).toBe(0);
+  },
+);
