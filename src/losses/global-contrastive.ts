@@ -23,9 +23,9 @@ export function negativesOf(localIds: Tensor, globalIds: Tensor): Tensor {
   return ops.ne_Tensor(localIds.unsqueeze(1), globalIds.unsqueeze(0));
 }
 
-/** log of the number of negatives of each anchor, [b]. */
+/** log of the number of negatives of each anchor, [b]; 0 for an anchor without any, whose sum over them is 0 already. */
 export function logNegativeCount(negatives: Tensor, like: Tensor): Tensor {
-  return negatives.sum(1).to(like.dtype).log();
+  return negatives.sum(1).to(like.dtype).clamp(1, null).log();
 }
 
 /**
