@@ -1,0 +1,126 @@
+/**
+ * How long is one training step of CLIP (forward, loss, backward, AdamW)? One process, one JSON line.
+ *   node --import jiti/register bench/step.ts --model ViT-S-16 --image-size 112 --batch 64 --device cpu --precision float32 --steps 5
+ * bench/step.py is the same step in PyTorch; bench/compare-step.ts runs the two in turn.
+ */
+import { parseArgs } from 'node:util';
+import { methods } from '../src/methods/index.ts';
+import type { ClipSpec } from '../src/models/clip.ts';
+import { clipSpec } from '../src/models/registry.ts';
+import { AdamW, decayGroups } from '../src/optim/index.ts';
+import { clockAt } from '../src/schedules.ts';
+import {
+  arange,
+  backward,
+  Generator,
+  memoryStats,
+  rand,
+  resolveDevice,
+  scope,
+  setMatmulPrecision,
+  setThreads,
+  synchronize,
+  tensor,
+} from '../src/torch/index.ts';
+import * as ops from '../src/torch/ops.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'ViT-S-16' },
+    'image-size': { type: 'string', default: '224' },
+    batch: { type: 'string', default: '64' },
+    method: { type: 'string', default: 'clip' },
+    device: { type: 'string', default: 'cpu' },
+    precision: { type: 'string', default: 'float32' },
+    warmup: { type: 'string', default: '2' },
+    steps: { type: 'string', default: '5' },
+    threads: { type: 'string', default: '2' },
+  },
+});
+const batchSize = Number(flags.batch);
+const precision = flags.precision as 'float32' | 'bfloat16';
+const device = resolveDevice(flags.device);
+setThreads(Number(flags.threads));
+setMatmulPrecision('exact');
+
+const named = clipSpec(flags.model);
+const model: ClipSpec = { ...named, image: { ...named.image, imageSize: Number(flags['image-size']) } };
+const definition = methods[flags.method];
+const adam = { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
+const method = definition.create({
+  options: definition.options.parse({ name: flags.method }),
+  model,
+  datasetSize: 4 * batchSize,
+  seed: 0,
+  device,
+  precision,
+  pixels: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+  optimizer: { peakLr: 1e-4, ...adam },
+});
+const optimizer = new AdamW(decayGroups(method.params, 0.1), adam);
+
+const { image, text } = model;
+const generator = new Generator('cpu', 1);
+const batch = scope(() => {
+  const images = rand([batchSize, image.imageSize, image.imageSize, 3], generator)
+    .mul(255)
+    .to('uint8')
+    .toDevice(device);
+  const words = rand([batchSize, text.contextLength], generator)
+    .mul(text.vocabSize - 3)
+    .to('int32')
+    .toArray() as Int32Array;
+  for (let row = 1; row <= batchSize; row++) words[row * text.contextLength - 1] = text.vocabSize - 1; // the end token, last: no column is cut off
+  return {
+    images,
+    tokens: tensor(words, [batchSize, text.contextLength], { device }),
+    ids: arange(0, batchSize, { device }),
+  };
+});
+
+function step(index: number): void {
+  const clock = clockAt(index, { totalSteps: 1000, globalBatchSize: batchSize, datasetSize: 4 * batchSize });
+  scope(() => {
+    const { loss, next } = method.loss(batch, clock);
+    backward(loss);
+    optimizer.step({ lr: 1e-4 });
+    method.commit(next, clock);
+  });
+}
+
+const times: number[] = [];
+const warmup = Number(flags.warmup);
+for (let i = 0; i < warmup + Number(flags.steps); i++) {
+  const start = performance.now();
+  step(i);
+  // On a GPU the host may run ahead as it does in training: only the whole is timed.
+  if (device === 'cpu') times.push(performance.now() - start);
+  else if (i === warmup - 1) {
+    synchronize(device);
+    times.length = 0;
+    times.push(performance.now());
+  }
+}
+let median: number;
+if (device === 'cpu') {
+  const kept = times.slice(warmup).sort((a, b) => a - b);
+  median = kept[Math.floor(kept.length / 2)];
+} else {
+  synchronize(device);
+  median = (performance.now() - times[0]) / Number(flags.steps);
+}
+const probe = scope(() =>
+  method
+    .loss(batch, clockAt(0, { totalSteps: 1, globalBatchSize: batchSize, datasetSize: batchSize }))
+    .metrics.loss.item(),
+);
+console.log(
+  JSON.stringify({
+    what: 'couplet',
+    ...flags,
+    ms_per_step: median,
+    loss: probe,
+    flash: ops.has('aten::scaled_dot_product_attention'),
+    memory: memoryStats(),
+  }),
+);

@@ -1,0 +1,25 @@
+import { defineConfig } from 'couplet';
+
+const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
+
+export default defineConfig({
+  model: {
+    embedDim: 192,
+    image: { imageSize: 32, patchSize: 4, width: 384, layers: 7, heads: 6, pool: 'mean' },
+    text: { contextLength: 16, width: 192, heads: 3, layers: 2 },
+  },
+  method: { name: 'fastclip' },
+  data: {
+    train: { type: 'webdataset', path: 'data/cifar10/train-{00000..00009}.tar', classNames: CLASSES, templates: ['a photo of a {}.', 'a blurry photo of a {}.'] },
+    crop: { scale: [0.35, 1] },
+    flip: true,
+  },
+  batch: { globalBatchSize: 512 },
+  duration: { epochs: 100 },
+  optimizer: { peakLr: 1e-3, weightDecay: 0.1 },
+  schedule: { warmup: { epochs: 5 } },
+  evaluate: {
+    every: { epochs: 5 },
+    zeroShot: { data: { type: 'webdataset', path: 'data/cifar10/test-{00000..00001}.tar', classNames: CLASSES } },
+  },
+});
