@@ -1,6 +1,9 @@
 #include "addon.h"
 
 #include <c10/util/Exception.h>
+#ifdef __linux__
+#include <malloc.h>
+#endif
 
 namespace couplet {
 
@@ -172,7 +175,20 @@ napi_value invoke(napi_env env, napi_callback_info info) {
   }
 }
 
+/**
+ * A training step asks for the same large blocks again and again. glibc's default gives each back to the system and pays
+ * for fresh zeroed pages next time: up to 20 times the cost of the op itself. Keep them instead (docs/decisions/0003).
+ */
+void keepFreedMemory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+  mallopt(M_TOP_PAD, 256 << 20);
+#endif
+}
+
 napi_value init(napi_env env, napi_value exports) {
+  keepFreedMemory();
   auto* addon = new Addon();
   addon->env = env;
   const auto end = [](napi_env, void* data, void*) {

@@ -114,11 +114,10 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
       }
       const last = step === plan.total;
       if (last || step % plan.evaluateEvery === 0) {
-        const measured = await measure(step);
+        const measured = await log.pause(() => measure(step));
         report = measured.report;
-        log.skip();
-        if (measured.improved || last || step % plan.saveEvery === 0) await save(step);
-      } else if (step % plan.saveEvery === 0) await save(step);
+        if (measured.improved || last || step % plan.saveEvery === 0) await log.pause(() => save(step));
+      } else if (step % plan.saveEvery === 0) await log.pause(() => save(step));
       await setImmediate(); // signals, timers and sockets get their turn
     }
     if (saved !== step) await save(step);
@@ -241,7 +240,7 @@ function checkFinite(row: Record<string, number>, runDir: string): void {
   );
 }
 
-/** Samples per second between two log lines, evaluations left out. */
+/** Samples per second between two log lines, evaluations and checkpoints left out. */
 class LogTimer {
   readonly #perStep: number;
   #since = performance.now();
@@ -264,9 +263,14 @@ class LogTimer {
       live_tensors: liveTensors,
     };
   }
-  /** What was done since the last line was not training. */
-  skip(): void {
-    this.#since = performance.now();
+  /** Runs what is not training, and does not count its time. */
+  async pause<T>(body: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      return await body();
+    } finally {
+      this.#since += performance.now() - start;
+    }
   }
 }
 
