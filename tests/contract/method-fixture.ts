@@ -1,0 +1,93 @@
+// A method small enough to run a hundred times, and batches that depend on the step alone.
+import { type Batch, type Method, methods } from '../../src/methods/index.ts';
+import { AdamW, decayGroups } from '../../src/optim/index.ts';
+import { type Clock, clockAt } from '../../src/schedules.ts';
+import { backward, scope, Tensor, tensor } from '../../src/torch/index.ts';
+import { int64, uniform } from './numbers.ts';
+
+export const DATASET = 20;
+export const BATCH = 6;
+const IMAGE = 16;
+const LENGTH = 6;
+const VOCABULARY = 32;
+const OPTIMIZER = { peakLr: 3e-3, beta1: 0.9, beta2: 0.98, eps: 1e-6 };
+
+const MODEL = {
+  embedDim: 8,
+  image: {
+    imageSize: IMAGE,
+    patchSize: 8,
+    width: 16,
+    layers: 1,
+    heads: 2,
+    mlpRatio: 2,
+    pool: 'class',
+    positionEmbedding: 'learned',
+  },
+  text: { contextLength: LENGTH, vocabSize: VOCABULARY, width: 16, heads: 2, layers: 1 },
+} as const;
+
+export function makeMethod(
+  name: string,
+  { seed = 1, precision = 'float32' as 'float32' | 'bfloat16', options = {} } = {},
+): Method {
+  const definition = methods[name];
+  return definition.create({
+    options: definition.options.parse({ name, ...options }),
+    model: MODEL,
+    datasetSize: DATASET,
+    seed,
+    device: 'cpu',
+    precision,
+    pixels: { mean: [0.48, 0.46, 0.41], std: [0.27, 0.26, 0.28] },
+    optimizer: OPTIMIZER,
+  });
+}
+
+export const makeOptimizer = (method: Method): AdamW => new AdamW(decayGroups(method.params, 0.1), OPTIMIZER);
+
+export const clock = (step: number): Clock =>
+  clockAt(step, { totalSteps: 60, globalBatchSize: BATCH, datasetSize: DATASET });
+
+/** Six of twenty samples; which, and what they look like, depends on the step and the sample. */
+export function batchAt(step: number, name: string): Batch {
+  const { views } = methods[name].needs;
+  const ids = Array.from({ length: BATCH }, (_, i) => (step * BATCH + i) % DATASET);
+  const images = Uint8Array.from(
+    Array.from({ length: views }).flatMap((_, view) =>
+      ids.flatMap((id) => {
+        const next = uniform(1000 * view + id);
+        return Array.from({ length: IMAGE * IMAGE * 3 }, () => 128 + 127 * next());
+      }),
+    ),
+  );
+  const tokens = Int32Array.from(
+    ids.flatMap((id) => {
+      const next = uniform(7000 + id);
+      const words = Array.from({ length: LENGTH - 1 }, () => Math.floor(15 + 14 * next()));
+      return [...words, VOCABULARY - 1];
+    }),
+  );
+  return {
+    images: tensor(images, [views * BATCH, IMAGE, IMAGE, 3]),
+    tokens: tensor(tokens, [BATCH, LENGTH]),
+    ids: int64(ids),
+  };
+}
+
+/** One update as train.ts does it; returns the metrics. */
+export function trainStep(name: string, method: Method, optimizer: AdamW, step: number) {
+  return scope(() => {
+    const { loss, metrics, next } = method.loss(batchAt(step, name), clock(step));
+    backward(loss);
+    optimizer.step({ lr: OPTIMIZER.peakLr });
+    method.commit(next, clock(step));
+    return Object.fromEntries(Object.entries(metrics).map(([key, value]) => [key, value.item()]));
+  });
+}
+
+/** The tensors inside what a method hands from loss() to commit(). */
+export function tensorsIn(value: unknown): Tensor[] {
+  if (value instanceof Tensor) return [value];
+  return value && typeof value === 'object' ? Object.values(value).flatMap(tensorsIn) : [];
+}
