@@ -4,7 +4,7 @@
  * bench/step.py is the same step in PyTorch; bench/compare-step.ts runs the two in turn.
  */
 import { parseArgs } from 'node:util';
-import { methods } from '../src/methods/index.ts';
+import { findMethod } from '../src/methods/index.ts';
 import type { ClipSpec } from '../src/models/clip.ts';
 import { clipSpec } from '../src/models/registry.ts';
 import { AdamW, decayGroups } from '../src/optim/index.ts';
@@ -45,7 +45,7 @@ setMatmulPrecision('exact');
 
 const named = clipSpec(flags.model);
 const model: ClipSpec = { ...named, image: { ...named.image, imageSize: Number(flags['image-size']) } };
-const definition = methods[flags.method];
+const definition = findMethod(flags.method);
 const adam = { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
 const method = definition.create({
   options: definition.options.parse({ name: flags.method }),

@@ -8,7 +8,7 @@ import { CoupletError } from './errors.ts';
 import type { Encoder } from './evaluate/features.ts';
 import { saveCheckpoint } from './io/checkpoint.ts';
 import { runPaths } from './io/checkpoint-files.ts';
-import { type Method, type MethodDefinition, methods } from './methods/index.ts';
+import { findMethod, type Method } from './methods/index.ts';
 import type { ClipSpec } from './models/clip.ts';
 import { clipSpec } from './models/registry.ts';
 import { AdamW, decayGroups, type Optimizer } from './optim/index.ts';
@@ -46,7 +46,7 @@ export function createMethod(
   config: RunConfig,
   parts: { model: ClipSpec; datasetSize: number; device: string },
 ): Method {
-  const definition = methods[config.method.name] as MethodDefinition;
+  const definition = findMethod(config.method.name);
   return definition.create({
     ...parts,
     options: config.method,
@@ -74,7 +74,7 @@ export interface RunParts {
 export async function buildRun(config: RunConfig, runDir: string, cores: number): Promise<RunParts> {
   const device = prepareProcess(config);
   const dataset = await openDataset([config.data.train].flat());
-  const { needs } = methods[config.method.name] as MethodDefinition;
+  const { needs } = findMethod(config.method.name);
   if (needs.tokens && !dataset.hasCaptions) {
     throw new CoupletError(
       `method ${config.method.name} needs captions, but data.train has none: add a caption column or txt members, or class names with templates.`,

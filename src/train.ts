@@ -11,7 +11,7 @@ import { toDevice } from './feed.ts';
 import { writeFileAtomically } from './io/atomic.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
 import { MetricsWriter } from './io/metrics.ts';
-import { methods } from './methods/index.ts';
+import { findMethod } from './methods/index.ts';
 import { clipGradNorm } from './optim/index.ts';
 import { checkSameRun, findCheckpoint, restoreRun } from './resume.ts';
 import { buildRun, type RunParts, refuseExisting, saveRun } from './run.ts';
@@ -204,7 +204,7 @@ async function resumeStep(parts: RunParts, { resume, onEvent }: TrainOptions): P
 
 function openLoader({ config, dataset, tokenizer, model, encoder }: RunParts, startStep: number): Loader {
   const { crop, flip, prefetchBatches, maxBadShare } = config.data;
-  const { needs } = methods[config.method.name];
+  const { needs } = findMethod(config.method.name);
   return createLoader(dataset, {
     globalBatchSize: config.batch.globalBatchSize,
     imageSize: model.image.imageSize,

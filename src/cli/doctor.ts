@@ -13,8 +13,6 @@ export function addDoctor(program: Command): void {
 }
 
 async function doctorVerb({ json }: { json?: boolean }): Promise<void> {
-  // biome-ignore lint/suspicious/noTsIgnore: the module is written next; then these two lines go.
-  // @ts-ignore
   const { doctor } = await import('../torch/doctor.ts');
   const report = await doctor();
   console.log(json ? JSON.stringify(report, null, 2) : formatTable(report));

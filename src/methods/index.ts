@@ -2,7 +2,12 @@ import { clip } from './clip.ts';
 import { fastclip } from './fastclip.ts';
 import type { MethodDefinition } from './method.ts';
 
-/** Every method by name. To add one: write its file, and its line here. */
-export const methods: Record<string, MethodDefinition> = { clip, fastclip };
+/** Every method by name. To add one: write its file, and put it here. */
+export const methods = { clip, fastclip };
+
+/** A method whose options are known only at run time: they were checked against its own schema with the config. */
+export function findMethod(name: string): MethodDefinition {
+  return methods[name as keyof typeof methods] as unknown as MethodDefinition;
+}
 
 export type { Batch, Method, MethodContext, MethodDefinition } from './method.ts';

@@ -61,6 +61,6 @@ export interface MethodDefinition<Schema extends z.ZodObject = z.ZodObject> {
 /** Types a definition by its own schema. */
 export function defineMethod<Schema extends z.ZodObject>(
   definition: MethodDefinition<Schema>,
-): MethodDefinition {
-  return definition as unknown as MethodDefinition;
+): MethodDefinition<Schema> {
+  return definition;
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Native } from '../../native/native.d.ts';
@@ -7,6 +8,17 @@ import { CoupletError } from '../errors.ts';
 import { TensorDisposedError, TorchError } from './errors.ts';
 
 const HOW = 'Run scripts/setup in the project: it finds or installs libtorch and builds the addon.';
+
+/**
+ * What libgomp reads when libtorch is loaded. OMP_NUM_THREADS: the cores of this machine are shared by its ranks.
+ * GOMP_SPINCOUNT: how long an idle thread spins before it sleeps: by default milliseconds, in which it takes a core from the
+ * decoders. On two busy cores a small model trained four to five times slower (docs/log.md). 1000 turns are microseconds.
+ */
+function setOpenMp(): void {
+  const ranksHere = Math.max(1, Number(process.env.LOCAL_WORLD_SIZE) || 1);
+  process.env.OMP_NUM_THREADS ??= String(Math.max(1, Math.floor(availableParallelism() / ranksHere)));
+  process.env.GOMP_SPINCOUNT ??= '1000';
+}
 
 /** The project's folder: the one with native/, whether this runs from src/ or dist/. */
 export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -20,6 +32,7 @@ function addonPath(): string {
 }
 
 function load(): Native {
+  setOpenMp();
   const path = addonPath();
   let native: Native;
   try {

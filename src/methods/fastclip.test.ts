@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import {
+  batchAt,
+  clock,
+  DATASET,
+  makeMethod,
+  makeOptimizer,
+  trainStep,
+} from '../../tests/contract/method-fixture.ts';
+import { dot, int64, reshape } from '../../tests/contract/numbers.ts';
+import type { PerAnchor } from '../losses/global-contrastive.ts';
+import { clockAt } from '../schedules.ts';
+import { scope } from '../torch/index.ts';
+
+const TAU = 0.07;
+const NAME = 'fastclip';
+const make = (options: Record<string, unknown> = {}) => makeMethod(NAME, { options });
+
+/** log g of each image and text of a batch, by the loop over pairs. */
+function naiveLogG(method: ReturnType<typeof make>, step: number) {
+  return scope(() => {
+    const { images, tokens } = batchAt(step, NAME);
+    const [image, text] = [method.encodeImages(images), method.encodeTexts!(tokens)].map((f) =>
+      reshape(f.toNumbers(), f.shape[1]),
+    );
+    const log = (h: (i: number, j: number) => number) =>
+      image.map((_, i) => {
+        const others = image.map((_, j) => j).filter((j) => j !== i);
+        const sum = others.reduce(
+          (total, j) => total + Math.exp((h(i, j) - dot(image[i], text[i])) / TAU),
+          0,
+        );
+        return Math.log(sum / others.length);
+      });
+    return { image: log((i, j) => dot(image[i], text[j])), text: log((i, j) => dot(image[j], text[i])) };
+  });
+}
+
+/** What loss() hands to commit(). */
+const nextOf = ({ next }: { next: unknown }) => next as { logU: PerAnchor };
+
+const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
+
+describe('fastclip', () => {
+  test('the first step stores g, tells the InfoNCE of the batch and the mean of log u', () => {
+    const method = make();
+    const { image, text } = naiveLogG(method, 0);
+    scope(() => {
+      const { metrics, next } = method.loss(batchAt(0, NAME), clock(0));
+      const infoNce = mean([...image, ...text].map((g) => Math.log1p((image.length - 1) * Math.exp(g))));
+      expect(metrics.loss.item()).toBeCloseTo(infoNce, 4);
+      expect(metrics.log_u.item()).toBeCloseTo(mean([...image, ...text]), 4);
+      expect(metrics.temperature.item()).toBeCloseTo(TAU, 6);
+      expect(metrics.logit_scale.item()).toBeCloseTo(1 / TAU, 4);
+      method.commit(next, clock(0));
+      const stored = method.state.get('u.image')!.toNumbers();
+      image.forEach((g, id) => {
+        expect(stored[id]).toBeCloseTo(g, 4);
+      });
+      expect(method.state.get('u.text')!.toNumbers()[2]).toBeCloseTo(text[2], 4);
+    });
+    method.dispose();
+  });
+
+  test("its metric `loss` is clip's loss at the same weights and temperature", () => {
+    const methods = [make(), makeMethod('clip')];
+    const losses = methods.map((method) =>
+      scope(() =>
+        method.loss(batchAt(0, method === methods[0] ? NAME : 'clip'), clock(0)).metrics.loss.item(),
+      ),
+    );
+    expect(losses[0]).toBeCloseTo(losses[1], 4);
+    for (const method of methods) method.dispose();
+  });
+
+  test('the optimizer never sees the temperature; both gradients move it, differently', () => {
+    const after = (['exact', 'released'] as const).map((gradient) => {
+      const method = make({ temperature: { gradient, lrShare: 1 } });
+      expect(method.params.has('logit_scale')).toBe(false);
+      expect(method.model.has('logit_scale')).toBe(true);
+      const before = method.model.get('logit_scale')!.item();
+      const optimizer = makeOptimizer(method);
+      for (let step = 0; step < 4; step++) trainStep(NAME, method, optimizer, step);
+      const theta = method.model.get('logit_scale')!.item();
+      expect(theta).not.toBe(before);
+      optimizer.dispose();
+      method.dispose();
+      return theta;
+    });
+    expect(after[0]).not.toBe(after[1]);
+  });
+
+  test('a large rho lowers the temperature, a negative one raises it', () => {
+    const [down, up] = [50, -50].map((rho) => {
+      const method = make({ rho });
+      scope(() => method.commit(method.loss(batchAt(0, NAME), clock(0)).next, clock(0)));
+      const theta = method.model.get('logit_scale')!.item();
+      method.dispose();
+      return Math.exp(-theta);
+    });
+    expect(down).toBeLessThan(TAU);
+    expect(up).toBeGreaterThan(TAU);
+  });
+
+  test('a duplicate in the batch is no negative: its picture does not reach the u of its twin', () => {
+    const method = make();
+    const logU = (ids: number[], blank: boolean) =>
+      scope(() => {
+        const batch = { ...batchAt(0, NAME), ids: int64(ids) };
+        if (blank) batch.images.select(0, 5).zero_();
+        return nextOf(method.loss(batch, clock(0))).logU.text.toNumbers();
+      });
+    const twins = [0, 1, 2, 3, 4, 0];
+    expect(logU(twins, true)[0]).toBe(logU(twins, false)[0]);
+    expect(logU(twins, true)[1]).not.toBe(logU(twins, false)[1]);
+    const strangers = [0, 1, 2, 3, 4, 5];
+    expect(logU(strangers, true)[0]).not.toBe(logU(strangers, false)[0]);
+    method.dispose();
+  });
+
+  // 35 epochs of 20 samples are 116 batches of 6 and a rest that is not run: 34.8 on the clock. 40 % of 35 are 14.
+  test('gamma falls over a share of the epochs, counted whole', () => {
+    const method = make({ gamma: { min: 0.2, decayShare: 0.4, shape: 'cosine', per: 'epoch' } });
+    const run = { totalSteps: Math.floor((35 * DATASET) / 6), globalBatchSize: 6, datasetSize: DATASET };
+    const gammaAt = (epoch: number) =>
+      scope(() => {
+        const at = { ...clockAt(0, run), epoch };
+        const u = method.state.get('u.image')!;
+        method.state.get('u.visited')!.set_(new Uint8Array(DATASET).fill(1));
+        u.zero_(); // log(eps + u) = 0: u = 1
+        const { logU } = nextOf(method.loss(batchAt(0, NAME), at));
+        const g = Math.exp(naiveLogG(method, 0).image[0]);
+        return (Math.exp(logU.image.toNumbers()[0]) - 1) / (g - 1);
+      });
+    const published = (epoch: number) => 0.5 * (1 + Math.cos((Math.PI * epoch) / 14)) * 0.8 + 0.2;
+    for (const epoch of [0, 1, 7, 13]) expect(gammaAt(epoch)).toBeCloseTo(published(epoch), 3);
+    for (const epoch of [14, 30]) expect(gammaAt(epoch)).toBeCloseTo(0.2, 3);
+    method.dispose();
+  });
+});
