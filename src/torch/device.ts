@@ -7,8 +7,11 @@ export const cudaCount = (): number => native.cudaCount();
 export function resolveDevice(wanted: string): string {
   const count = cudaCount();
   const device = wanted === 'auto' ? (count > 0 ? 'cuda:0' : 'cpu') : wanted === 'cuda' ? 'cuda:0' : wanted;
-  if (!device.startsWith('cuda')) return device;
-  const index = Number(device.slice(5));
+  if (device === 'cpu') return device;
+  if (!/^cuda:\d+$/.test(device)) {
+    throw new CoupletError(`device ${wanted} is not known: expected 'auto', 'cpu', 'cuda' or 'cuda:N'.`);
+  }
+  const index = Number(device.slice('cuda:'.length));
   if (index >= count) {
     throw new CoupletError(
       `device ${wanted}: this machine shows ${count} CUDA devices. Use device: 'cpu', or run couplet doctor.`,
