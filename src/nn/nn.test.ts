@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest';
+import {
+  backward,
+  Generator,
+  gradsOf,
+  memoryStats,
+  randn,
+  scope,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import { Init } from './init.ts';
+import { Module } from './module.ts';
+import { patchEmbed, patchify } from './patch-embed.ts';
+import { PixelNormalizer } from './pixels.ts';
+import { sinCosPositions } from './position.ts';
+
+describe('patches', () => {
+  test('row by row, each flattened channel, row, column', () => {
+    scope(() => {
+      // Pixel value = 100 channel + 10 row + column of a 4 x 6 picture.
+      const picture = Float32Array.from({ length: 3 * 4 * 6 }, (_, i) => {
+        const [channel, row, column] = [Math.floor(i / 24), Math.floor((i % 24) / 6), i % 6];
+        return 100 * channel + 10 * row + column;
+      });
+      const patches = patchify(tensor(picture, [1, 3, 4, 6]), 2);
+      expect(patches.shape).toEqual([1, 6, 12]);
+      expect(patches.select(1, 1).toNumbers()).toEqual([
+        2, 3, 12, 13, 102, 103, 112, 113, 202, 203, 212, 213,
+      ]);
+      expect(patches.select(1, 5).toNumbers().slice(0, 4)).toEqual([24, 25, 34, 35]);
+    });
+  });
+
+  test('patchEmbed is the convolution, gradients too', () => {
+    scope(() => {
+      const random = new Generator('cpu', 1);
+      const images = randn([2, 3, 8, 12], random, 'float64');
+      const run = (embed: (kernel: Tensor, bias: Tensor) => Tensor) => {
+        const seeded = new Generator('cpu', 2);
+        const kernel = randn([5, 3, 4, 4], seeded, 'float64').requireGrad();
+        const bias = randn([5], seeded, 'float64').requireGrad();
+        const out = embed(kernel, bias);
+        backward(out.mul(out).sum());
+        return [out, ...gradsOf([kernel, bias])].flatMap((t) => t!.toNumbers());
+      };
+      const ours = run((kernel, bias) => patchEmbed(images, kernel, bias));
+      const theirs = run((kernel, bias) =>
+        ops.flatten_using_ints(ops.conv2d(images, kernel, bias, [4, 4]), 2).transpose(1, 2),
+      );
+      ours.forEach((value, i) => {
+        expect(value).toBeCloseTo(theirs[i], 8);
+      });
+      const kernel = randn([5, 3, 4, 4], random, 'float64');
+      expect(patchEmbed(images, kernel, null).shape).toEqual([2, 6, 5]);
+    });
+  });
+});
+
+test('PixelNormalizer: bytes, channels last, to (x / 255 - mean) / std, channels first', () => {
+  scope(() => {
+    const mean = [0.5, 0.25, 0];
+    const std = [0.5, 0.2, 1];
+    const normalizer = new PixelNormalizer({ mean, std }, 'cpu');
+    const bytes = Uint8Array.of(0, 51, 255, 255, 102, 0); // two pixels side by side
+    const out = normalizer.forward(tensor(bytes, [1, 1, 2, 3]));
+    expect(out.shape).toEqual([1, 3, 1, 2]);
+    expect(out.dtype).toBe('float32');
+    const expected = [0, 1, 2].flatMap((c) => [0, 1].map((x) => (bytes[3 * x + c] / 255 - mean[c]) / std[c]));
+    out.toNumbers().forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i], 5);
+    });
+    normalizer.dispose();
+  });
+});
+
+describe('sinCosPositions', () => {
+  test('nothing for the class token; cell (0, 0) is sin 0 and cos 0; rows and columns in their halves', () => {
+    const width = 8;
+    const table = sinCosPositions({ grid: 3, width, prefixTokens: 1 });
+    const token = (i: number) => [...table.subarray(i * width, (i + 1) * width)];
+    expect(table).toHaveLength(10 * width);
+    expect(token(0)).toEqual(Array(width).fill(0));
+    expect(token(1)).toEqual([0, 0, 1, 1, 0, 0, 1, 1]);
+    const [s, c] = [Math.sin, Math.cos];
+    expect(token(1 + 3 + 2)).toEqual([s(2), s(0.02), c(2), c(0.02), s(1), s(0.01), c(1), c(0.01)]); // row 1, column 2
+    expect(() => sinCosPositions({ grid: 2, width: 6, prefixTokens: 0 })).toThrow(/divisible by 4/);
+  });
+
+  test('the product of two positions depends on their distance alone', () => {
+    const width = 16;
+    const table = sinCosPositions({ grid: 5, width, prefixTokens: 0 });
+    const product = (a: number, b: number) =>
+      table.subarray(a * width, (a + 1) * width).reduce((sum, v, k) => sum + v * table[b * width + k], 0);
+    expect(product(0, 6)).toBeCloseTo(product(12, 18), 12); // one right, one down
+    expect(product(0, 6)).not.toBeCloseTo(product(0, 7), 3);
+  });
+});
+
+describe('Module', () => {
+  class Leaf extends Module {
+    readonly weight = this.parameter('weight', zeros([2]));
+  }
+  class Tree extends Module {
+    readonly own = this.parameter('own', zeros([1]));
+    readonly children = [0, 1].map((i) => this.child(`blocks.${i}.`, new Leaf()));
+    readonly flat = this.child('in_proj_', new Leaf());
+  }
+
+  test('names are prefix and name as they are; parameters outlive scopes and want gradients', () => {
+    const before = memoryStats().liveTensors;
+    const tree = scope(() => new Tree());
+    const names = tree.namedParameters();
+    expect([...names.keys()]).toEqual(['own', 'blocks.0.weight', 'blocks.1.weight', 'in_proj_weight']);
+    expect(names.get('blocks.1.weight')).toBe(tree.children[1].weight);
+    expect([...names.values()].every((p) => p.alive && p.requiresGrad)).toBe(true);
+    tree.dispose();
+    expect(memoryStats().liveTensors).toBe(before);
+  });
+});
+
+describe('Init', () => {
+  test('draws within its bounds, in the order of the seed, in its dtype, and leaves nothing else alive', () => {
+    const before = memoryStats().liveTensors;
+    const draw = (seed: number) => {
+      const init = new Init({ seed, dtype: 'float64' });
+      const made = [
+        init.uniform([1000], 0.3),
+        init.fanIn([10, 100], 25),
+        init.xavier([30, 24]),
+        init.normal([500], 2),
+      ];
+      expect(made.every((t) => t.dtype === 'float64' && !t.requiresGrad)).toBe(true);
+      const values = made.map((t) => t.toNumbers());
+      for (const t of made) t.dispose();
+      return values;
+    };
+    const [uniform, fanIn, xavier] = draw(1);
+    const range = (values: number[]) => [Math.min(...values), Math.max(...values)];
+    for (const [values, bound] of [
+      [uniform, 0.3],
+      [fanIn, 0.2],
+      [xavier, Math.sqrt(6 / 54)],
+    ] as const) {
+      const [low, high] = range(values);
+      expect(low).toBeGreaterThanOrEqual(-bound);
+      expect(high).toBeLessThan(bound);
+      expect(high - low).toBeGreaterThan(1.9 * bound);
+    }
+    expect(draw(1)).toEqual(draw(1));
+    expect(draw(2)).not.toEqual(draw(1));
+    expect(memoryStats().liveTensors).toBe(before);
+  });
+});
