@@ -1,5 +1,5 @@
 // A method small enough to run a hundred times, and batches that depend on the step alone.
-import { type Batch, type Method, methods } from '../../src/methods/index.ts';
+import { type Batch, findMethod, type Method } from '../../src/methods/index.ts';
 import { AdamW, decayGroups } from '../../src/optim/index.ts';
 import { type Clock, clockAt } from '../../src/schedules.ts';
 import { backward, scope, Tensor, tensor } from '../../src/torch/index.ts';
@@ -31,7 +31,7 @@ export function makeMethod(
   name: string,
   { seed = 1, precision = 'float32' as 'float32' | 'bfloat16', options = {} } = {},
 ): Method {
-  const definition = methods[name];
+  const definition = findMethod(name);
   return definition.create({
     options: definition.options.parse({ name, ...options }),
     model: MODEL,
@@ -51,7 +51,7 @@ export const clock = (step: number): Clock =>
 
 /** Six of twenty samples; which, and what they look like, depends on the step and the sample. */
 export function batchAt(step: number, name: string): Batch {
-  const { views } = methods[name].needs;
+  const { views } = findMethod(name).needs;
   const ids = Array.from({ length: BATCH }, (_, i) => (step * BATCH + i) % DATASET);
   const images = Uint8Array.from(
     Array.from({ length: views }).flatMap((_, view) =>

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HostArray } from '../../native/native.d.ts';
-import { type Method, methods } from '../../src/methods/index.ts';
+import { findMethod, type Method, methods } from '../../src/methods/index.ts';
 import type { AdamW } from '../../src/optim/index.ts';
 import { backward, gradsOf, memoryStats, scope, type Tensor } from '../../src/torch/index.ts';
 import {
@@ -43,9 +43,9 @@ describe.each(Object.keys(methods))('method %s', (name) => {
   });
 
   test('is listed under its own name', () => {
-    expect(methods[name].name).toBe(name);
-    expect(methods[name].options.parse({ name })).toMatchObject({ name });
-    expect(() => methods[name].options.parse({ name, noSuchOption: 1 })).toThrow();
+    expect(findMethod(name).name).toBe(name);
+    expect(findMethod(name).options.parse({ name })).toMatchObject({ name });
+    expect(() => findMethod(name).options.parse({ name, noSuchOption: 1 })).toThrow();
   });
 
   test('params are part of the model; no name is used twice', () => {
@@ -172,7 +172,7 @@ describe.each(Object.keys(methods))('method %s', (name) => {
       const { images, tokens } = batchAt(1, name);
       const encoders = [() => method.encodeImages(images.narrow(0, 0, BATCH))];
       if (method.encodeTexts) encoders.push(() => method.encodeTexts!(tokens));
-      expect(encoders.length).toBe(methods[name].needs.tokens ? 2 : 1);
+      expect(encoders.length).toBe(findMethod(name).needs.tokens ? 2 : 1);
       for (const encode of encoders) {
         const features = encode();
         expect(features.dtype).toBe('float32');
