@@ -1,12 +1,15 @@
 // Where a run continues, and whether it may.
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { RunConfig } from './config/index.ts';
 import { CoupletError } from './errors.ts';
 import { loadTensorsInto, readStateJson } from './io/checkpoint.ts';
 import {
+  type CheckpointPlace,
   latestCheckpoint,
+  listCheckpoints,
   MODEL_FILE,
   runPaths,
   STATE_TENSORS_FILE,
@@ -32,34 +35,72 @@ export function checkSameRun(config: RunConfig, runDir: string): void {
   if (!existsSync(path)) return;
   const saved = JSON.parse(readFileSync(path, 'utf8')) as RunConfig;
   const plain = JSON.parse(JSON.stringify(config)) as RunConfig;
-  const changed = FIXED.filter((key) => !isDeepStrictEqual(fixedPart(plain, key), fixedPart(saved, key)));
+  const changed = FIXED.flatMap((key) => changes(fixedPart(saved, key), fixedPart(plain, key), key));
   if (changed.length > 0) {
     throw new CoupletError(
-      `${runDir} was started with another config: ${changed.join(', ')} differ from ${path}. Resume with the same values, or start a run with another --name.`,
+      `${runDir} was started with another config:\n${changed.map((line) => `  ${line}`).join('\n')}\nResume with the values of ${path}, or start a run with another --name.`,
     );
   }
 }
 
-/** The checkpoint to continue from: the newest whole one, or the one at a path; undefined when 'latest' finds none. */
+/** One line for each value that differs: `batch.globalBatchSize was 16, is 8`. */
+function changes(before: unknown, now: unknown, path: string): string[] {
+  if (isDeepStrictEqual(before, now)) return [];
+  const parts = [before, now].map((value) =>
+    value !== null && typeof value === 'object' ? value : undefined,
+  );
+  const [old, other] = parts as (Record<string, unknown> | undefined)[];
+  if (!old || !other || Array.isArray(old) || Array.isArray(other)) {
+    const [was, is] = [before, now].map((value) => JSON.stringify(value) ?? 'not there');
+    return [`${path} was ${was}, is ${is}`];
+  }
+  const keys = new Set([...Object.keys(old), ...Object.keys(other)]);
+  return [...keys].flatMap((key) => changes(old[key], other[key], `${path}.${key}`));
+}
+
+/**
+ * The checkpoint that `wanted` means: the newest whole one, or the one at a path; undefined when 'latest' finds none at all.
+ * Throws a CoupletError when the path is no whole checkpoint, or there are checkpoints but each is damaged.
+ */
 export async function findCheckpoint(
   runDir: string,
   wanted: string,
-  onDamaged: (message: string) => void,
-): Promise<{ path: string; step: number } | undefined> {
-  if (wanted === 'latest') {
-    return latestCheckpoint(runDir, {
-      onDamaged: ({ path }, error) => onDamaged(`${path} is skipped: ${error.message}`),
-    });
-  }
+  { flag, onDamaged = () => {} }: { flag: string; onDamaged?: (message: string) => void },
+): Promise<CheckpointPlace | undefined> {
+  if (wanted === 'latest') return latest(runDir, onDamaged);
   const path = resolve(wanted);
-  const step = stepOfCheckpoint(path.split('/').at(-1)!);
+  const step = stepOfCheckpoint(basename(path));
   if (step === undefined || !existsSync(path)) {
     throw new CoupletError(
-      `--resume ${wanted}: expected 'latest' or a folder such as runs/NAME/checkpoints/step-00001200.`,
+      `${flag} ${wanted}: expected 'latest' or a folder such as runs/NAME/checkpoints/step-00001200.`,
     );
   }
   await verifyCheckpoint({ path, step });
   return { path, step };
+}
+
+async function latest(runDir: string, onDamaged: (message: string) => void) {
+  const damaged: string[] = [];
+  const found = await latestCheckpoint(runDir, {
+    onDamaged: ({ path }, error) => damaged.push(`${path} is skipped: ${error.message}`),
+  });
+  if (found || damaged.length === 0) {
+    for (const message of damaged) onDamaged(message);
+    return found;
+  }
+  throw new CoupletError(
+    `No checkpoint of ${runDir} is whole:\n${damaged.map((line) => `  ${line}`).join('\n')}\nStart a run with another --name.`,
+  );
+}
+
+/**
+ * Removes the checkpoints after `step`: those steps are run again. Were they kept, the next resume would jump to them, and
+ * pruning would take them for the newest and remove what is written now. Returns what it removed.
+ */
+export async function removeLater(runDir: string, step: number): Promise<CheckpointPlace[]> {
+  const later = (await listCheckpoints(runDir)).filter((place) => place.step > step);
+  for (const { path } of later) await rm(path, { recursive: true, force: true });
+  return later;
 }
 
 /** Overwrites model, method, optimizer and random state with those of a checkpoint. */

@@ -1,6 +1,7 @@
 // The parts of a run, built once from its config. train.ts and the evaluation of a saved run share them.
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import type { RunConfig } from './config/index.ts';
 import { type Dataset, openDataset } from './data/index.ts';
 import { loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
@@ -70,18 +71,24 @@ export interface RunParts {
   encoder: Encoder;
 }
 
-/** Opens the data, learns or loads the tokenizer, builds model, method and optimizer. */
-export async function buildRun(config: RunConfig, runDir: string, cores: number): Promise<RunParts> {
-  const device = prepareProcess(config);
+/** Opens the training data. Throws a CoupletError when it lacks what the method needs. */
+export async function openTrainData(config: RunConfig): Promise<Dataset> {
   const dataset = await openDataset([config.data.train].flat());
   const { needs } = findMethod(config.method.name);
-  if (needs.tokens && !dataset.hasCaptions) {
-    throw new CoupletError(
-      `method ${config.method.name} needs captions, but data.train has none: add a caption column or txt members, or class names with templates.`,
-    );
-  }
-  mkdirSync(runDir, { recursive: true });
+  if (!needs.tokens || dataset.hasCaptions) return dataset;
+  dataset.close();
+  throw new CoupletError(
+    `method ${config.method.name} needs captions, but data.train has none: add a caption column or txt members, or class names with templates.`,
+  );
+}
+
+/** Learns or loads the tokenizer, builds model, method and optimizer. Makes the run's folder. */
+export async function buildRun(
+  config: RunConfig,
+  { runDir, dataset, device }: Pick<RunParts, 'runDir' | 'dataset' | 'device'>,
+): Promise<RunParts> {
   const { contextLength } = clipSpec(config.model as string | ClipSpec).text;
+  await mkdir(runDir, { recursive: true });
   const tokenizer = await loadTokenizer(config.data.tokenizer, {
     contextLength,
     captions: dataset.captions(),
@@ -91,9 +98,17 @@ export async function buildRun(config: RunConfig, runDir: string, cores: number)
   const method = createMethod(config, { model, datasetSize: dataset.size, device });
   const { weightDecay, ...adam } = config.optimizer;
   const optimizer = new AdamW(decayGroups(method.params, weightDecay), adam);
-  const workers = workerCount(config.data.workers, { device, cores });
-  const encoder = { method, tokenizer, device, imageSize: model.image.imageSize, workers };
+  const encoder = encoderOf(config, { method, tokenizer, device, model });
   return { config, runDir, device, dataset, tokenizer, model, method, optimizer, encoder };
+}
+
+/** What evaluators need of a run. */
+export function encoderOf(
+  { data }: RunConfig,
+  { model, ...parts }: Pick<RunParts, 'method' | 'tokenizer' | 'device' | 'model'>,
+): Encoder {
+  const workers = workerCount(data.workers, { device: parts.device, cores: availableParallelism() });
+  return { ...parts, imageSize: model.image.imageSize, workers, maxBadShare: data.maxBadShare };
 }
 
 /** All tensors besides the model that a resume needs, live, by stable names. */
@@ -123,9 +138,10 @@ export async function saveRun(parts: RunParts, step: number): Promise<string> {
   }
 }
 
-/** Refuses to write a new run over an old one. */
+/** Refuses to write a new run over an old one; one that ended before its first line of metrics is none. */
 export function refuseExisting(runDir: string): void {
-  if (existsSync(join(runDir, 'metrics.jsonl'))) {
+  const { metrics, checkpoints } = runPaths(runDir);
+  if (existsSync(checkpoints) || (existsSync(metrics) && statSync(metrics).size > 0)) {
     throw new CoupletError(
       `${runDir} holds a run already. Continue it with --resume latest, or give this one another --name.`,
     );

@@ -1,22 +1,32 @@
 // THE STORY: config -> data -> method -> step -> evaluation -> checkpoint. No method is named here.
-import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { Best } from './best.ts';
 import { type Duration, durationToSteps, type RunConfig } from './config/index.ts';
-import { createLoader, type Loader, type Problems } from './data/index.ts';
+import { createLoader, type Dataset, type Loader, type Problems } from './data/index.ts';
 import { CoupletError } from './errors.ts';
-import { type EvalReport, evalMetrics, evaluate, openEvalData } from './evaluate/evaluate.ts';
+import {
+  checkBestBy,
+  closeEvalData,
+  type EvalData,
+  type EvalReport,
+  evalMetrics,
+  evaluate,
+  openEvalData,
+} from './evaluate/evaluate.ts';
 import { toDevice } from './feed.ts';
-import { writeFileAtomically } from './io/atomic.ts';
+import { removeStale, writeFileAtomically } from './io/atomic.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
-import { MetricsWriter } from './io/metrics.ts';
+import { MetricsWriter, readMetrics } from './io/metrics.ts';
 import { findMethod } from './methods/index.ts';
+import { clipSpec } from './models/registry.ts';
 import { clipGradNorm } from './optim/index.ts';
-import { checkSameRun, findCheckpoint, restoreRun } from './resume.ts';
-import { buildRun, type RunParts, refuseExisting, saveRun } from './run.ts';
+import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
+import { buildRun, openTrainData, prepareProcess, type RunParts, refuseExisting, saveRun } from './run.ts';
 import { clockAt, cosine, type Schedule, withWarmup } from './schedules.ts';
-import { backward, memoryStats, scope, type Tensor } from './torch/index.ts';
+import { backward, memoryStats, noGrad, scope, type Tensor } from './torch/index.ts';
+import * as ops from './torch/ops.ts';
 
 /** What happens in a run, for whoever shows it. */
 export type TrainEvent =
@@ -65,29 +75,53 @@ interface Plan {
 
 /** Trains until the config's duration is over or the signal aborts. Throws a CoupletError for what a person can mend. */
 export async function train(config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
-  const { onEvent = () => {} } = options;
   const runDir = join(options.runsDir ?? 'runs', config.name);
   if (options.resume) checkSameRun(config, runDir);
   else refuseExisting(runDir);
+  clipSpec(config.model as Parameters<typeof clipSpec>[0]);
+  checkBestBy(config.evaluate);
+  const device = prepareProcess(config);
   const evalData = await openEvalData(config.evaluate);
-  const parts = await buildRun(config, runDir, availableParallelism());
-  const plan = planOf(config, parts.dataset.size);
+  let dataset: Dataset | undefined;
+  let parts: RunParts | undefined;
+  try {
+    dataset = await openTrainData(config);
+    const plan = planOf(config, dataset.size);
+    if (!options.resume) await rm(runPaths(runDir).tokenizer, { force: true }); // of a run that was refused
+    parts = await buildRun(config, { runDir, dataset, device });
+    return await runSteps(parts, { plan, evalData, options });
+  } finally {
+    parts?.method.dispose();
+    parts?.optimizer.dispose();
+    dataset?.close();
+    closeEvalData(evalData);
+  }
+}
+
+/** All steps that are left, with what happens between them. */
+async function runSteps(
+  parts: RunParts,
+  { plan, evalData, options }: { plan: Plan; evalData: EvalData; options: TrainOptions },
+): Promise<TrainResult> {
+  const { config, runDir } = parts;
+  const { onEvent = () => {}, signal } = options;
   const start = await resumeStep(parts, options);
-  await writeFileAtomically(runPaths(runDir).config, `${JSON.stringify(config, null, 2)}\n`);
-  const metrics = new MetricsWriter(runPaths(runDir).metrics, start > 0 ? { resumeStep: start } : {});
   const loader = openLoader(parts, start);
-  const best = new Best(runDir, config.evaluate.bestBy);
+  const { metrics, best } = await openRecords(parts, start).catch(async (error) => {
+    await loader.close();
+    throw error;
+  });
   onEvent({ type: 'start', step: start, totalSteps: plan.total, facts: factsOf(parts) });
 
   let saved = start;
   const save = async (step: number) => {
     metrics.flush();
+    checkWeights(parts, step);
     const path = await saveRun(parts, step);
     saved = step;
-    await pruneCheckpoints(runDir, {
-      keep: config.checkpoint.keep,
-      ...(best.step !== undefined && { best: best.step }),
-    });
+    await best.write();
+    const { keep } = config.checkpoint;
+    await pruneCheckpoints(runDir, { keep, ...(best.step !== undefined && { best: best.step }) });
     onEvent({ type: 'saved', step, path });
   };
   const measure = async (step: number) => {
@@ -95,20 +129,20 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
     const values = evalMetrics(report);
     if (Object.keys(values).length > 0) metrics.write({ step, ...values });
     onEvent({ type: 'evaluated', step, report });
-    return { report, improved: await best.take(step, values) };
+    return { report, improved: best.take(step, values) };
   };
 
   let report: EvalReport | undefined;
   let step = start;
   const log = new LogTimer(config.batch.globalBatchSize, start);
   try {
-    while (step < plan.total && !options.signal?.aborted) {
+    while (step < plan.total && !signal?.aborted) {
       const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.total;
       const values = await trainStep(parts, loader, { step, plan, wanted });
       step++;
       if (values) {
         const row = { step, ...values, ...log.rates(step), skipped: loader.problems.count };
-        checkFinite(row, parts.runDir);
+        checkFinite(row, runDir);
         metrics.write(row);
         onEvent({ type: 'log', row, totalSteps: plan.total, samples: step * config.batch.globalBatchSize });
       }
@@ -124,8 +158,6 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
   } finally {
     await loader.close();
     metrics.close();
-    parts.method.dispose();
-    parts.optimizer.dispose();
   }
   return {
     runDir,
@@ -135,6 +167,17 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
     ...(report && { report }),
     skipped: loader.problems,
   };
+}
+
+/** What a run writes down besides its checkpoints: the config, the metrics up to `start`, and which step is the best. */
+async function openRecords({ config, runDir }: RunParts, start: number) {
+  const paths = runPaths(runDir);
+  await removeStale(runDir);
+  await writeFileAtomically(paths.config, `${JSON.stringify(config, null, 2)}\n`);
+  const metrics = new MetricsWriter(paths.metrics, start > 0 ? { resumeStep: start } : {});
+  const best = new Best(runDir, config.evaluate.bestBy);
+  await best.restore(readMetrics(paths.metrics));
+  return { metrics, best };
 }
 
 /** One update. Returns the metrics when they are wanted: reading them is the only time that the host waits for the device. */
@@ -161,14 +204,14 @@ async function trainStep(
     optimizer.step({ lr });
     method.commit(next, clock);
     return wanted
-      ? { ...readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }), lr, epoch: clock.epoch }
+      ? { ...valuesOf({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }), lr, epoch: clock.epoch }
       : undefined;
   });
   batch.release();
   return values;
 }
 
-function readMetrics(metrics: Record<string, Tensor>): Record<string, number> {
+function valuesOf(metrics: Record<string, Tensor>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(metrics).map(([name, tensor]) => [`train/${name}`, tensor.item()]),
   );
@@ -194,11 +237,16 @@ function planOf(config: RunConfig, datasetSize: number): Plan {
 
 async function resumeStep(parts: RunParts, { resume, onEvent }: TrainOptions): Promise<number> {
   if (!resume) return 0;
-  const found = await findCheckpoint(parts.runDir, resume, (message) =>
-    onEvent?.({ type: 'warning', message }),
-  );
-  if (!found) return 0;
+  const { runDir } = parts;
+  const warn = (message: string) => onEvent?.({ type: 'warning', message });
+  const found = await findCheckpoint(runDir, resume, { flag: '--resume', onDamaged: warn });
+  if (!found) {
+    warn(`${runDir} has no checkpoint: the run starts from the beginning`);
+    return 0;
+  }
   await restoreRun(parts, found.path);
+  const removed = await removeLater(runDir, found.step);
+  for (const { path } of removed) warn(`${path} is removed: its steps are run again`);
   return found.step;
 }
 
@@ -234,9 +282,19 @@ function factsOf({ runDir, device, config, method, dataset }: RunParts): RunFact
 /** A loss that is no number any more only gets worse: stop while the last checkpoint is good. */
 function checkFinite(row: Record<string, number>, runDir: string): void {
   const bad = Object.entries(row).find(([, value]) => !Number.isFinite(value));
-  if (!bad) return;
-  throw new CoupletError(
-    `${bad[0]} is ${bad[1]} at step ${row.step}: training diverged. The last checkpoint in ${runDir} is whole. Lower optimizer.peakLr, lengthen schedule.warmup, or set optimizer.clipGradNorm.`,
+  if (bad) throw diverged(`${bad[0]} is ${bad[1]} at step ${row.step}`, runDir);
+}
+
+/** The loss is seen on log steps only, and before the update: weights that are no numbers must not become the last checkpoint. */
+function checkWeights({ method, runDir }: RunParts, step: number): void {
+  const weights = [...method.model.values()];
+  const norm = noGrad(() => scope(() => ops.stack(ops._foreach_norm_Scalar(weights, 2)).sum().item()));
+  if (!Number.isFinite(norm)) throw diverged(`a weight is not finite after step ${step}`, runDir);
+}
+
+function diverged(what: string, runDir: string): CoupletError {
+  return new CoupletError(
+    `${what}: training diverged. What was saved in ${runDir} before is untouched. Start a run with a lower optimizer.peakLr, a longer schedule.warmup, or optimizer.clipGradNorm.`,
   );
 }
 
@@ -271,37 +329,5 @@ class LogTimer {
     } finally {
       this.#since += performance.now() - start;
     }
-  }
-}
-
-/** The best evaluation so far, remembered in the run's folder. */
-class Best {
-  readonly #path: string;
-  readonly #metric: string | undefined;
-  step: number | undefined;
-  #value = Number.NEGATIVE_INFINITY;
-
-  constructor(runDir: string, metric: string | undefined) {
-    this.#path = join(runDir, 'best.json');
-    this.#metric = metric;
-    if (!metric || !existsSync(this.#path)) return;
-    const saved = JSON.parse(readFileSync(this.#path, 'utf8')) as { step: number; value: number };
-    this.step = saved.step;
-    this.#value = saved.value;
-  }
-
-  /** Whether this evaluation is the best so far. Throws a CoupletError when the metric is not among `values`. */
-  async take(step: number, values: Record<string, number>): Promise<boolean> {
-    if (!this.#metric) return false;
-    const value = values[this.#metric] ?? values[`eval/${this.#metric}`];
-    if (value === undefined)
-      throw new CoupletError(
-        `evaluate.bestBy is ${this.#metric}, which no evaluation gives; there are: ${Object.keys(values).join(', ') || 'none'}.`,
-      );
-    if (value <= this.#value) return false;
-    this.step = step;
-    this.#value = value;
-    await writeFileAtomically(this.#path, `${JSON.stringify({ step, metric: this.#metric, value })}\n`);
-    return true;
   }
 }

@@ -1,5 +1,12 @@
-import { type Dataset, type EvalOptions, evalBatches } from '../data/index.ts';
+import {
+  type Dataset,
+  type EvalBatches,
+  type EvalOptions,
+  evalBatches,
+  listProblems,
+} from '../data/index.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
+import { CoupletError } from '../errors.ts';
 import { imagesToDevice, tokensToDevice } from '../feed.ts';
 import type { Method } from '../methods/index.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
@@ -12,6 +19,8 @@ export interface Encoder {
   device: string;
   imageSize: number;
   workers: number;
+  /** Largest share of samples that may be unreadable; default that of the loader. */
+  maxBadShare?: number;
 }
 
 export interface DatasetFeatures {
@@ -33,40 +42,55 @@ export async function encodeDataset(
   encoder: Encoder,
   { texts }: { texts: boolean },
 ): Promise<DatasetFeatures> {
-  const { method, tokenizer, device, imageSize, workers } = encoder;
+  const { tokenizer, imageSize, workers, maxBadShare } = encoder;
   const options: EvalOptions = {
     microBatchSize: MICRO_BATCH,
     imageSize,
     workers,
+    maxBadShare,
     captions: texts,
     ...(texts && { tokenizer }),
   };
-  const batches = evalBatches(dataset, options);
-  const images: Tensor[] = [];
-  const captions: Tensor[] = [];
+  const parts: Parts = { images: [], texts: [] };
+  try {
+    return await gather(evalBatches(dataset, options), encoder, parts);
+  } finally {
+    for (const part of [...parts.images, ...parts.texts]) part.dispose();
+  }
+}
+
+/** Features of the batches so far. */
+interface Parts {
+  images: Tensor[];
+  texts: Tensor[];
+}
+
+async function gather(
+  batches: EvalBatches,
+  { method, device }: Encoder,
+  parts: Parts,
+): Promise<DatasetFeatures> {
   const labels: number[] = [];
   const ids: bigint[] = [];
   for await (const batch of batches) {
     noGrad(() => {
-      images.push(scope(() => method.encodeImages(imagesToDevice(batch, device))));
-      if (texts && batch.tokens)
-        captions.push(scope(() => method.encodeTexts!(tokensToDevice(batch.tokens!, batch.size, device))));
+      parts.images.push(scope(() => method.encodeImages(imagesToDevice(batch, device))));
+      if (batch.tokens)
+        parts.texts.push(scope(() => method.encodeTexts!(tokensToDevice(batch.tokens!, batch.size, device))));
     });
     labels.push(...batch.labels.subarray(0, batch.size));
     ids.push(...batch.ids.subarray(0, batch.size));
     batch.release();
   }
+  if (ids.length === 0)
+    throw new CoupletError(
+      `None of the samples for the evaluation could be read.\n${listProblems(batches.problems)}`,
+    );
   return {
-    images: joined(images),
-    ...(texts && { texts: joined(captions) }),
+    images: ops.cat(parts.images, 0),
+    ...(parts.texts.length > 0 && { texts: ops.cat(parts.texts, 0) }),
     labels: Int32Array.from(labels),
     ids,
     skipped: batches.problems.count,
   };
-}
-
-function joined(parts: Tensor[]): Tensor {
-  const all = ops.cat(parts, 0);
-  for (const part of parts) part.dispose();
-  return all;
 }

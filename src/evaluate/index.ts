@@ -1,15 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { bestPath } from '../best.ts';
 import { loadConfig, type RunConfig } from '../config/index.ts';
 import { loadTokenizer } from '../data/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import { loadTensorsInto } from '../io/checkpoint.ts';
-import { MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
+import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
 import { clipSpec } from '../models/registry.ts';
 import { findCheckpoint } from '../resume.ts';
-import { createMethod, modelFor, prepareProcess, workerCount } from '../run.ts';
-import { type EvalReport, evaluate, openEvalData } from './evaluate.ts';
+import { createMethod, encoderOf, modelFor, prepareProcess } from '../run.ts';
+import { closeEvalData, type EvalReport, evaluate, openEvalData } from './evaluate.ts';
 import type { Encoder } from './features.ts';
 
 export { type EvalReport, evalMetrics, evaluate, openEvalData } from './evaluate.ts';
@@ -48,11 +48,8 @@ export async function loadRun(
       `${runDir} is no run: it has no config.json. Give the folder that couplet train wrote, such as runs/NAME.`,
     );
   const config = await loadConfig(paths.config, { set });
-  const found = await findCheckpoint(
-    runDir,
-    checkpoint === 'best' ? bestCheckpoint(runDir) : checkpoint,
-    () => {},
-  );
+  const wanted = checkpoint === 'best' ? bestCheckpoint(runDir) : checkpoint;
+  const found = await findCheckpoint(runDir, wanted, { flag: '--checkpoint' });
   if (!found)
     throw new CoupletError(
       `${runDir} has no checkpoint yet: train until the first one is saved (checkpoint.every).`,
@@ -62,36 +59,39 @@ export async function loadRun(
   const tokenizer = await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
   const model = modelFor(config, tokenizer);
   const method = createMethod(config, { model, datasetSize: 1, device });
-  await loadTensorsInto(join(found.path, MODEL_FILE), method.model);
-  const workers = workerCount(config.data.workers, { device, cores: availableParallelism() });
+  try {
+    await loadTensorsInto(join(found.path, MODEL_FILE), method.model);
+  } catch (error) {
+    method.dispose();
+    throw error;
+  }
   return {
+    ...encoderOf(config, { method, tokenizer, device, model }),
     config,
     checkpoint: found.path,
     step: found.step,
-    method,
-    tokenizer,
-    device,
-    imageSize: model.image.imageSize,
-    workers,
     close: () => method.dispose(),
   };
 }
 
 function bestCheckpoint(runDir: string): string {
-  const path = join(runDir, 'best.json');
+  const path = bestPath(runDir);
   if (!existsSync(path))
     throw new CoupletError(
       `${runDir} has no best checkpoint: set evaluate.every and evaluate.bestBy, or use --checkpoint latest.`,
     );
   const { step } = JSON.parse(readFileSync(path, 'utf8')) as { step: number };
-  return join(runPaths(runDir).checkpoints, `step-${String(step).padStart(8, '0')}`);
+  return checkpointPath(runDir, step);
 }
 
 /** Evaluates a run's checkpoint on the data that its config names under `evaluate`. */
 export async function evaluateRun(runDir: string, options: EvaluateRunOptions = {}): Promise<RunReport> {
   const run = await loadRun(runDir, options);
+  const data = await openEvalData(run.config.evaluate).catch((error) => {
+    run.close();
+    throw error;
+  });
   try {
-    const data = await openEvalData(run.config.evaluate);
     if (!data.zeroShot && !data.retrieval) {
       throw new CoupletError(
         `The config of ${runDir} names no evaluation: add evaluate.zeroShot or evaluate.retrieval, e.g. --set 'evaluate.retrieval.data={"type":"folder","path":"..."}'.`,
@@ -99,6 +99,7 @@ export async function evaluateRun(runDir: string, options: EvaluateRunOptions = 
     }
     return { ...(await evaluate(data, run)), checkpoint: run.checkpoint, step: run.step };
   } finally {
+    closeEvalData(data);
     run.close();
   }
 }
