@@ -9,15 +9,15 @@ import { encodePng } from './png.ts';
 import { type Sample, writeShard } from './shards.ts';
 import { families, splitFamilies } from './split.ts';
 
-/** How often each picture is written, each time with another caption, background, angle and size. */
-const VARIANTS = 4;
+/** How often each emoji is written, each time with another caption, background, angle and size, its drawings in turn. */
+const VARIANTS = 8;
 const TRAIN_SHARDS = 4;
-/** Held-out search is over the pictures of one vendor: one right answer to each query. */
-const GALLERY_VENDOR: Vendor = 'twitter';
+/** Tests and search are over the pictures of one vendor: one right answer to each query. */
+const TEST_VENDOR: Vendor = 'twitter';
 const BACKGROUNDS: Colour[] = [WHITE, WHITE, [244, 240, 230], [225, 235, 245], [235, 225, 240], [60, 64, 72]];
-const SIDES = ['train', 'heldOut', 'setAside'] as const;
+const SIDES = ['train', 'newDrawing', 'heldOut', 'setAside'] as const;
 /** Raised when the data changes, so that older folders are written again. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** What KEY.json holds. */
 export interface Caption {
@@ -37,6 +37,8 @@ export interface EmojiData {
   train: { shards: string; emoji: number; samples: number };
   /** One picture of each held-out emoji; the caption is the query. */
   heldOut: { shards: string; emoji: number; wordsSeenInTraining: number; labelWordsSeenInTraining: number };
+  /** One picture of each family whose drawings by this vendor were held out, though not those by others. */
+  newDrawing: { shards: string; emoji: number };
   /** One picture of every emoji, for free search. */
   gallery: { shards: string; emoji: number };
 }
@@ -62,23 +64,33 @@ async function writeAll(folder: string): Promise<EmojiData> {
   const emoji = await loadEmoji();
   const decoded = await Promise.all(VENDORS.map(readSheet));
   const sheets = new Map(VENDORS.map((vendor, index) => [vendor, decoded[index]!]));
-  const split = splitFamilies(families(emoji, decoded));
+  const everyFamily = families(emoji, decoded);
+  const split = splitFamilies(everyFamily);
   const write = (name: string, drafts: Draft[]) => writeShard(join(folder, name), render(drafts, sheets));
 
   // A fixed shuffle, so that even reading in order mixes kinds and vendors.
-  const train = shuffled(split.train.flatMap(trainingDrafts));
+  const train = shuffled([
+    ...split.train.flatMap(trainingDrafts(VENDORS)),
+    ...split.newDrawing.flatMap(trainingDrafts(VENDORS.filter((vendor) => vendor !== TEST_VENDOR))),
+  ]);
   const perShard = Math.ceil(train.length / TRAIN_SHARDS);
   for (let shard = 0; shard < TRAIN_SHARDS; shard++) {
     await write(`train-${shard}.tar`, train.slice(shard * perShard, (shard + 1) * perShard));
   }
   await write('held-out.tar', split.heldOut.map(plainDraft('heldOut')));
+  const newDrawing = firstOfEach(split.newDrawing, everyFamily).map(plainDraft('newDrawing'));
+  await write('new-drawing.tar', newDrawing);
   const gallery = SIDES.flatMap((side) => split[side].map(plainDraft(side)));
   await write('gallery.tar', gallery);
 
   const captions = train.map(({ facts }) => facts.caption);
   return {
     version: VERSION,
-    train: { shards: `train-{0..${TRAIN_SHARDS - 1}}.tar`, emoji: split.train.length, samples: train.length },
+    train: {
+      shards: `train-{0..${TRAIN_SHARDS - 1}}.tar`,
+      emoji: split.train.length + split.newDrawing.length,
+      samples: train.length,
+    },
     heldOut: {
       shards: 'held-out.tar',
       emoji: split.heldOut.length,
@@ -88,6 +100,7 @@ async function writeAll(folder: string): Promise<EmojiData> {
         split.heldOut.map(({ label }) => label),
       ),
     },
+    newDrawing: { shards: 'new-drawing.tar', emoji: newDrawing.length },
     gallery: { shards: 'gallery.tar', emoji: gallery.length },
   };
 }
@@ -99,23 +112,26 @@ interface Draft {
   facts: Caption;
 }
 
-const trainingDrafts = (emoji: Emoji): Draft[] =>
-  VENDORS.flatMap((vendor, which) =>
+const trainingDrafts =
+  (vendors: readonly Vendor[]) =>
+  (emoji: Emoji): Draft[] =>
     Array.from({ length: VARIANTS }, (_, variant) => {
+      const vendor = vendors[variant % vendors.length]!;
       const key = `${emoji.hexcode}-${vendor}-${variant}`;
-      const caption = captionOf(emoji, which * VARIANTS + variant);
-      return {
-        cell: emoji.cell,
-        pose: poseOf(key),
-        facts: factsOf(emoji, { key, caption, vendor, split: 'train' }),
-      };
-    }),
-  );
+      const facts = { key, caption: captionOf(emoji, variant), vendor, split: 'train' as const };
+      return { cell: emoji.cell, pose: poseOf(key), facts: factsOf(emoji, facts) };
+    });
+
+/** One emoji of each family is enough for a test: its versions would be right answers too. */
+const firstOfEach = (emoji: Emoji[], everyFamily: Emoji[][]): Emoji[] => {
+  const first = new Set(everyFamily.map((family) => family[0]));
+  return emoji.filter((one) => first.has(one));
+};
 
 const plainDraft =
   (split: Caption['split']) =>
   (emoji: Emoji): Draft => {
-    const facts = { key: emoji.hexcode, caption: queryOf(emoji), vendor: GALLERY_VENDOR, split };
+    const facts = { key: emoji.hexcode, caption: queryOf(emoji), vendor: TEST_VENDOR, split };
     return { cell: emoji.cell, pose: { background: WHITE }, facts: factsOf(emoji, facts) };
   };
 

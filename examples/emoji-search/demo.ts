@@ -8,9 +8,9 @@ import { availableParallelism, cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { queryOf } from './captions.ts';
-import { buildEmojiData } from './data.ts';
-import { createModel, type Encoder } from './engine.ts';
-import { type PageQuery, type Recall, writePage } from './page.ts';
+import { buildEmojiData, type Caption } from './data.ts';
+import { createModel } from './engine.ts';
+import { type PageQuery, type Recall, type RetrievalTest, writePage } from './page.ts';
 import { chanceRecall, nearest, recall, scores } from './search.ts';
 import { readShard, type Sample } from './shards.ts';
 
@@ -37,24 +37,30 @@ const RESULTS_PER_QUERY = 10;
 const HELD_OUT_ON_PAGE = 6;
 
 const data = await buildEmojiData(DATA);
-console.log(
-  `${data.train.samples} picture-text pairs of ${data.train.emoji} emoji; ${data.heldOut.emoji} other emoji are held out.`,
-);
+console.log(`${data.train.samples} picture-text pairs of ${data.train.emoji} emoji are for training.`);
 const heldOut = await readShard(join(DATA, data.heldOut.shards));
+const newDrawing = await readShard(join(DATA, data.newDrawing.shards));
 const gallery = await readShard(join(DATA, data.gallery.shards));
-const chance = chanceRecall(heldOut.length);
+const tests = [
+  { name: 'New drawings', note: 'Emoji known from another vendor’s drawing only.', samples: newDrawing },
+  { name: 'New emoji', note: 'Emoji that took no part in training, in any drawing.', samples: heldOut },
+];
 
 const { encoder, train } = await createModel(DATA, data);
-const before = await heldOutRecall(encoder);
+const before = await recallOfEach();
 const { curve, samplesSeen, seconds } = await train();
-const after = await heldOutRecall(encoder);
-printTable({ chance, before, after });
+const after = await recallOfEach();
+const measured = tests.map(({ name, note, samples }, index) => ({
+  ...{ name, note, gallerySize: samples.length },
+  ...{ before: before[index]!, after: after[index]!, chance: chanceRecall(samples.length) },
+}));
+measured.forEach(printTable);
 
 await writePage(PAGE, {
   title: 'Find an emoji by words',
   queries: await search(QUESTIONS, gallery),
   heldOutQueries: (await search(heldOut.map(queryText), heldOut)).filter(isShown),
-  retrieval: { before, after, chance, gallerySize: heldOut.length },
+  tests: measured,
   curve,
   facts: {
     'Training time': `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`,
@@ -69,9 +75,14 @@ function queryText({ facts }: Sample): string {
   return queryOf(facts);
 }
 
-async function heldOutRecall(model: Encoder): Promise<Recall> {
-  const pictures = await model.images(heldOut.map(({ picture }) => picture));
-  return recall(await model.texts(heldOut.map(queryText)), pictures);
+/** Recall over each test set with the model as it is now. */
+async function recallOfEach(): Promise<Recall[]> {
+  const results: Recall[] = [];
+  for (const { samples } of tests) {
+    const pictures = await encoder.images(samples.map(({ picture }) => picture));
+    results.push(recall(await encoder.texts(samples.map(queryText)), pictures));
+  }
+  return results;
 }
 
 /** The nearest pictures to each text. */
@@ -91,8 +102,8 @@ function resultsOf(text: string, similarity: Float64Array, samples: Sample[]): P
       dataUri: `data:image/png;base64,${picture.toString('base64')}`,
       caption: facts.label,
       score: similarity[index]!,
-      heldOut: facts.split !== 'train',
-      correct: facts.split !== 'train' && queryText(samples[index]!) === text,
+      heldOut: isNew(facts),
+      correct: isNew(facts) && queryText(samples[index]!) === text,
     };
   });
 }
@@ -105,11 +116,19 @@ function isShown(_: PageQuery, index: number, all: PageQuery[]): boolean {
   );
 }
 
-function printTable(rows: Record<string, Recall>): void {
+function isNew({ split }: Caption): boolean {
+  return split === 'heldOut' || split === 'setAside';
+}
+
+function printTable({ name, gallerySize, chance, before, after }: RetrievalTest): void {
   const cell = (share: number) => `${(100 * share).toFixed(1)} %`.padStart(9);
-  console.log(`Text to picture over ${heldOut.length} held-out emoji`);
-  console.log(`${''.padEnd(8)}${['R@1', 'R@5', 'R@10'].map((name) => name.padStart(9)).join('')}`);
-  for (const [name, { at1, at5, at10 }] of Object.entries(rows)) {
-    console.log(`${name.padEnd(8)}${[at1, at5, at10].map(cell).join('')}`);
+  const line = (title: string, cells: string[]) => console.log(`  ${title.padEnd(8)}${cells.join('')}`);
+  console.log(`${name}: text to picture, ${gallerySize} pictures`);
+  line(
+    '',
+    ['R@1', 'R@5', 'R@10'].map((title) => title.padStart(9)),
+  );
+  for (const [title, { at1, at5, at10 }] of Object.entries({ chance, before, after })) {
+    line(title, [at1, at5, at10].map(cell));
   }
 }

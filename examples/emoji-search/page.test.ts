@@ -17,12 +17,16 @@ const content: PageContent = {
     { text: '<script>alert(1)</script>', results: [result, { ...result, caption: 'pear', heldOut: true }] },
   ],
   heldOutQueries: [{ text: 'pear', results: [{ ...result, caption: 'pear', heldOut: true, correct: true }] }],
-  retrieval: {
-    before: chanceRecall(200),
-    after: { at1: 0.1, at5: 0.3, at10: 0.4567 },
-    chance: chanceRecall(200),
-    gallerySize: 200,
-  },
+  tests: [
+    {
+      name: 'Emoji never seen',
+      note: 'A <note>.',
+      before: chanceRecall(200),
+      after: { at1: 0.1, at5: 0.3, at10: 0.4567 },
+      chance: chanceRecall(200),
+      gallerySize: 200,
+    },
+  ],
   curve: [0, 1, 2].map((index) => ({ samples: index * 1000, loss: 4 - index })),
   facts: { Machine: '2 cores' },
 };
@@ -34,6 +38,7 @@ describe('the page', () => {
     expect(page).not.toContain('<script');
     expect(page).toContain('“&lt;script&gt;alert(1)&lt;/script&gt;”');
     expect(page).toContain('<title>Emoji &amp; &lt;friends&gt;</title>');
+    expect(page).toContain('A &lt;note&gt;.');
     expect(page).toContain('alt="red &quot;apple&quot;"');
   });
 

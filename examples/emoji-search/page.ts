@@ -29,13 +29,24 @@ export interface Recall {
   at10: number;
 }
 
+/** Text to picture over one test set: recall of the untrained and the trained model, and of a guess. */
+export interface RetrievalTest {
+  /** What was new to the model: "Emoji never seen". */
+  name: string;
+  note: string;
+  before: Recall;
+  after: Recall;
+  chance: Recall;
+  gallerySize: number;
+}
+
 export interface PageContent {
   title: string;
   /** Queries of our own, over all pictures. */
   queries: PageQuery[];
   /** Queries from the held-out set, over held-out pictures. */
   heldOutQueries?: PageQuery[];
-  retrieval: { before: Recall; after: Recall; chance: Recall; gallerySize: number };
+  tests: RetrievalTest[];
   curve: CurvePoint[];
   /** Such as samples, seconds and machine, in the words to show. */
   facts: Record<string, string>;
@@ -47,8 +58,7 @@ export async function writePage(path: string, content: PageContent): Promise<voi
   await writeFile(path, pageOf(content).source);
 }
 
-export function pageOf({ title, queries, heldOutQueries = [], retrieval, curve, facts }: PageContent): Html {
-  const { after, chance, gallerySize } = retrieval;
+export function pageOf({ title, queries, heldOutQueries = [], tests, curve, facts }: PageContent): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -62,12 +72,12 @@ export function pageOf({ title, queries, heldOutQueries = [], retrieval, curve, 
 <header>
 <p class="brand">Couplet</p>
 <h1>${title}</h1>
-<p class="lead">A model that had never seen these ${gallerySize} emoji finds the right one of them among its first ten answers for <strong>${percent(after.at10)}</strong> of the descriptions. Guessing would find ${percent(chance.at10)}.</p>
+<p class="lead">Trained from nothing on emoji and what people call them. ${tests.map(({ name, after, chance }) => html`${name}: the right one is among the first ten answers to <strong>${percent(after.at10)}</strong> of the texts (by guessing, ${percent(chance.at10)}). `)}</p>
 <dl class="facts">${Object.entries(facts).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 </header>
 <main>
 <section class="measures">
-<div class="card">${recallTable(retrieval)}</div>
+<div class="card"><h2>From text to picture</h2>${tests.map(recallTable)}</div>
 <figure class="card"><figcaption><h2>Training loss</h2></figcaption>${lossCurve(curve)}</figure>
 </section>
 <section>
@@ -105,13 +115,12 @@ function resultItem({ dataUri, caption, score, heldOut, correct = false }: PageR
 <span class="caption">${caption}</span><span class="score"><span class="hidden">similarity </span>${score.toFixed(2)}</span>${correct && RIGHT_BADGE}${heldOut && !correct && NEW_BADGE}</li>`;
 }
 
-function recallTable({ before, after, chance, gallerySize }: PageContent['retrieval']): Html {
+function recallTable({ name, note, before, after, chance, gallerySize }: RetrievalTest): Html {
   const row = (name: string, key: keyof Recall) => html`<tr><th scope="row">${name}</th>
 <td>${percent(chance[key])}</td><td>${percent(before[key])}</td>
-<td class="after"><span class="bar" style="--share:${after[key].toFixed(4)};--chance:${chance[key].toFixed(4)}"></span><b>${percent(after[key])}</b></td>
+<td><div class="after"><span class="bar" style="--share:${after[key].toFixed(4)};--chance:${chance[key].toFixed(4)}"></span><b>${percent(after[key])}</b></div></td>
 <td>${(after[key] / chance[key]).toFixed(1)}×</td></tr>`;
-  return html`<h2>Text to picture, held out</h2>
-<table><caption>The right one of ${gallerySize} unseen emoji is among the first 1, 5 or 10. The thin mark is chance.</caption>
+  return html`<table><caption><b>${name}.</b> ${note} One of ${gallerySize} pictures is right; the mark on a bar is chance.</caption>
 <thead><tr><th scope="col">Recall</th><th scope="col">Chance</th><th scope="col">Before</th><th scope="col">After training</th><th scope="col">vs chance</th></tr></thead>
 <tbody>${row('R@1', 'at1')}${row('R@5', 'at5')}${row('R@10', 'at10')}</tbody></table>`;
 }

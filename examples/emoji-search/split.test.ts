@@ -17,13 +17,13 @@ beforeAll(async () => {
 
 describe('the split', () => {
   it('puts each emoji on one side', () => {
-    const sides = [...codes(split.train), ...codes(split.heldOut), ...codes(split.setAside)];
+    const sides = Object.values(split).flatMap(codes);
     expect(new Set(sides).size).toBe(sides.length);
     expect(sides.toSorted()).toEqual(codes(emoji).toSorted());
   });
 
   it('keeps every family whole, and shows one picture of a held-out family', () => {
-    const trained = new Set(codes(split.train));
+    const trained = new Set(codes([...split.train, ...split.newDrawing]));
     const shown = new Set(codes(split.heldOut));
     for (const family of all) {
       const inTrain = family.filter(({ hexcode }) => trained.has(hexcode)).length;
@@ -36,6 +36,13 @@ describe('the split', () => {
     expect(split.heldOut.length).toBeGreaterThanOrEqual(250);
     expect(split.heldOut.length).toBeLessThanOrEqual(300);
     expect(split.heldOut.length / all.length).toBeCloseTo(0.2, 1);
+  });
+
+  it('trains on one drawing less of another fifth, whole families too', () => {
+    const oneLess = new Set(codes(split.newDrawing));
+    const touched = all.filter((family) => family.some(({ hexcode }) => oneLess.has(hexcode)));
+    expect(touched.flat()).toHaveLength(oneLess.size);
+    expect(touched.length / all.length).toBeCloseTo(0.2, 1);
   });
 
   it('does not depend on the order of the families', () => {

@@ -2,25 +2,35 @@ import type { Emoji } from './emoji.ts';
 import { lot } from './lot.ts';
 import { type Sheet, thumbnail } from './pictures.ts';
 
-/** One family in this many is held out. */
-const HELD_OUT_EVERY = 5;
+/** Share of the families that are held out, and share of which one vendor's drawings are held out. */
+const HELD_OUT = 0.2;
+const NEW_DRAWING = 0.2;
 /** Pictures this close, in grey levels root-mean-square over 16x16 pixels, belong together (a clock and the next clock are at 10). */
 const LOOK_ALIKE = 12;
 
+/** Which emoji each part holds. The parts do not overlap. */
 export interface Split {
+  /** Trained on, in every vendor's drawing. */
   train: Emoji[];
-  /** The first emoji of each held-out family: one picture for one thing. */
+  /** Trained on in all drawings but the test vendor's: whole families. */
+  newDrawing: Emoji[];
+  /** The first emoji of each family that is never trained on: one picture for one thing. */
   heldOut: Emoji[];
-  /** The rest of the held-out families: in neither set. */
+  /** The rest of those families: neither trained on nor tested. */
   setAside: Emoji[];
 }
 
-/** Whole families are held out or trained on, never split; which, a hash decides. */
+/** Families are never split; what becomes of each, a hash decides. */
 export function splitFamilies(families: Emoji[][]): Split {
-  const isHeldOut = (family: Emoji[]) => lot(`split ${family[0]!.hexcode}`) < 1 / HELD_OUT_EVERY;
-  const heldOut = families.filter(isHeldOut);
+  const between = (low: number, high: number) =>
+    families.filter(([first]) => {
+      const drawn = lot(`split ${first!.hexcode}`);
+      return low <= drawn && drawn < high;
+    });
+  const heldOut = between(0, HELD_OUT);
   return {
-    train: families.filter((family) => !isHeldOut(family)).flat(),
+    train: between(HELD_OUT + NEW_DRAWING, 1).flat(),
+    newDrawing: between(HELD_OUT, HELD_OUT + NEW_DRAWING).flat(),
     heldOut: heldOut.map((family) => family[0]!),
     setAside: heldOut.flatMap((family) => family.slice(1)),
   };

@@ -27,17 +27,18 @@ h3 { font-size: 1.1rem; }
 .facts dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; }
 section { margin: 2.5rem 0; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 14px; padding: 1.25rem; margin: 0; }
-.measures { display: grid; grid-template-columns: 3fr 2fr; gap: 1.25rem; }
+.measures { display: grid; grid-template-columns: 3fr 2fr; gap: 1.25rem; align-items: start; }
 .note, caption { color: var(--soft); margin: 0.35rem 0 1rem; text-align: left; font-size: 0.95rem; }
-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+caption b { color: var(--ink); }
+table { width: 100%; margin-top: 0.75rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 0.6rem 0 0.6rem 0.75rem; border-top: 1px solid var(--rule); white-space: nowrap; }
 thead th { border: 0; color: var(--soft); font-weight: 500; font-size: 0.85rem; }
 th:first-child { text-align: left; padding-left: 0; }
-th:nth-child(4), td.after { text-align: left; width: 45%; }
-td.after { display: flex; align-items: center; gap: 0.6rem; width: auto; }
+th:nth-child(4) { text-align: left; width: 45%; }
+.after { display: flex; align-items: center; gap: 0.6rem; }
 .bar { position: relative; flex: 1; height: 0.8rem; border-radius: 3px; background: linear-gradient(var(--accent) 0 0) 0 / calc(100% * var(--share)) 100% no-repeat, var(--wash); }
 .bar::after { content: ""; position: absolute; left: calc(100% * var(--chance)); top: -4px; bottom: -4px; border-left: 2px solid var(--ink); }
-td.after b { min-width: 3.8rem; text-align: right; }
+tbody b { min-width: 3.8rem; text-align: right; }
 svg { display: block; width: 100%; height: auto; margin-top: 0.5rem; }
 .rule { stroke: var(--rule); }
 .tick { fill: var(--soft); font-size: 12px; }
@@ -60,7 +61,7 @@ footer { padding-block: 1rem 3rem; color: var(--soft); font-size: 0.85rem; }
 @media (max-width: 60rem) { .measures { grid-template-columns: 1fr; } }
 @media (max-width: 34rem) {
   header { padding-top: 1.75rem; }
-  th:nth-child(4), td.after { width: auto; }
+  th:nth-child(4) { width: auto; }
   .bar { display: none; }
 }
 `;
