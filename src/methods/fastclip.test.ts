@@ -7,10 +7,10 @@ import {
   makeOptimizer,
   trainStep,
 } from '../../tests/contract/method-fixture.ts';
-import { dot, int64, reshape } from '../../tests/contract/numbers.ts';
-import type { PerAnchor } from '../losses/global-contrastive.ts';
+import { dot, error, int64, reshape } from '../../tests/contract/numbers.ts';
+import { logInnerEstimate, negativesOf, type PerAnchor } from '../losses/global-contrastive.ts';
 import { clockAt } from '../schedules.ts';
-import { scope } from '../torch/index.ts';
+import { backward, clearGrads, gradsOf, scope, type Tensor, tensor } from '../torch/index.ts';
 
 const TAU = 0.07;
 const NAME = 'fastclip';
@@ -59,6 +59,32 @@ describe('fastclip', () => {
       });
       expect(method.state.get('u.text')!.toNumbers()[2]).toBeCloseTo(text[2], 4);
     });
+    method.dispose();
+  });
+
+  test('at gamma 1 the parameters feel the gradient of 1/2 RGCL-g', () => {
+    const method = make();
+    const params = [...method.params.values()];
+    const gradients = (loss: () => Tensor) =>
+      scope(() => {
+        backward(loss());
+        const grads = gradsOf(params).flatMap((grad) => grad!.toNumbers());
+        clearGrads(params);
+        return grads;
+      });
+    const ours = gradients(() => method.loss(batchAt(0, NAME), clock(0)).loss);
+    // Autograd through the loss itself, where the surrogate stands for it: tau / 2 mean(log g1 + log g2).
+    const rgcl = gradients(() => {
+      const { images, tokens, ids } = batchAt(0, NAME);
+      const similarity = method.encodeImages(images).matmul(method.encodeTexts!(tokens).t);
+      const options = { negatives: negativesOf(ids, ids), tau: tensor([TAU], []) };
+      const logG = (s: Tensor) => logInnerEstimate(s, similarity.diagonal(), options);
+      return logG(similarity)
+        .add(logG(similarity.t))
+        .mean()
+        .mul(TAU / 2);
+    });
+    expect(error(ours, rgcl)).toBeLessThan(1e-4);
     method.dispose();
   });
 

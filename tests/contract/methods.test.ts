@@ -196,6 +196,10 @@ describe.each(Object.keys(methods))('method %s', (name) => {
     const half = makeMethod(name, { precision: 'bfloat16' });
     scope(() => {
       const [exact, rough] = [method, half].map((m) => m.loss(batchAt(0, name), clock(0)));
+      const { images, tokens } = batchAt(0, name);
+      const encoders = [(m: Method) => m.encodeImages(images.narrow(0, 0, BATCH))];
+      if (method.encodeTexts) encoders.push((m) => m.encodeTexts!(tokens));
+      for (const encode of encoders) expect(encode(half).toNumbers()).not.toEqual(encode(method).toNumbers());
       expect(rough.loss.dtype).toBe('float32');
       expect(rough.metrics.loss.item()).toBeCloseTo(exact.metrics.loss.item(), 1);
       expect(rough.metrics.loss.item()).not.toBe(exact.metrics.loss.item());

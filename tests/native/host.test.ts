@@ -94,6 +94,17 @@ describe('typed arrays in and out', () => {
     });
   });
 
+  test('to() and toDevice() give the tensor itself when there is nothing to do, else a copy', () => {
+    scope(() => {
+      const x = tensor([1.5]);
+      expect(x.to('float32')).toBe(x);
+      expect(x.toDevice('cpu')).toBe(x);
+      const int = x.to('int32');
+      expect(int.toNumbers()).toEqual([1]);
+      expect(x.toNumbers()).toEqual([1.5]);
+    });
+  });
+
   test('set_ overwrites a parameter and keeps its place in the graph', () => {
     scope(() => {
       const weight = tensor([1, 2]).requireGrad();
