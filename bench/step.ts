@@ -4,6 +4,7 @@
  * bench/step.py is the same step in PyTorch; bench/compare-step.ts runs the two in turn.
  */
 import { parseArgs } from 'node:util';
+import { alone } from '../src/dist/index.ts';
 import { findMethod } from '../src/methods/index.ts';
 import type { ClipSpec } from '../src/models/clip.ts';
 import { clipSpec } from '../src/models/registry.ts';
@@ -56,6 +57,7 @@ const method = definition.create({
   precision,
   pixels: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
   optimizer: { peakLr: 1e-4, ...adam },
+  ranks: alone,
 });
 const optimizer = new AdamW(decayGroups(method.params, 0.1), adam);
 
@@ -81,7 +83,7 @@ const batch = scope(() => {
 function step(index: number): void {
   const clock = clockAt(index, { totalSteps: 1000, globalBatchSize: batchSize, datasetSize: 4 * batchSize });
   scope(() => {
-    const { loss, next } = method.loss(batch, clock);
+    const { loss, next } = method.loss(method.features(batch), batch.ids, clock);
     backward(loss);
     optimizer.step({ lr: 1e-4 });
     method.commit(next, clock);
@@ -111,7 +113,11 @@ if (device === 'cpu') {
 }
 const probe = scope(() =>
   method
-    .loss(batch, clockAt(0, { totalSteps: 1, globalBatchSize: batchSize, datasetSize: batchSize }))
+    .loss(
+      method.features(batch),
+      batch.ids,
+      clockAt(0, { totalSteps: 1, globalBatchSize: batchSize, datasetSize: batchSize }),
+    )
     .metrics.loss.item(),
 );
 console.log(

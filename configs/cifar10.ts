@@ -10,7 +10,12 @@ export default defineConfig({
   },
   method: { name: 'fastclip' },
   data: {
-    train: { type: 'webdataset', path: 'data/cifar10/train-{00000..00009}.tar', classNames: CLASSES, templates: ['a photo of a {}.', 'a blurry photo of a {}.'] },
+    train: {
+      type: 'webdataset',
+      path: 'data/cifar10/train-{00000..00009}.tar',
+      classNames: CLASSES,
+      templates: ['a photo of a {}.', 'a blurry photo of a {}.'],
+    },
     crop: { scale: [0.35, 1] },
     flip: true,
   },
@@ -20,6 +25,8 @@ export default defineConfig({
   schedule: { warmup: { epochs: 5 } },
   evaluate: {
     every: { epochs: 5 },
-    zeroShot: { data: { type: 'webdataset', path: 'data/cifar10/test-{00000..00001}.tar', classNames: CLASSES } },
+    zeroShot: {
+      data: { type: 'webdataset', path: 'data/cifar10/test-{00000..00001}.tar', classNames: CLASSES },
+    },
   },
 });

@@ -1,4 +1,6 @@
 /** Couplet: contrastive pretraining of image and image-text encoders. What is exported here is the public surface. */
+
+export { Progress } from './cli/progress.ts';
 export {
   defineConfig,
   loadConfig,
@@ -9,7 +11,14 @@ export {
 export { createLoader, type Dataset, evalBatches, type Loader, openDataset } from './data/index.ts';
 export { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
 export { CoupletError } from './errors.ts';
-export { encodeDataset, evaluateRun, loadRun, retrieval, zeroShot } from './evaluate/index.ts';
+export {
+  encodeDataset,
+  evaluateRun,
+  type LoadedRun,
+  loadRun,
+  retrieval,
+  zeroShot,
+} from './evaluate/index.ts';
 export { readMetrics } from './io/metrics.ts';
 export { defineMethod, type Method, type MethodDefinition } from './methods/method.ts';
 export { Clip, type ClipSpec } from './models/clip.ts';

@@ -16,7 +16,7 @@ import {
   stepOfCheckpoint,
   verifyCheckpoint,
 } from './io/checkpoint-files.ts';
-import { type RunParts, resumeState } from './run.ts';
+import { gatheredTables, liveState, type RunParts } from './run.ts';
 import { Generator } from './torch/index.ts';
 
 /** A change in one of these would make another run of it. */
@@ -114,8 +114,18 @@ export async function restoreRun(parts: RunParts, path: string): Promise<void> {
   await loadTensorsInto(join(path, MODEL_FILE), parts.method.model);
   const generator = new Generator('cpu');
   const random = generator.state();
-  await loadTensorsInto(join(path, STATE_TENSORS_FILE), resumeState(parts).set('random.cpu', random));
+  const tables = gatheredTables(parts.method);
+  await loadTensorsInto(
+    join(path, STATE_TENSORS_FILE),
+    new Map([...liveState(parts), ...tables, ['random.cpu', random]]),
+  );
   generator.restore(random);
-  random.dispose();
+  for (const [name, table] of parts.method.tables ?? []) {
+    table.scatter({
+      rows: tables.get(`method.${name}.rows`)!,
+      visited: tables.get(`method.${name}.visited`)!,
+    });
+  }
+  for (const tensor of [random, ...tables.values()]) tensor.dispose();
   parts.optimizer.restore((json.optimizer as { steps: number }).steps);
 }

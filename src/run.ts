@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import type { RunConfig } from './config/index.ts';
 import { type Dataset, openDataset } from './data/index.ts';
 import { loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
+import { alone, type GradientAverager, nothingToAverage, type Ranks } from './dist/index.ts';
 import { CoupletError } from './errors.ts';
 import type { Encoder } from './evaluate/features.ts';
 import { saveCheckpoint } from './io/checkpoint.ts';
@@ -45,7 +46,7 @@ export function prepareProcess(config: RunConfig): string {
 
 export function createMethod(
   config: RunConfig,
-  parts: { model: ClipSpec; datasetSize: number; device: string },
+  parts: { model: ClipSpec; datasetSize: number; device: string; ranks: Ranks },
 ): Method {
   const definition = findMethod(config.method.name);
   return definition.create({
@@ -69,6 +70,8 @@ export interface RunParts {
   method: Method;
   optimizer: Optimizer;
   encoder: Encoder;
+  ranks: Ranks;
+  averager: GradientAverager;
 }
 
 /** Opens the training data. Throws a CoupletError when it lacks what the method needs. */
@@ -95,11 +98,24 @@ export async function buildRun(
     cachePath: runPaths(runDir).tokenizer,
   });
   const model = modelFor(config, tokenizer);
-  const method = createMethod(config, { model, datasetSize: dataset.size, device });
+  const ranks = alone;
+  const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
   const { weightDecay, ...adam } = config.optimizer;
   const optimizer = new AdamW(decayGroups(method.params, weightDecay), adam);
   const encoder = encoderOf(config, { method, tokenizer, device, model });
-  return { config, runDir, device, dataset, tokenizer, model, method, optimizer, encoder };
+  return {
+    config,
+    runDir,
+    device,
+    dataset,
+    tokenizer,
+    model,
+    method,
+    optimizer,
+    encoder,
+    ranks,
+    averager: nothingToAverage,
+  };
 }
 
 /** What evaluators need of a run. */
@@ -111,8 +127,8 @@ export function encoderOf(
   return { ...parts, imageSize: model.image.imageSize, workers, maxBadShare: data.maxBadShare };
 }
 
-/** All tensors besides the model that a resume needs, live, by stable names. */
-export function resumeState({
+/** Live tensors besides the model that a resume needs, by stable names. */
+export function liveState({
   method,
   optimizer,
 }: Pick<RunParts, 'method' | 'optimizer'>): Map<string, Tensor> {
@@ -122,10 +138,21 @@ export function resumeState({
   return state;
 }
 
+/** State by sample id, whole whatever the number of ranks. Collective; new tensors. */
+export function gatheredTables({ tables = new Map() }: Method): Map<string, Tensor> {
+  const state = new Map<string, Tensor>();
+  for (const [name, table] of tables) {
+    const { rows, visited } = table.gather();
+    state.set(`method.${name}.rows`, rows).set(`method.${name}.visited`, visited);
+  }
+  return state;
+}
+
 /** Writes all that a resume needs. The data's cursor is the step itself: order and augmentation are functions of seed and position. */
 export async function saveRun(parts: RunParts, step: number): Promise<string> {
   const random = new Generator('cpu').state();
-  const state = resumeState(parts).set('random.cpu', random);
+  const tables = gatheredTables(parts.method);
+  const state = new Map([...liveState(parts), ...tables, ['random.cpu', random]]);
   const optimizer = { steps: parts.optimizer.state().steps };
   try {
     return await saveCheckpoint(parts.runDir, {
@@ -134,7 +161,7 @@ export async function saveRun(parts: RunParts, step: number): Promise<string> {
       json: { step, optimizer, datasetSize: parts.dataset.size },
     });
   } finally {
-    random.dispose();
+    for (const tensor of [random, ...tables.values()]) tensor.dispose();
   }
 }
 

@@ -9,6 +9,8 @@ export interface Clock {
   samplesSeen: number;
   epoch: number;
   totalEpochs: number;
+  /** The learning rate of this step. */
+  lr: number;
 }
 
 /** A value over a run: a function of progress in [0, 1]. */
@@ -16,7 +18,7 @@ export type Schedule = (progress: number) => number;
 
 export function clockAt(
   step: number,
-  run: { totalSteps: number; globalBatchSize: number; datasetSize: number },
+  run: { totalSteps: number; globalBatchSize: number; datasetSize: number; lr?: Schedule },
 ): Clock {
   const samplesSeen = step * run.globalBatchSize;
   return {
@@ -26,6 +28,7 @@ export function clockAt(
     samplesSeen,
     epoch: samplesSeen / run.datasetSize,
     totalEpochs: (run.totalSteps * run.globalBatchSize) / run.datasetSize,
+    lr: run.lr?.(step / run.totalSteps) ?? 0,
   };
 }
 

@@ -21,12 +21,12 @@ import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
 import { MetricsWriter, readMetrics } from './io/metrics.ts';
 import { findMethod } from './methods/index.ts';
 import { clipSpec } from './models/registry.ts';
-import { clipGradNorm } from './optim/index.ts';
 import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
 import { buildRun, openTrainData, prepareProcess, type RunParts, refuseExisting, saveRun } from './run.ts';
 import { clockAt, cosine, type Schedule, withWarmup } from './schedules.ts';
-import { backward, memoryStats, noGrad, scope, type Tensor } from './torch/index.ts';
+import { memoryStats, noGrad, scope } from './torch/index.ts';
 import * as ops from './torch/ops.ts';
+import { trainStep } from './train-step.ts';
 
 /** What happens in a run, for whoever shows it. */
 export type TrainEvent =
@@ -132,19 +132,31 @@ async function runSteps(
     return { report, improved: best.take(step, values) };
   };
 
+  const { globalBatchSize } = config.batch;
+  const size = { totalSteps: plan.total, globalBatchSize, datasetSize: parts.dataset.size };
   let report: EvalReport | undefined;
   let step = start;
-  const log = new LogTimer(config.batch.globalBatchSize, start);
+  const log = new LogTimer(globalBatchSize, start);
   try {
     while (step < plan.total && !signal?.aborted) {
       const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.total;
-      const values = await trainStep(parts, loader, { step, plan, wanted });
+      const batch = await loader.next();
+      const clock = clockAt(step, { ...size, lr: plan.lr });
+      const values = scope(() => trainStep(parts, toDevice(batch, parts.device), { ...clock, wanted }));
+      batch.release();
       step++;
       if (values) {
-        const row = { step, ...values, ...log.rates(step), skipped: loader.problems.count };
+        const row = {
+          step,
+          ...values,
+          lr: clock.lr,
+          epoch: clock.epoch,
+          ...log.rates(step),
+          skipped: loader.problems.count,
+        };
         checkFinite(row, runDir);
         metrics.write(row);
-        onEvent({ type: 'log', row, totalSteps: plan.total, samples: step * config.batch.globalBatchSize });
+        onEvent({ type: 'log', row, totalSteps: plan.total, samples: step * globalBatchSize });
       }
       const last = step === plan.total;
       if (last || step % plan.evaluateEvery === 0) {
@@ -178,43 +190,6 @@ async function openRecords({ config, runDir }: RunParts, start: number) {
   const best = new Best(runDir, config.evaluate.bestBy);
   await best.restore(readMetrics(paths.metrics));
   return { metrics, best };
-}
-
-/** One update. Returns the metrics when they are wanted: reading them is the only time that the host waits for the device. */
-async function trainStep(
-  parts: RunParts,
-  loader: Loader,
-  { step, plan, wanted }: { step: number; plan: Plan; wanted: boolean },
-) {
-  const { method, optimizer, config, device, dataset } = parts;
-  const batch = await loader.next();
-  const clock = clockAt(step, {
-    totalSteps: plan.total,
-    globalBatchSize: config.batch.globalBatchSize,
-    datasetSize: dataset.size,
-  });
-  const lr = plan.lr(clock.progress);
-  const values = scope(() => {
-    const { loss, metrics, next } = method.loss(toDevice(batch, device), clock);
-    backward(loss);
-    const gradNorm =
-      config.optimizer.clipGradNorm === undefined
-        ? undefined
-        : clipGradNorm([...method.params.values()], config.optimizer.clipGradNorm);
-    optimizer.step({ lr });
-    method.commit(next, clock);
-    return wanted
-      ? { ...valuesOf({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }), lr, epoch: clock.epoch }
-      : undefined;
-  });
-  batch.release();
-  return values;
-}
-
-function valuesOf(metrics: Record<string, Tensor>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(metrics).map(([name, tensor]) => [`train/${name}`, tensor.item()]),
-  );
 }
 
 function planOf(config: RunConfig, datasetSize: number): Plan {

@@ -7,16 +7,18 @@
 import { availableParallelism, cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Progress } from 'couplet';
 import { queryOf } from './captions.ts';
 import { buildEmojiData, type Caption } from './data.ts';
-import { createModel } from './engine.ts';
+import { type Encoder, emojiConfig, openEncoder, trainModel } from './engine.ts';
 import { type PageQuery, type Recall, type RetrievalTest, writePage } from './page.ts';
 import { chanceRecall, nearest, recall, scores } from './search.ts';
 import { readShard, type Sample } from './shards.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DATA = join(ROOT, 'data/emoji');
-const PAGE = join(ROOT, 'runs/emoji-search/index.html');
+const RUNS = join(ROOT, 'runs');
+const PAGE = join(RUNS, 'emoji-search/index.html');
 
 /** What the page asks, over all pictures. */
 const QUESTIONS = [
@@ -46,10 +48,16 @@ const tests = [
   { name: 'New emoji', note: 'Emoji that took no part in training, in any drawing.', samples: heldOut },
 ];
 
-const { encoder, train } = await createModel(DATA, data);
-const before = await recallOfEach();
-const { curve, samplesSeen, seconds } = await train();
-const after = await recallOfEach();
+const status = new Progress();
+const { curve, samplesSeen, seconds } = await trainModel(emojiConfig(DATA, data), RUNS, (event) =>
+  status.show(event),
+);
+status.end();
+const untrained = await openEncoder(RUNS, 'start');
+const before = await recallOfEach(untrained);
+untrained.close();
+const encoder = await openEncoder(RUNS, 'latest');
+const after = await recallOfEach(encoder);
 const measured = tests.map(({ name, note, samples }, index) => ({
   ...{ name, note, gallerySize: samples.length },
   ...{ before: before[index]!, after: after[index]!, chance: chanceRecall(samples.length) },
@@ -75,8 +83,8 @@ function queryText({ facts }: Sample): string {
   return queryOf(facts);
 }
 
-/** Recall over each test set with the model as it is now. */
-async function recallOfEach(): Promise<Recall[]> {
+/** Recall over each test set. */
+async function recallOfEach(encoder: Encoder): Promise<Recall[]> {
   const results: Recall[] = [];
   for (const { samples } of tests) {
     const pictures = await encoder.images(samples.map(({ picture }) => picture));

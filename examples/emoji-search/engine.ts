@@ -1,6 +1,18 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  defineConfig,
+  type LoadedRun,
+  loadRun,
+  parseConfig,
+  readMetrics,
+  type TrainEvent,
+  torch,
+  train,
+} from 'couplet';
+import sharp from 'sharp';
 import type { CurvePoint } from './chart.ts';
 import type { EmojiData } from './data.ts';
-import { lot } from './lot.ts';
 import type { Embeddings } from './search.ts';
 
 /** Two towers that put pictures (PNG files) and texts into one space. */
@@ -15,25 +27,88 @@ export interface Training {
   seconds: number;
 }
 
-/**
- * STAND-IN until `train` of Couplet is here: an encoder that knows nothing, and a training that does nothing.
- * The encoder before and after training is the same object, as a model's will be.
- */
-export async function createModel(
-  _folder: string,
-  _data: EmojiData,
-): Promise<{ encoder: Encoder; train(): Promise<Training> }> {
-  const width = 32;
-  const noise = (keys: string[]): Embeddings => ({
-    width,
-    rows: Float32Array.from(
-      { length: keys.length * width },
-      (_, at) => lot(`${keys[Math.floor(at / width)]} ${at % width}`) - 0.5,
-    ),
+const SIDE = 48;
+
+/** FastCLIP-v3 on the training shards, sized for two cores. */
+export const emojiConfig = (folder: string, data: EmojiData) =>
+  defineConfig({
+    name: 'emoji-search',
+    device: 'cpu',
+    precision: 'bfloat16',
+    model: {
+      embedDim: 128,
+      image: { imageSize: SIDE, patchSize: 12, width: 128, layers: 4, heads: 2, pool: 'mean' },
+      text: { contextLength: 32, width: 128, heads: 2, layers: 1 },
+    },
+    method: { name: 'fastclip' },
+    data: {
+      train: { type: 'webdataset', path: join(folder, data.train.shards) },
+      tokenizer: { type: 'bpe', vocabSize: 2000 },
+      crop: { scale: [0.6, 1] },
+      flip: true,
+    },
+    batch: { globalBatchSize: 128 },
+    duration: { epochs: 7 },
+    optimizer: { peakLr: 7e-4, clipGradNorm: 1 },
+    schedule: { warmup: { epochs: 0.7 } },
+    log: { every: { steps: 20 } },
   });
-  const encoder: Encoder = {
-    images: async (files) => noise(files.map((file) => file.toString('base64'))),
-    texts: async (texts) => noise(texts),
+
+/** Trains in `runsDir`, in place of what an earlier demo left there. */
+export async function trainModel(
+  config: ReturnType<typeof emojiConfig>,
+  runsDir: string,
+  onEvent: (event: TrainEvent) => void,
+): Promise<Training> {
+  const runDir = join(runsDir, 'emoji-search');
+  await rm(runDir, { recursive: true, force: true });
+  const start = performance.now();
+  const { step } = await train(parseConfig(config), { runsDir, onEvent });
+  const seconds = (performance.now() - start) / 1000;
+  const { globalBatchSize } = config.batch;
+  const curve = readMetrics(join(runDir, 'metrics.jsonl')).map((row) => ({
+    samples: row.step * globalBatchSize,
+    loss: Number(row['train/loss']),
+  }));
+  return { curve, samplesSeen: step * globalBatchSize, seconds };
+}
+
+/** The model of the run, `start`: before its first step, `latest`: trained. */
+export async function openEncoder(
+  runsDir: string,
+  checkpoint: 'start' | 'latest',
+): Promise<Encoder & { close(): void }> {
+  const run = await loadRun(join(runsDir, 'emoji-search'), { checkpoint });
+  return {
+    images: async (files) => encodeImages(run, await Promise.all(files.map(pixels))),
+    texts: async (texts) => encodeTexts(run, texts),
+    close: () => run.close(),
   };
-  return { encoder, train: async () => ({ curve: [], samplesSeen: 0, seconds: 0 }) };
+}
+
+/** RGB bytes of a picture at the model's size. */
+const pixels = (file: Buffer) =>
+  sharp(file).flatten({ background: '#fff' }).resize(SIDE, SIDE).raw().toBuffer();
+
+function encodeImages({ method, device }: LoadedRun, pictures: Buffer[]): Embeddings {
+  const bytes = new Uint8Array(Buffer.concat(pictures));
+  return embeddings(() =>
+    method.encodeImages(torch.tensor(bytes, [pictures.length, SIDE, SIDE, 3], { device })),
+  );
+}
+
+function encodeTexts({ method, tokenizer, device }: LoadedRun, texts: string[]): Embeddings {
+  const ids = tokenizer.encodeBatch(texts);
+  return embeddings(() =>
+    method.encodeTexts!(torch.tensor(ids, [texts.length, tokenizer.contextLength], { device })),
+  );
+}
+
+function embeddings(encode: () => torch.Tensor): Embeddings {
+  return torch.noGrad(() =>
+    torch.scope(() => {
+      const features = encode();
+      return { width: features.shape[1], rows: features.toArray() as Float32Array };
+    }),
+  );
 }

@@ -45,15 +45,35 @@ const data = z.strictObject({
   maxBadShare: share.default(0.01).describe('share of unreadable samples that ends the run'),
 });
 
-const optimizer = z.strictObject({
-  name: z.literal('adamw').default('adamw').describe('the update rule'),
+/** What every optimizer has. */
+const step = {
   peakLr: positive.default(5e-4).describe('learning rate after the warm-up, as the optimizer sees it'),
-  weightDecay: z.number().min(0).default(0.1).describe('decoupled; biases, gains and scales are exempt'),
+  weightDecay: z.number().min(0).default(0.1).describe('biases, gains and scales are exempt'),
+  clipGradNorm: positive.optional().describe('greatest norm of all gradients together; none by default'),
+};
+const adam = {
   beta1: beta.default(0.9).describe('decay of the mean of gradients'),
   beta2: beta.default(0.98).describe('decay of the mean of squared gradients'),
   eps: positive.default(1e-6).describe('added to the root of the second moment'),
-  clipGradNorm: positive.optional().describe('greatest norm of all gradients together; none by default'),
-});
+};
+const rule = 'the update rule';
+
+const optimizer = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('adamw').optional().default('adamw').describe(rule), ...step, ...adam }),
+  z.strictObject({ name: z.literal('lamb').describe(rule), ...step, ...adam }),
+  z.strictObject({
+    name: z.literal('lion').describe(rule),
+    ...step,
+    beta1: beta.default(0.9).describe('the share of the mean of gradients in the direction'),
+    beta2: beta.default(0.99).describe('decay of the mean of gradients'),
+  }),
+  z.strictObject({
+    name: z.literal('sgd').describe(rule),
+    ...step,
+    sgdMomentum: beta.default(0.9).describe('decay of the sum of gradients; a temperature has none'),
+    nesterov: z.boolean().default(false).describe('look one step ahead along the momentum'),
+  }),
+]);
 
 const schedule = z.strictObject({
   warmup: durationOrNoneSchema.default({ steps: 0 }).describe('linear rise from 0 to peakLr'),
@@ -126,6 +146,9 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
     data: data.describe('what is learnt from'),
     batch: z.strictObject({
       globalBatchSize: z.int().min(2).describe('samples in one optimizer step, over all ranks'),
+      gradAccumSteps: count
+        .default(1)
+        .describe('parts that a rank cuts its batch into, to need less memory; the numbers stay the same'),
     }),
     duration: durationSchema.describe('when training ends'),
     optimizer: optimizer.prefault({}).describe('how weights move'),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { bestPath } from '../best.ts';
 import { loadConfig, type RunConfig } from '../config/index.ts';
 import { loadTokenizer } from '../data/tokenizer.ts';
+import { alone } from '../dist/index.ts';
 import { CoupletError } from '../errors.ts';
 import { loadTensorsInto } from '../io/checkpoint.ts';
 import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
@@ -18,7 +19,7 @@ export { type RetrievalReport, retrieval } from './retrieval.ts';
 export { type ZeroShotReport, zeroShot } from './zero-shot.ts';
 
 export interface EvaluateRunOptions {
-  /** 'latest', 'best', or the folder of a checkpoint. */
+  /** 'latest', 'best', the folder of a checkpoint, or 'start': the weights before the first step. */
   checkpoint?: string;
   /** `path=value` changes to the saved config, e.g. another data set or device. */
   set?: readonly string[];
@@ -49,7 +50,10 @@ export async function loadRun(
     );
   const config = await loadConfig(paths.config, { set });
   const wanted = checkpoint === 'best' ? bestCheckpoint(runDir) : checkpoint;
-  const found = await findCheckpoint(runDir, wanted, { flag: '--checkpoint' });
+  const found =
+    wanted === 'start'
+      ? { path: wanted, step: 0 }
+      : await findCheckpoint(runDir, wanted, { flag: '--checkpoint' });
   if (!found)
     throw new CoupletError(
       `${runDir} has no checkpoint yet: train until the first one is saved (checkpoint.every).`,
@@ -58,9 +62,10 @@ export async function loadRun(
   const { contextLength } = clipSpec(config.model as Parameters<typeof clipSpec>[0]).text;
   const tokenizer = await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
   const model = modelFor(config, tokenizer);
-  const method = createMethod(config, { model, datasetSize: 1, device });
+  const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });
   try {
-    await loadTensorsInto(join(found.path, MODEL_FILE), method.model);
+    // The seed alone makes the weights before the first step.
+    if (wanted !== 'start') await loadTensorsInto(join(found.path, MODEL_FILE), method.model);
   } catch (error) {
     method.dispose();
     throw error;

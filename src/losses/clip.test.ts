@@ -20,7 +20,9 @@ const TEXT = unitRows(B, E, 2);
 const SCALE = 8;
 
 const lossOf = (image: Matrix, text: Matrix, scale = SCALE, dtype: DType = 'float64') =>
-  scope(() => clipLoss(matrix(image, dtype), matrix(text, dtype), scalar(scale, dtype)).item());
+  scope(() =>
+    clipLoss(matrix(image, dtype), matrix(text, dtype), { logitScale: scalar(scale, dtype) }).item(),
+  );
 
 /** The definition: the cross entropy of each row, then of each column. */
 function naive(image: Matrix, text: Matrix, scale: number): number {
@@ -64,7 +66,7 @@ describe('clipLoss', () => {
     const grads = scope(() => {
       const leaves = [matrix(IMAGE), matrix(TEXT), scalar(SCALE)];
       for (const leaf of leaves) leaf.requireGrad();
-      backward(clipLoss(leaves[0], leaves[1], leaves[2]));
+      backward(clipLoss(leaves[0], leaves[1], { logitScale: leaves[2] }));
       return gradsOf(leaves).map((grad) => grad!.toNumbers());
     });
     const expected = [

@@ -2,18 +2,42 @@
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
+/** Features of all ranks, with gradient, and the row at which this rank's begin. */
+export interface GatheredFeatures {
+  image: Tensor; // [B, E]
+  text: Tensor; // [B, E]
+  offset: number;
+}
+
 /**
  * OpenCLIP's mini-batch loss: symmetric InfoNCE over the batch, the positive in the denominator (Radford et al. 2021, figure 3).
  *
  *   L = 1/2 [ CE(s I T^T, diag) + CE(s T I^T, diag) ],   s = logitScale = 1 / temperature
  *
- * @param imageFeatures, textFeatures [B, E], rows of unit length.
+ * With `gathered` features it is this rank's share: the mean over ranks is the loss of the whole batch.
+ *
+ * @param imageFeatures, textFeatures [b, E] of this rank, rows of unit length.
  * @param logitScale scalar, already exponentiated.
  */
-export function clipLoss(imageFeatures: Tensor, textFeatures: Tensor, logitScale: Tensor): Tensor {
-  const logits = imageFeatures.matmul(textFeatures.t).mul(logitScale); // [B, B]
-  const positives = logits.diagonal(); // [B]
-  const perImage = ops.logsumexp(logits, [1]).sub(positives);
-  const perText = ops.logsumexp(logits, [0]).sub(positives);
-  return perImage.add(perText).mean().mul(0.5);
+export function clipLoss(
+  imageFeatures: Tensor,
+  textFeatures: Tensor,
+  { logitScale, gathered }: { logitScale: Tensor; gathered?: GatheredFeatures },
+): Tensor {
+  if (!gathered) {
+    const logits = imageFeatures.matmul(textFeatures.t).mul(logitScale); // [B, B], one product for both ways
+    const positives = logits.diagonal();
+    return ops
+      .logsumexp(logits, [1])
+      .add(ops.logsumexp(logits, [0]))
+      .mul(0.5)
+      .sub(positives)
+      .mean();
+  }
+  const rows = imageFeatures.shape[0];
+  const oneWay = (queries: Tensor, candidates: Tensor) => {
+    const logits = queries.matmul(candidates.t).mul(logitScale); // [b, B]
+    return ops.logsumexp(logits, [1]).sub(logits.narrow(1, gathered.offset, rows).diagonal());
+  };
+  return oneWay(imageFeatures, gathered.text).add(oneWay(textFeatures, gathered.image)).mean().mul(0.5);
 }

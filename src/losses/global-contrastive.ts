@@ -30,7 +30,7 @@ export function logNegativeCount(negatives: Tensor, like: Tensor): Tensor {
 
 /**
  * Inner function, section 1.2:  g_i = 1/|B_i-| sum_{j in B_i-} exp(h_ij / tau),  h_ij = s_ij - s_ii.
- * @param similarity [b, B] anchor i against candidate j. @param positive [b] s_ii. @param tau scalar.
+ * @param similarity [b, B] anchor i against candidate j. @param positive [b] s_ii. @param tau scalar, or [b].
  * @returns log g [b]; -inf for an anchor without negatives.
  */
 export function logInnerEstimate(
@@ -38,7 +38,7 @@ export function logInnerEstimate(
   positive: Tensor,
   { negatives, tau }: { negatives: Tensor; tau: Tensor },
 ): Tensor {
-  const scaled = similarity.sub(positive.unsqueeze(1)).div(tau);
+  const scaled = similarity.sub(positive.unsqueeze(1)).div(tau.dim === 0 ? tau : tau.unsqueeze(1));
   const masked = ops.masked_fill_Scalar(scaled, negatives.logicalNot(), Number.NEGATIVE_INFINITY);
   return ops.logsumexp(masked, [1]).sub(logNegativeCount(negatives, similarity));
 }
@@ -63,17 +63,27 @@ export function movingAverage(
   return ops.where_self(visited, averaged, current);
 }
 
-/** What the surrogate needs of every anchor on every rank: log(eps + u) and the log of its number of negatives, [B] each. */
+/** What the surrogate needs of every anchor: log(eps + u), tau, and the log of its number of negatives, [B] each. */
 export interface AnchorState {
   logU: PerAnchor;
   logCount: Tensor;
+  /** Individual temperatures; without them all anchors have the one of the options. */
+  tau?: PerAnchor;
 }
 
-/** sum_j w_ij h_ij / tau and its detached value per anchor; w_ij = exp(h_ij/tau - log(eps+u_i)) / |B_i-| carries no gradient. */
-function weighted(
-  difference: Tensor,
-  options: { tau: Tensor; logWeight: Tensor; negatives: Tensor },
-): Tensor {
+export interface SurrogateOptions {
+  local: AnchorState; // of [b] anchors
+  global: AnchorState; // of [B]
+  /** The global temperature, a scalar without gradient. */
+  tau: Tensor;
+  /** Multiply each anchor's part by its temperature: GCL and RGCL as the paper has them. The released code does so for v3 only. */
+  timesTau?: boolean;
+  /** `global` carries gradient (OpenCLIP's reduction): then part a is all, and part b would count it twice. */
+  gathersGradient?: boolean;
+}
+
+/** One [b, B] block of the surrogate: w_ij h_ij / tau_i, where w_ij = exp(h_ij/tau_i - log(eps+u_i)) / |B_i-| carries no gradient. */
+function block(difference: Tensor, options: { tau: Tensor; logWeight: Tensor; negatives: Tensor }): Tensor {
   const scaled = difference.div(options.tau);
   const weight = scaled.detach().sub(options.logWeight).exp();
   return ops.masked_fill_Scalar(weight, options.negatives.logicalNot(), 0).mul(scaled);
@@ -81,58 +91,89 @@ function weighted(
 
 /**
  * Surrogate loss, section 1.5. Its value means nothing; its gradient, averaged over ranks, is the estimator
- *   G = 1/2 1/|B| sum_i [ grad g1_i / (u1_i + eps) + grad g2_i / (u2_i + eps) ].
+ *   G = 1/2 1/|B| sum_i c_i [ grad g1_i / (u1_i + eps) + grad g2_i / (u2_i + eps) ],   c_i = tau_i with `timesTau`, else 1.
  * Part a lets gradient through the anchors of this rank, part b through its candidates, so that features of other
- * ranks are needed only detached. Both temperatures are `tau`: pass it detached, its gradient has a closed form.
+ * ranks are needed only detached. Temperatures carry no gradient here: theirs has a closed form.
  *
- * @returns `loss`: scalar with gradient; `a`: [b] per anchor, sum_j w_ij h_ij / tau (section 1.6), detached.
+ * @returns `loss`: scalar with gradient; `a`: [b] per anchor, sum_j w_ij h_ij / tau_i (section 1.6), detached.
  */
 export function surrogateLoss(
   batch: ContrastiveBatch,
-  anchors: { local: AnchorState; global: AnchorState; tau: Tensor },
+  options: SurrogateOptions,
 ): { loss: Tensor; a: PerAnchor } {
   const { local, global, negatives } = batch;
-  const { tau } = anchors;
+  const { timesTau = false, gathersGradient = false } = options;
   const imageToText = local.image.matmul(global.text.t); // [b, B] local images against all texts
   const textToImage = local.text.matmul(global.image.t); // [b, B]
-  const positive = local.image.mul(local.text).sum(1).unsqueeze(1); // [b, 1], with gradient: the anchor's own pair
-  const globalPositive = global.image.mul(global.text).sum(1).unsqueeze(0); // [1, B], without
 
-  const own = (logU: Tensor) => logU.add(anchors.local.logCount).unsqueeze(1); // [b, 1]
-  const all = (logU: Tensor) => logU.add(anchors.global.logCount).unsqueeze(0); // [1, B]
-  const part = (difference: Tensor, logWeight: Tensor) => weighted(difference, { tau, logWeight, negatives });
+  /** A block whose anchors stand in rows (`dim` 1: of this rank) or in columns (`dim` 0: of all ranks). */
+  const part = (
+    difference: Tensor,
+    side: keyof PerAnchor,
+    { state, dim }: { state: AnchorState; dim: 0 | 1 },
+  ) => {
+    const tau = state.tau ? state.tau[side].unsqueeze(dim) : options.tau;
+    const value = block(difference, {
+      tau,
+      logWeight: state.logU[side].add(state.logCount).unsqueeze(dim),
+      negatives,
+    });
+    return { value, forLoss: timesTau ? value.mul(tau) : value };
+  };
 
-  // a: anchors of this rank, all candidates.
-  const aImage = part(imageToText.sub(positive), own(anchors.local.logU.image));
-  const aText = part(textToImage.sub(positive), own(anchors.local.logU.text));
-  // b: all anchors, candidates of this rank. A candidate text j meets image anchor i at textToImage[j, i].
-  const bImage = part(textToImage.sub(globalPositive), all(anchors.global.logU.image));
-  const bText = part(imageToText.sub(globalPositive), all(anchors.global.logU.text));
-
-  // Part a only lends gradient to what is local: candidates in `global` are detached already.
-  const rows = local.image.shape[0];
-  const loss = aImage
-    .add(aText)
-    .add(bImage)
-    .add(bText)
+  // a: anchors of this rank, all candidates; the anchor's own pair with gradient.
+  const rows = { state: options.local, dim: 1 } as const;
+  const positive = local.image.mul(local.text).sum(1).unsqueeze(1); // [b, 1]
+  const aImage = part(imageToText.sub(positive), 'image', rows);
+  const aText = part(textToImage.sub(positive), 'text', rows);
+  const parts = [aImage.forLoss, aText.forLoss];
+  if (!gathersGradient) {
+    // b: all anchors, candidates of this rank. A candidate text j meets image anchor i at textToImage[j, i].
+    const columns = { state: options.global, dim: 0 } as const;
+    const others = global.image.mul(global.text).sum(1).unsqueeze(0); // [1, B], without gradient
+    parts.push(part(textToImage.sub(others), 'image', columns).forLoss);
+    parts.push(part(imageToText.sub(others), 'text', columns).forLoss);
+  }
+  const loss = parts
+    .reduce((sum, next) => sum.add(next))
     .sum()
-    .mul(0.5 / rows);
-  return { loss, a: { image: aImage.detach().sum(1), text: aText.detach().sum(1) } };
+    .mul(0.5 / local.image.shape[0]);
+  return { loss, a: { image: aImage.value.detach().sum(1), text: aText.value.detach().sum(1) } };
 }
 
+/** Which gradient a temperature gets: that of the loss, or what the released code's autograd gives (section 1.6). */
+export type GradientForm = 'exact' | 'released';
+
+const meanOfBoth = (pair: PerAnchor): Tensor => pair.image.add(pair.text).mean();
+
+/** The released code's surrogate lets the scale carry gradient in both of its parts, so it counts `a` twice. */
+const shareOfA = (form: GradientForm): number => (form === 'exact' ? 0.5 : 1);
+
 /**
- * The temperature's gradient for RGCL-g (v3), halved like the rest, section 1.6:
+ * The global temperature's gradient for RGCL-g (v3), halved like the rest, section 1.6:
  *   dL/dtau = rho + 1/2 mean(log(eps+u1) + log(eps+u2)) - c mean(a1 + a2),   c = 1/2 `exact`, 1 `released`.
- * The released code counts the last term twice, because the scale carries gradient in both parts of its surrogate.
  */
 export function temperatureGradient(
   logU: PerAnchor,
   a: PerAnchor,
-  { rho, form }: { rho: number; form: 'exact' | 'released' },
+  { rho, form }: { rho: number; form: GradientForm },
 ): Tensor {
-  const average = (pair: PerAnchor) => pair.image.add(pair.text).mean();
-  return average(logU)
+  return meanOfBoth(logU)
     .mul(0.5)
-    .sub(average(a).mul(form === 'exact' ? 0.5 : 1))
+    .sub(meanOfBoth(a).mul(shareOfA(form)))
     .add(rho);
+}
+
+/** The same for v0, whose loss is not multiplied by tau: dL/dtau = -c / tau mean(a1 + a2). */
+export function plainTemperatureGradient(
+  a: PerAnchor,
+  { tau, form }: { tau: Tensor; form: GradientForm },
+): Tensor {
+  return meanOfBoth(a).div(tau).mul(-shareOfA(form));
+}
+
+/** RGCL's gradient of each anchor's own temperature (v2), section 1.6, kept within +-5: log(eps + u_i) + rho - a_i, [b] each. */
+export function individualTemperatureGradient(logU: PerAnchor, a: PerAnchor, rho: number): PerAnchor {
+  const of = (side: keyof PerAnchor) => logU[side].sub(a[side]).add(rho).clamp(-5, 5);
+  return { image: of('image'), text: of('text') };
 }

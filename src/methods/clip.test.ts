@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { batchAt, clock, makeMethod } from '../../tests/contract/method-fixture.ts';
+import { batchAt, clock, lossOf, makeMethod } from '../../tests/contract/method-fixture.ts';
 import { backward, gradsOf, scope } from '../torch/index.ts';
 
 test.each([
@@ -10,7 +10,7 @@ test.each([
   const method = makeMethod('clip');
   const theta = method.model.get('logit_scale')!;
   scope(() => {
-    const { next } = method.loss(batchAt(0, 'clip'), clock(0));
+    const { next } = lossOf(method, batchAt(0, 'clip'), clock(0));
     theta.set_(Float32Array.of(start));
     method.commit(next, clock(0));
     expect(theta.item()).toBeCloseTo(end, 5);
@@ -23,7 +23,7 @@ test('the optimizer moves the temperature, and the metrics tell it', () => {
   const method = makeMethod('clip', { options: { temperature: 0.1 } });
   expect(method.params.get('logit_scale')).toBe(method.model.get('logit_scale'));
   scope(() => {
-    const { loss, metrics } = method.loss(batchAt(0, 'clip'), clock(0));
+    const { loss, metrics } = lossOf(method, batchAt(0, 'clip'), clock(0));
     expect(metrics.logit_scale.item()).toBeCloseTo(10, 4);
     expect(metrics.loss.item()).toBe(loss.item());
     backward(loss);

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import type { Ranks } from '../dist/index.ts';
 import { clipLoss } from '../losses/clip.ts';
 import type { NamedParams } from '../nn/module.ts';
-import { noGrad } from '../torch/index.ts';
-import { type Batch, defineMethod, type Method, type MethodContext } from './method.ts';
+import { noGrad, type Tensor } from '../torch/index.ts';
+import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
 import { TwoTowers } from './two-towers.ts';
 
 const options = z.strictObject({
@@ -19,20 +20,32 @@ class ClipMethod implements Method<null> {
   readonly params: NamedParams;
   readonly state = new Map();
   readonly #towers: TwoTowers;
+  readonly #ranks: Ranks;
 
   constructor(context: MethodContext<z.output<typeof options>>) {
     this.#towers = new TwoTowers({ ...context, temperature: context.options.temperature });
+    this.#ranks = context.ranks;
     this.model = this.#towers.clip.namedParameters();
     this.params = this.model;
   }
 
   encodeImages = (images: Batch['images']) => this.#towers.images(images);
   encodeTexts = (tokens: Batch['tokens']) => this.#towers.texts(tokens);
+  features = (batch: Batch) => this.#towers.features(batch);
 
-  loss(batch: Batch) {
+  loss({ image, text }: Features) {
     const logitScale = this.#towers.clip.logLogitScale.exp();
-    const loss = clipLoss(this.#towers.images(batch.images), this.#towers.texts(batch.tokens), logitScale);
+    const loss = clipLoss(image, text, { logitScale, ...this.#gathered(image, text) });
     return { loss, metrics: { loss: loss.detach(), logit_scale: logitScale.detach() }, next: null };
+  }
+
+  /** OpenCLIP's reduction: features of all ranks, with gradient. */
+  #gathered(image: Tensor, text: Tensor) {
+    if (this.#ranks.worldSize === 1) return {};
+    const gather = (features: Tensor) => this.#ranks.allGatherWithGrad(features, 'features');
+    return {
+      gathered: { image: gather(image), text: gather(text), offset: this.#ranks.rank * image.shape[0] },
+    };
   }
 
   commit(): void {

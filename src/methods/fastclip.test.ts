@@ -3,14 +3,15 @@ import {
   batchAt,
   clock,
   DATASET,
+  lossOf,
   makeMethod,
   makeOptimizer,
   trainStep,
 } from '../../tests/contract/method-fixture.ts';
 import { dot, error, int64, reshape } from '../../tests/contract/numbers.ts';
-import { logInnerEstimate, negativesOf, type PerAnchor } from '../losses/global-contrastive.ts';
+import { logInnerEstimate, negativesOf } from '../losses/global-contrastive.ts';
 import { clockAt } from '../schedules.ts';
-import { backward, clearGrads, gradsOf, scope, type Tensor, tensor } from '../torch/index.ts';
+import { backward, clearGrads, gradsOf, ones, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
 
 const TAU = 0.07;
 const NAME = 'fastclip';
@@ -36,8 +37,17 @@ function naiveLogG(method: ReturnType<typeof make>, step: number) {
   });
 }
 
-/** What loss() hands to commit(). */
-const nextOf = ({ next }: { next: unknown }) => next as { logU: PerAnchor };
+/** log(eps + u) of the batch, in what loss() hands to commit(). */
+const logUOf = ({ next }: { next: unknown }) => {
+  const [image, text] = (next as { rows: Tensor }).rows.unbind(0);
+  return { image, text };
+};
+
+/** log(eps + u) of all samples. */
+const stored = (method: ReturnType<typeof make>) => {
+  const [image, text] = method.tables!.get('samples')!.gather().rows.unbind(0);
+  return { image: image.toNumbers(), text: text.toNumbers() };
+};
 
 const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
 
@@ -46,18 +56,18 @@ describe('fastclip', () => {
     const method = make();
     const { image, text } = naiveLogG(method, 0);
     scope(() => {
-      const { metrics, next } = method.loss(batchAt(0, NAME), clock(0));
+      const { metrics, next } = lossOf(method, batchAt(0, NAME), clock(0));
       const infoNce = mean([...image, ...text].map((g) => Math.log1p((image.length - 1) * Math.exp(g))));
       expect(metrics.loss.item()).toBeCloseTo(infoNce, 4);
       expect(metrics.log_u.item()).toBeCloseTo(mean([...image, ...text]), 4);
       expect(metrics.temperature.item()).toBeCloseTo(TAU, 6);
       expect(metrics.logit_scale.item()).toBeCloseTo(1 / TAU, 4);
       method.commit(next, clock(0));
-      const stored = method.state.get('u.image')!.toNumbers();
+      const table = stored(method);
       image.forEach((g, id) => {
-        expect(stored[id]).toBeCloseTo(g, 4);
+        expect(table.image[id]).toBeCloseTo(g, 4);
       });
-      expect(method.state.get('u.text')!.toNumbers()[2]).toBeCloseTo(text[2], 4);
+      expect(table.text[2]).toBeCloseTo(text[2], 4);
     });
     method.dispose();
   });
@@ -72,7 +82,7 @@ describe('fastclip', () => {
         clearGrads(params);
         return grads;
       });
-    const ours = gradients(() => method.loss(batchAt(0, NAME), clock(0)).loss);
+    const ours = gradients(() => lossOf(method, batchAt(0, NAME), clock(0)).loss);
     // Autograd through the loss itself, where the surrogate stands for it: tau / 2 mean(log g1 + log g2).
     const rgcl = gradients(() => {
       const { images, tokens, ids } = batchAt(0, NAME);
@@ -92,7 +102,7 @@ describe('fastclip', () => {
     const methods = [make(), makeMethod('clip')];
     const losses = methods.map((method) =>
       scope(() =>
-        method.loss(batchAt(0, method === methods[0] ? NAME : 'clip'), clock(0)).metrics.loss.item(),
+        lossOf(method, batchAt(0, method === methods[0] ? NAME : 'clip'), clock(0)).metrics.loss.item(),
       ),
     );
     expect(losses[0]).toBeCloseTo(losses[1], 4);
@@ -119,7 +129,7 @@ describe('fastclip', () => {
   test('a large rho lowers the temperature, a negative one raises it', () => {
     const [down, up] = [50, -50].map((rho) => {
       const method = make({ rho });
-      scope(() => method.commit(method.loss(batchAt(0, NAME), clock(0)).next, clock(0)));
+      scope(() => method.commit(lossOf(method, batchAt(0, NAME), clock(0)).next, clock(0)));
       const theta = method.model.get('logit_scale')!.item();
       method.dispose();
       return Math.exp(-theta);
@@ -134,7 +144,7 @@ describe('fastclip', () => {
       scope(() => {
         const batch = { ...batchAt(0, NAME), ids: int64(ids) };
         if (blank) batch.images.select(0, 5).zero_();
-        return nextOf(method.loss(batch, clock(0))).logU.text.toNumbers();
+        return logUOf(lossOf(method, batch, clock(0))).text.toNumbers();
       });
     const twins = [0, 1, 2, 3, 4, 0];
     expect(logU(twins, true)[0]).toBe(logU(twins, false)[0]);
@@ -151,10 +161,11 @@ describe('fastclip', () => {
     const gammaAt = (epoch: number) =>
       scope(() => {
         const at = { ...clockAt(0, run), epoch };
-        const u = method.state.get('u.image')!;
-        method.state.get('u.visited')!.set_(new Uint8Array(DATASET).fill(1));
-        u.zero_(); // log(eps + u) = 0: u = 1
-        const { logU } = nextOf(method.loss(batchAt(0, NAME), at));
+        // log(eps + u) = 0: u = 1
+        method
+          .tables!.get('samples')!
+          .scatter({ rows: zeros([2, DATASET]), visited: ones([DATASET], { dtype: 'bool' }) });
+        const logU = logUOf(lossOf(method, batchAt(0, NAME), at));
         const g = Math.exp(naiveLogG(method, 0).image[0]);
         return (Math.exp(logU.image.toNumbers()[0]) - 1) / (g - 1);
       });

@@ -1,9 +1,15 @@
-import { z } from 'zod';
+// b pairs of this rank, B of all ranks, n samples of the data set.
+import type { z } from 'zod';
+import type { Ranks } from '../dist/index.ts';
 import {
+  type AnchorState,
+  individualTemperatureGradient,
   logInnerEstimate,
   logNegativeCount,
+  movingAverage,
   negativesOf,
   type PerAnchor,
+  plainTemperatureGradient,
   surrogateLoss,
   temperatureGradient,
 } from '../losses/global-contrastive.ts';
@@ -11,153 +17,232 @@ import type { NamedParams } from '../nn/module.ts';
 import { type Clock, gammaSchedule } from '../schedules.ts';
 import { noGrad, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
-import { InnerEstimators } from './inner-estimators.ts';
-import { type Batch, defineMethod, type Method, type MethodContext, type MethodState } from './method.ts';
+import { type FastClipParts, fastClipOptions, fastClipParts } from './fastclip-options.ts';
+import {
+  movedTemperatures,
+  TEMPERATURE_COLUMNS,
+  type TemperatureState,
+  unpackTemperatures,
+} from './individual-temperatures.ts';
+import {
+  type Batch,
+  defineMethod,
+  type Features,
+  type Method,
+  type MethodContext,
+  type MethodState,
+} from './method.ts';
+import { SampleTable } from './sample-table.ts';
 import { LearnedTemperature } from './temperature.ts';
 import { TwoTowers } from './two-towers.ts';
 
-const gamma = z.strictObject({
-  shape: z.enum(['cosine', 'constant']).default('cosine').describe('of the inner learning rate over epochs'),
-  min: z
-    .number()
-    .gt(0)
-    .max(1)
-    .default(0.2)
-    .describe('its final or constant value; the first epoch always has 1'),
-  decayShare: z
-    .number()
-    .gt(0)
-    .max(1)
-    .default(0.5)
-    .describe('the share of the run after which the cosine has reached min'),
-  per: z.enum(['epoch', 'step']).default('epoch').describe('how often it moves; per epoch as published'),
-});
-
-const temperature = z.strictObject({
-  init: z.number().positive().default(0.07).describe('where the temperature starts'),
-  lrShare: z.number().min(0).default(0.25).describe('its learning rate as a share of optimizer.peakLr'),
-  schedule: z
-    .enum(['step-threshold', 'constant'])
-    .default('step-threshold')
-    .describe('a third of the rate below 0.03, or constant'),
-  gradient: z
-    .enum(['exact', 'released'])
-    .default('exact')
-    .describe('of RGCL-g, or as the released code has it'),
-  min: z.number().positive().default(0.01),
-  max: z.number().positive().default(1),
-});
-
-const options = z.strictObject({
-  name: z.literal('fastclip'),
-  version: z.literal('v3').default('v3'),
-  rho: z.number().default(6.5).describe('the radius of the KL ball that the temperature settles on'),
-  eps: z
-    .number()
-    .positive()
-    .default(1e-14)
-    .describe('added to u; weighs down anchors that are well separated'),
-  gamma: gamma.default(gamma.parse({})),
-  temperature: temperature.default(temperature.parse({})),
-});
-
+/** What moves after the step: rows of the sample table for all ids of the batch, and the global temperature's gradient. */
 interface Next {
-  ids: Tensor;
-  logU: PerAnchor;
-  temperatureGradient: Tensor;
+  ids: Tensor; // int64 [B]
+  rows: Tensor; // [columns, B]
+  temperatureGradient?: Tensor;
 }
 
-/** FastCLIP-v3 (Wei et al. 2024): RGCL-g with a moving average u per sample and a global learned temperature. */
+/** What one step knows of its samples before the loss. */
+interface Sight {
+  features: PerAnchor; // [b, E] with gradient
+  global: PerAnchor; // [B, E]
+  ids: Tensor; // [B]
+  negatives: Tensor; // [b, B]
+  tau: Tensor; // scalar
+  previous: { values: Tensor; visited: Tensor }; // of all B ids
+}
+
+/** FastCLIP (Wei et al. 2024), all versions: a global contrastive loss with a moving average u per sample. */
 class FastClip implements Method<Next> {
   readonly model: NamedParams;
   readonly params: NamedParams;
   readonly state: MethodState;
-  readonly #options: z.output<typeof options>;
+  readonly tables: ReadonlyMap<string, SampleTable>;
+  readonly #parts: FastClipParts;
+  readonly #adam: { beta1: number; beta2: number; eps: number };
   readonly #towers: TwoTowers;
   readonly #temperature: LearnedTemperature;
-  readonly #u: InnerEstimators;
+  readonly #table: SampleTable;
+  readonly #ranks: Ranks;
 
-  constructor(context: MethodContext<z.output<typeof options>>) {
-    const { temperature, eps } = context.options;
-    this.#options = context.options;
+  constructor(context: MethodContext<z.output<typeof fastClipOptions>>) {
+    const { datasetSize, device, ranks, optimizer } = context;
+    this.#parts = fastClipParts(context.options);
+    this.#ranks = ranks;
+    const { peakLr, ...adam } = optimizer;
+    this.#adam = adam;
+    const { temperature } = this.#parts;
     this.#towers = new TwoTowers({ ...context, temperature: temperature.init });
-    const { beta1, beta2, eps: adamEps, peakLr } = context.optimizer;
+    const lr = temperature.lrShare * peakLr;
     this.#temperature = new LearnedTemperature(this.#towers.clip.logLogitScale, {
       ...temperature,
-      lr: temperature.lrShare * peakLr,
-      beta1,
-      beta2,
-      eps: adamEps,
+      ...adam,
+      lr,
+      peakLr,
     });
-    this.#u = new InnerEstimators({ datasetSize: context.datasetSize, eps, device: context.device });
+    const own = temperature.rule === 'individual' ? [temperature.init, 0, 0, temperature.init, 0, 0] : [];
+    this.#table = new SampleTable({ datasetSize, device, ranks, fill: [0, 0, ...own] });
+    this.tables = new Map([['samples', this.#table]]);
     this.model = this.#towers.clip.namedParameters();
     this.params = new Map([...this.model].filter(([name]) => name !== 'logit_scale'));
-    this.state = new Map([...this.#u.state, ...this.#temperature.state]);
+    this.state = new Map(this.#temperature.state);
   }
 
   encodeImages = (images: Tensor) => this.#towers.images(images);
   encodeTexts = (tokens: Tensor) => this.#towers.texts(tokens);
+  features = (batch: Batch) => this.#towers.features(batch);
 
-  loss(batch: Batch, clock: Clock) {
-    const local = { image: this.#towers.images(batch.images), text: this.#towers.texts(batch.tokens) };
-    const global = { image: local.image.detach(), text: local.text.detach() };
-    const negatives = negativesOf(batch.ids, batch.ids);
-    const tau = this.#temperature.tau;
-
-    const { logInner, logU, logCount } = noGrad(() => {
-      const similarity = global.image.matmul(global.text.t);
-      const inner = (s: Tensor) => logInnerEstimate(s, similarity.diagonal(), { negatives, tau });
-      const logInner = { image: inner(similarity), text: inner(similarity.t) };
-      const logU = this.#u.updated(batch.ids, logInner, this.#gamma(clock));
-      return { logInner, logU, logCount: logNegativeCount(negatives, similarity) };
+  loss(features: Features, ids: Tensor, clock: Clock) {
+    const sight = this.#look(features as unknown as PerAnchor, ids);
+    const { own, all, rows, logInner } = noGrad(() => this.#anchors(sight, clock));
+    const { rho, timesTau, gathersGradient, temperature } = this.#parts;
+    const { loss, a } = surrogateLoss(
+      { local: sight.features, global: sight.global, negatives: sight.negatives },
+      { local: own, global: all, tau: sight.tau, timesTau, gathersGradient },
+    );
+    return noGrad(() => {
+      const metrics = this.#metrics(logInner, own, sight.tau);
+      const next: Next = { ids: sight.ids, rows };
+      if (temperature.rule === 'global') {
+        const form = temperature.gradient;
+        const slope = timesTau
+          ? temperatureGradient(own.logU, a, { rho, form })
+          : plainTemperatureGradient(a, { tau: sight.tau, form });
+        next.temperatureGradient = this.#ranks.allReduceMean(slope, 'temperature');
+      } else if (temperature.rule === 'individual') {
+        next.rows = this.#withTemperatures(sight, { own, a, rows, clock });
+      }
+      return { loss, metrics, next };
     });
+  }
 
-    const anchors = { logU, logCount };
-    const { loss, a } = surrogateLoss({ local, global, negatives }, { local: anchors, global: anchors, tau });
-    const { rho, temperature } = this.#options;
-    const gradient = noGrad(() => temperatureGradient(logU, a, { rho, form: temperature.gradient }));
+  commit(next: Next, clock: Clock): void {
+    this.#table.write(next.ids, next.rows);
+    if (next.temperatureGradient) this.#temperature.step(next.temperatureGradient, clock);
+  }
+
+  /** Brings what this rank needs of the others: features, ids, and the samples' rows. */
+  #look(features: PerAnchor, localIds: Tensor): Sight {
+    const gather = (local: Tensor) =>
+      this.#parts.gathersGradient
+        ? this.#ranks.allGatherWithGrad(local, 'features')
+        : this.#ranks.allGather(local.detach(), 'features');
+    const global = { image: gather(features.image), text: gather(features.text) };
+    const ids = this.#ranks.allGather(localIds, 'ids');
     return {
-      loss: loss.mul(tau),
-      metrics: noGrad(() => this.#metrics(logInner, logU, tau, logCount)),
-      next: { ids: batch.ids, logU, temperatureGradient: gradient },
+      features,
+      global,
+      ids,
+      negatives: negativesOf(localIds, ids),
+      tau: this.#temperature.tau,
+      previous: this.#table.read(ids),
     };
   }
 
-  commit(next: Next): void {
-    this.#u.store(next.ids, next.logU);
-    this.#temperature.step(next.temperatureGradient);
+  /** This rank's columns of a tensor whose last dimension is the global batch. */
+  #mine(tensor: Tensor, count: number): Tensor {
+    return tensor.narrow(tensor.dim - 1, this.#ranks.rank * count, count);
+  }
+
+  /** The new u of this rank's anchors, then of all; the temperatures are those of before the step. */
+  #anchors({ features, global, negatives, tau, previous }: Sight, clock: Clock) {
+    const { eps, temperature } = this.#parts;
+    const count = features.image.shape[0];
+    const individual = temperature.rule === 'individual';
+    const before = this.#mine(previous.values, count);
+    const temperatures = individual
+      ? unpackTemperatures(before.narrow(0, 2, TEMPERATURE_COLUMNS))
+      : undefined;
+    const positive = features.image.detach().mul(features.text.detach()).sum(1);
+    const inner = (side: keyof PerAnchor, similarity: Tensor) =>
+      logInnerEstimate(similarity, positive, { negatives, tau: temperatures ? temperatures[side].tau : tau });
+    const logInner = {
+      image: inner('image', features.image.detach().matmul(global.text.detach().t)),
+      text: inner('text', features.text.detach().matmul(global.image.detach().t)),
+    };
+    const average = { visited: this.#mine(previous.visited, count), gamma: this.#gamma(clock), eps };
+    const logU = {
+      image: movingAverage(before.select(0, 0), logInner.image, average),
+      text: movingAverage(before.select(0, 1), logInner.text, average),
+    };
+    const logCount = logNegativeCount(negatives, logU.image);
+    const own: AnchorState = {
+      logU,
+      logCount,
+      ...(temperatures && { tau: { image: temperatures.image.tau, text: temperatures.text.tau } }),
+    };
+    const scalars = this.#gatherColumns([logU.image, logU.text, logCount]);
+    const old = individual
+      ? unpackTemperatures(previous.values.narrow(0, 2, TEMPERATURE_COLUMNS))
+      : undefined;
+    const all: AnchorState = {
+      logU: { image: scalars.select(0, 0), text: scalars.select(0, 1) },
+      logCount: scalars.select(0, 2),
+      ...(old && { tau: { image: old.image.tau, text: old.text.tau } }),
+    };
+    return { own, all, logInner, rows: scalars.narrow(0, 0, 2) };
+  }
+
+  /** Scalars of this rank's samples, [b] each -> of all, [count, B]. */
+  #gatherColumns(columns: Tensor[]): Tensor {
+    return this.#ranks.allGather(ops.stack(columns, 1).to('float32'), 'u').t;
+  }
+
+  /** The table's new rows with v2's temperatures moved, [8, B]. */
+  #withTemperatures(
+    sight: Sight,
+    step: { own: AnchorState; a: PerAnchor; rows: Tensor; clock: Clock },
+  ): Tensor {
+    const { individualLr, min, max } = this.#parts.temperature;
+    const count = sight.features.image.shape[0];
+    const before = unpackTemperatures(
+      this.#mine(sight.previous.values, count).narrow(0, 2, TEMPERATURE_COLUMNS),
+    );
+    const gradient = individualTemperatureGradient(step.own.logU, step.a, this.#parts.rho);
+    const options = { ...this.#adam, lr: individualLr, min, max, epoch: step.clock.epoch };
+    const columns = (['image', 'text'] as const).flatMap((side) => {
+      const { tau, first, second }: TemperatureState = movedTemperatures(
+        before[side],
+        gradient[side],
+        options,
+      );
+      return [tau, first, second];
+    });
+    return ops.cat([step.rows, this.#gatherColumns(columns)], 0);
   }
 
   #gamma(clock: Clock): number {
-    const { shape, min, decayShare, per } = this.#options.gamma;
+    const { shape, min, decayShare, per } = this.#parts.gamma;
     // The last, partial batch of a run is left out: 35 epochs are 34.8 on the clock. The tolerance is for 0.29 * 100.
     const epochs = Math.ceil(clock.totalEpochs - 1e-9);
     const decayEpochs = Math.max(1, Math.floor(decayShare * epochs + 1e-9));
     return gammaSchedule({ shape, min, per, decayEpochs })(clock);
   }
 
-  /** `loss` is the mini-batch InfoNCE that this batch has, log(1 + |B_i-| g_i): comparable with `clip`; the surrogate's value means nothing. */
-  #metrics(logInner: PerAnchor, logU: PerAnchor, tau: Tensor, logCount: Tensor): Record<string, Tensor> {
+  /** `loss` is the InfoNCE that this batch has, log(1 + |B_i-| g_i): comparable with `clip`; the surrogate's value means nothing. */
+  #metrics(logInner: PerAnchor, own: AnchorState, tau: Tensor): Record<string, Tensor> {
     const average = (pair: PerAnchor) => pair.image.add(pair.text).mean().mul(0.5);
-    const infoNce = (logG: Tensor) => ops.softplus(logG.add(logCount));
+    const infoNce = (logG: Tensor) => ops.softplus(logG.add(own.logCount));
+    const temperature = own.tau ? average(own.tau) : tau;
     return {
       loss: average({ image: infoNce(logInner.image), text: infoNce(logInner.text) }),
-      log_u: average(logU),
-      logit_scale: tau.pow(-1),
-      temperature: tau,
+      log_u: average(own.logU),
+      logit_scale: temperature.pow(-1),
+      temperature,
     };
   }
 
   dispose(): void {
     this.#towers.dispose();
     this.#temperature.dispose();
-    this.#u.dispose();
+    this.#table.dispose();
   }
 }
 
 export const fastclip = defineMethod({
   name: 'fastclip',
-  options,
+  options: fastClipOptions,
   needs: { views: 1, tokens: true },
   create: (context) => new FastClip(context),
 });

@@ -1,13 +1,14 @@
 import { clip } from './clip.ts';
 import { fastclip } from './fastclip.ts';
 import type { MethodDefinition } from './method.ts';
+import { siglip } from './siglip.ts';
 
 /** Every method by name. To add one: write its file, and put it here. */
-export const methods = { clip, fastclip };
+export const methods = { clip, siglip, fastclip };
 
 /** A method whose options are known only at run time: they were checked against its own schema with the config. */
 export function findMethod(name: string): MethodDefinition {
   return methods[name as keyof typeof methods] as unknown as MethodDefinition;
 }
 
-export type { Batch, Method, MethodContext, MethodDefinition } from './method.ts';
+export type { Batch, Features, Method, MethodContext, MethodDefinition } from './method.ts';

@@ -1,8 +1,10 @@
 import type { z } from 'zod';
+import type { Ranks } from '../dist/index.ts';
 import type { ClipSpec } from '../models/clip.ts';
 import type { NamedParams } from '../nn/module.ts';
 import type { Clock } from '../schedules.ts';
 import type { Tensor } from '../torch/index.ts';
+import type { SampleTable } from './sample-table.ts';
 
 /** One batch of this rank on the device. */
 export interface Batch {
@@ -14,6 +16,9 @@ export interface Batch {
   ids: Tensor;
 }
 
+/** Named tensors [B, ...] with gradient. Gradient accumulation cuts the step here (train-step.ts). */
+export type Features = Record<string, Tensor>;
+
 /** Everything that a resume needs and that no optimizer owns: live tensors, by stable names. */
 export type MethodState = Map<string, Tensor>;
 
@@ -24,12 +29,20 @@ export interface Method<Next = unknown> {
   /** The part of `model` that the optimizer moves. */
   readonly params: NamedParams;
   readonly state: MethodState;
+  /** State by sample id, of which each rank holds a share: a checkpoint has it as one table. */
+  readonly tables?: ReadonlyMap<string, SampleTable>;
   /** uint8 [B, S, S, 3] -> [B, E], rows of unit length, for evaluators. */
   encodeImages(images: Tensor): Tensor;
   /** int32 [B, L] -> [B, E], where the method has a text tower. */
   encodeTexts?(tokens: Tensor): Tensor;
-  /** Pure but for the graph it records. Metrics are scalars without gradient. */
-  loss(batch: Batch, clock: Clock): { loss: Tensor; metrics: Record<string, Tensor>; next: Next };
+  /** What the loss is made of, by name, one row a sample: the part of the step that grows with the model. */
+  features(batch: Batch): Features;
+  /** From the features of this rank's samples: pure but for the graph it records. Metrics are scalars without gradient. */
+  loss(
+    features: Features,
+    ids: Tensor,
+    clock: Clock,
+  ): { loss: Tensor; metrics: Record<string, Tensor>; next: Next };
   /** The only other mutation: takes over what loss() computed for the next step, after the optimizer's update. */
   commit(next: Next, clock: Clock): void;
   dispose(): void;
@@ -47,6 +60,8 @@ export interface MethodContext<Options> {
   /** Per channel, of pixels in [0, 1]. */
   pixels: { mean: readonly number[]; std: readonly number[] };
   optimizer: { peakLr: number; beta1: number; beta2: number; eps: number };
+  /** The processes of this run; ids, features and state of other ranks come through it. */
+  ranks: Ranks;
 }
 
 /** A method's file exports one of these; methods/index.ts lists them. */

@@ -4,6 +4,7 @@ import { LearnedTemperature, type TemperatureOptions } from './temperature.ts';
 
 const OPTIONS: TemperatureOptions = {
   lr: 0.05,
+  peakLr: 0.1,
   beta1: 0.9,
   beta2: 0.98,
   eps: 1e-6,
@@ -36,7 +37,7 @@ function run(start: number, slopes: readonly number[], options: TemperatureOptio
     const theta = tensor([Math.log(1 / start)], [], { dtype: 'float64' });
     const temperature = new LearnedTemperature(theta, options);
     const taus = slopes.map((slope) => {
-      temperature.step(tensor([slope], [], { dtype: 'float64' }));
+      temperature.step(tensor([slope], [], { dtype: 'float64' }), { lr: 0.1 });
       return temperature.tau.item();
     });
     temperature.dispose();
@@ -82,7 +83,7 @@ describe('LearnedTemperature', () => {
     scope(() => {
       expect(temperature.tau.requiresGrad).toBe(false);
       expect(theta.requiresGrad).toBe(false);
-      temperature.step(tensor([1], []));
+      temperature.step(tensor([1], []), { lr: 0.1 });
     });
     expect(memoryStats().liveTensors).toBe(before + 1 + temperature.state.length);
     temperature.dispose();

@@ -1,15 +1,18 @@
+import type { Clock } from '../schedules.ts';
 import { noGrad, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
 export interface TemperatureOptions {
   lr: number;
+  /** The model's, which 'as-model' follows. */
+  peakLr: number;
   beta1: number;
   beta2: number;
   eps: number;
   min: number;
   max: number;
-  /** 'step-threshold': lr while tau > 0.03, a third of it below (FastCLIP, section 3). 'constant': lr. */
-  schedule: 'step-threshold' | 'constant';
+  /** 'step-threshold': lr while tau > 0.03, a third of it below (section 3). 'constant': lr. 'as-model': with the model's schedule. */
+  schedule: 'step-threshold' | 'constant' | 'as-model';
 }
 
 const THRESHOLD = 0.03;
@@ -48,8 +51,8 @@ export class LearnedTemperature {
   }
 
   /** One Adam step from dL/dtau, through dL/dtheta = -tau dL/dtau; then tau is kept within its bounds. */
-  step(gradient: Tensor): void {
-    const { lr, beta1, beta2, eps, min, max, schedule } = this.#options;
+  step(gradient: Tensor, clock: Pick<Clock, 'lr'>): void {
+    const { beta1, beta2, eps, min, max } = this.#options;
     noGrad(() => {
       const tau = this.tau;
       const slope = gradient.mul(tau).neg();
@@ -58,21 +61,22 @@ export class LearnedTemperature {
       ops.lerp__Scalar(this.#second, slope.mul(slope), 1 - beta2);
       const correct = (moment: Tensor, beta: number) => moment.div(power(beta, this.#steps).neg().add(1));
       const update = correct(this.#first, beta1).div(correct(this.#second, beta2).sqrt().add(eps));
-      const rate =
-        schedule === 'constant'
-          ? update.mul(lr)
-          : update
-              .mul(
-                tau
-                  .gt(THRESHOLD)
-                  .to(tau.dtype)
-                  .mul(2 / 3)
-                  .add(1 / 3),
-              )
-              .mul(lr);
+      const rate = update.mul(this.#rate(tau, clock));
       this.#theta.add_(rate, -1);
       this.#theta.clamp_(-Math.log(max), -Math.log(min));
     });
+  }
+
+  #rate(tau: Tensor, clock: Pick<Clock, 'lr'>): Tensor | number {
+    const { lr, peakLr, schedule } = this.#options;
+    if (schedule === 'step-threshold')
+      return tau
+        .gt(THRESHOLD)
+        .to(tau.dtype)
+        .mul(2 / 3)
+        .add(1 / 3)
+        .mul(lr);
+    return schedule === 'constant' ? lr : (lr * clock.lr) / peakLr;
   }
 
   dispose(): void {

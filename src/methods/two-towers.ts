@@ -1,6 +1,7 @@
 import { Clip, type ClipSpec } from '../models/clip.ts';
 import { PixelNormalizer } from '../nn/pixels.ts';
 import { autocast, type Tensor } from '../torch/index.ts';
+import type { Batch } from './method.ts';
 
 /** CLIP's towers as a method uses them: bytes and tokens in, unit rows out, the products in the run's precision. */
 export class TwoTowers {
@@ -30,6 +31,11 @@ export class TwoTowers {
   /** int32 [B, L] -> [B, E]. */
   texts(tokens: Tensor): Tensor {
     return autocast(this.#mode, () => this.clip.encodeText(tokens));
+  }
+
+  /** Both towers on one batch: image and text features [B, E]. */
+  features({ images, tokens }: Batch): { image: Tensor; text: Tensor } {
+    return { image: this.images(images), text: this.texts(tokens) };
   }
 
   dispose(): void {

@@ -1,126 +1,44 @@
-import { clearGrads, gradsOf, noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
+import { full } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { ParamGroup } from './groups.ts';
-import type { Optimizer, StepOptions } from './optimizer.ts';
+import { type AdamOptions, adamDirection, MOMENTS, type Moment } from './moments.ts';
+import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
-export interface AdamWOptions {
-  beta1: number;
-  beta2: number;
-  eps: number;
-}
-
-interface Slots {
-  params: Tensor[];
-  grads: Tensor[];
-  first: Tensor[];
-  second: Tensor[];
-  counters: Tensor[];
-}
+export type AdamWOptions = AdamOptions;
 
 /**
  * AdamW (Loshchilov & Hutter 2019): decoupled weight decay, bias-corrected moments, as torch.optim.AdamW computes it.
  * On CUDA one fused kernel per group; elsewhere libtorch's foreach kernels, since 1.13 has no fused one.
  */
-export class AdamW implements Optimizer {
-  readonly #groups: ParamGroup[];
+export class AdamW extends SlotOptimizer<Moment> {
   readonly #options: AdamWOptions;
-  readonly #first = new Map<string, Tensor>();
-  readonly #second = new Map<string, Tensor>();
-  readonly #counters = new Map<string, Tensor>(); // the fused kernel wants its step counts as tensors
   readonly #fused: boolean;
-  #steps = 0;
 
-  constructor(groups: ParamGroup[], options: AdamWOptions) {
-    this.#groups = groups;
+  constructor(groups: readonly ParamGroup[], options: AdamWOptions) {
+    super(groups, MOMENTS);
     this.#options = options;
     const device = groups[0]?.tensors[0]?.device ?? 'cpu';
     this.#fused = device.startsWith('cuda') && ops.has('aten::_fused_adamw_');
-    for (const { names, tensors } of groups) {
-      names.forEach((name, i) => {
-        this.#first.set(name, ops.zeros_like(tensors[i]).persist());
-        this.#second.set(name, ops.zeros_like(tensors[i]).persist());
-        if (this.#fused) this.#counters.set(name, zeros([], { device }).persist());
-      });
-    }
   }
 
-  step({ lr }: StepOptions): void {
-    this.#steps++;
-    scope(() =>
-      noGrad(() => {
-        for (const group of this.#groups) {
-          const slots = this.#slots(group);
-          if (slots.params.length === 0) continue;
-          if (this.#fused) this.#fusedStep(slots, lr, group.weightDecay);
-          else this.#foreachStep(slots, lr, group.weightDecay);
-        }
-      }),
-    );
-    for (const { tensors } of this.#groups) clearGrads(tensors);
+  protected override update(live: Live<Moment>, rates: Rates): void {
+    if (this.#fused) this.#fusedStep(live, rates);
+    else this.#foreachStep(live, rates);
   }
 
-  #slots({ names, tensors }: ParamGroup): Slots {
-    const slots: Slots = { params: [], grads: [], first: [], second: [], counters: [] };
-    gradsOf(tensors).forEach((grad, i) => {
-      if (!grad) return;
-      slots.params.push(tensors[i]);
-      slots.grads.push(grad);
-      slots.first.push(this.#first.get(names[i])!);
-      slots.second.push(this.#second.get(names[i])!);
-      if (this.#fused) slots.counters.push(this.#counters.get(names[i])!);
-    });
-    return slots;
-  }
-
-  #fusedStep({ params, grads, first, second, counters }: Slots, lr: number, weightDecay: number): void {
+  #fusedStep({ params, grads, slots }: Live<Moment>, { lr, weightDecay, steps }: Rates): void {
     const { beta1, beta2, eps } = this.#options;
-    ops._foreach_add__Scalar(counters, 1);
-    ops._fused_adamw_(
-      params,
-      grads,
-      first,
-      second,
-      [],
-      counters,
-      lr,
-      beta1,
-      beta2,
-      weightDecay,
-      eps,
-      false,
-      false,
-    );
+    const { exp_avg, exp_avg_sq } = slots;
+    const count = full([], steps, { device: params[0].device }); // the kernel reads each parameter's count from the device
+    const counts = params.map(() => count);
+    const [amsgrad, maximize] = [false, false];
+    // biome-ignore format: one call, one line
+    ops._fused_adamw_(params, grads, exp_avg, exp_avg_sq, [], counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize);
   }
 
-  #foreachStep({ params, grads, first, second }: Slots, lr: number, weightDecay: number): void {
-    const { beta1, beta2, eps } = this.#options;
-    const correction1 = 1 - beta1 ** this.#steps;
-    const correction2 = 1 - beta2 ** this.#steps;
-    if (weightDecay !== 0) ops._foreach_mul__Scalar(params, 1 - lr * weightDecay);
-    ops._foreach_mul__Scalar(first, beta1);
-    ops._foreach_add__List(first, grads, 1 - beta1);
-    ops._foreach_mul__Scalar(second, beta2);
-    ops._foreach_addcmul__Scalar(second, grads, grads, 1 - beta2);
-    const denominator = ops._foreach_sqrt(second);
-    ops._foreach_div__Scalar(denominator, Math.sqrt(correction2));
-    ops._foreach_add__Scalar(denominator, eps);
-    ops._foreach_addcdiv__Scalar(params, first, denominator, -lr / correction1);
-  }
-
-  state(): { tensors: Map<string, Tensor>; steps: number } {
-    const tensors = new Map<string, Tensor>();
-    for (const [name, tensor] of this.#first) tensors.set(`exp_avg.${name}`, tensor);
-    for (const [name, tensor] of this.#second) tensors.set(`exp_avg_sq.${name}`, tensor);
-    return { tensors, steps: this.#steps };
-  }
-
-  restore(steps: number): void {
-    this.#steps = steps;
-    for (const counter of this.#counters.values()) ops.fill__Scalar(counter, steps);
-  }
-
-  dispose(): void {
-    for (const tensors of [this.#first, this.#second, this.#counters])
-      for (const tensor of tensors.values()) tensor.dispose();
+  #foreachStep(live: Live<Moment>, { lr, weightDecay, steps }: Rates): void {
+    if (weightDecay !== 0) ops._foreach_mul__Scalar(live.params, 1 - lr * weightDecay);
+    const { mean, denominator, factor } = adamDirection(live, this.#options, steps);
+    ops._foreach_addcdiv__Scalar(live.params, mean, denominator, -lr * factor);
   }
 }

@@ -1,4 +1,5 @@
 // A method small enough to run a hundred times, and batches that depend on the step alone.
+import { alone } from '../../src/dist/index.ts';
 import { type Batch, findMethod, type Method } from '../../src/methods/index.ts';
 import { AdamW, decayGroups } from '../../src/optim/index.ts';
 import { type Clock, clockAt } from '../../src/schedules.ts';
@@ -41,6 +42,7 @@ export function makeMethod(
     precision,
     pixels: { mean: [0.48, 0.46, 0.41], std: [0.27, 0.26, 0.28] },
     optimizer: OPTIMIZER,
+    ranks: alone,
   });
 }
 
@@ -75,10 +77,14 @@ export function batchAt(step: number, name: string): Batch {
   };
 }
 
+/** Features and loss of one batch. */
+export const lossOf = (method: Method, batch: Batch, at: Clock) =>
+  method.loss(method.features(batch), batch.ids, at);
+
 /** One update as train.ts does it; returns the metrics. */
 export function trainStep(name: string, method: Method, optimizer: AdamW, step: number) {
   return scope(() => {
-    const { loss, metrics, next } = method.loss(batchAt(step, name), clock(step));
+    const { loss, metrics, next } = lossOf(method, batchAt(step, name), clock(step));
     backward(loss);
     optimizer.step({ lr: OPTIMIZER.peakLr });
     method.commit(next, clock(step));

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HostArray } from '../../native/native.d.ts';
 import { findMethod, type Method, methods } from '../../src/methods/index.ts';
+import type { SampleTable } from '../../src/methods/sample-table.ts';
 import type { AdamW } from '../../src/optim/index.ts';
 import { backward, gradsOf, memoryStats, scope, type Tensor } from '../../src/torch/index.ts';
 import {
@@ -8,6 +9,7 @@ import {
   batchAt,
   clock,
   DATASET,
+  lossOf,
   makeMethod,
   makeOptimizer,
   tensorsIn,
@@ -23,11 +25,17 @@ describe.each(Object.keys(methods))('method %s', (name) => {
   let before: number;
   const step = (index: number) => trainStep(name, method, optimizer, index);
 
+  const tableTensors = () =>
+    [...(method.tables ?? [])].flatMap(([key, { live }]) =>
+      Object.entries(live).map(([part, tensor]) => [`${key}.${part}`, tensor] as const),
+    );
+
   /** All that a checkpoint holds. */
   const everything = () =>
     new Map([
       ...method.model,
       ...method.state,
+      ...tableTensors(),
       ...[...optimizer.state().tensors].map(([key, tensor]) => [`optimizer.${key}`, tensor] as const),
     ]);
 
@@ -51,7 +59,7 @@ describe.each(Object.keys(methods))('method %s', (name) => {
   test('params are part of the model; no name is used twice', () => {
     for (const [key, tensor] of method.params) expect(method.model.get(key), key).toBe(tensor);
     expect(new Set(everything().keys()).size).toBe(
-      method.model.size + method.state.size + optimizer.state().tensors.size,
+      method.model.size + method.state.size + tableTensors().length + optimizer.state().tensors.size,
     );
   });
 
@@ -60,7 +68,7 @@ describe.each(Object.keys(methods))('method %s', (name) => {
     scope(() => {
       const still = arrays(everything());
       const run = () => {
-        const { loss, metrics, next } = method.loss(batchAt(1, name), clock(1));
+        const { loss, metrics, next } = lossOf(method, batchAt(1, name), clock(1));
         const values = Object.entries(metrics).map(([key, value]) => [key, value.item()]);
         return [loss.item(), values, tensorsIn(next).map((t) => t.toArray())];
       };
@@ -71,7 +79,7 @@ describe.each(Object.keys(methods))('method %s', (name) => {
 
   test('metrics are finite scalars without a gradient, in snake case, the loss among them', () => {
     scope(() => {
-      const { loss, metrics, next } = method.loss(batchAt(0, name), clock(0));
+      const { loss, metrics, next } = lossOf(method, batchAt(0, name), clock(0));
       expect(loss.shape).toEqual([]);
       expect(loss.requiresGrad).toBe(true);
       expect(metrics).toHaveProperty('loss');
@@ -87,7 +95,7 @@ describe.each(Object.keys(methods))('method %s', (name) => {
 
   test('every parameter has a finite gradient that is not zero', () => {
     scope(() => {
-      backward(method.loss(batchAt(0, name), clock(0)).loss);
+      backward(lossOf(method, batchAt(0, name), clock(0)).loss);
       const grads = gradsOf([...method.params.values()]);
       [...method.params.keys()].forEach((key, i) => {
         expect(grads[i], key).not.toBeNull();
@@ -152,8 +160,14 @@ describe.each(Object.keys(methods))('method %s', (name) => {
 
   test('commit() moves what is kept per sample for the samples of the batch alone', () => {
     for (let index = 0; index < 4; index++) step(index); // every sample was seen once
-    const perSample = [...method.state].filter(([, tensor]) => tensor.shape[0] === DATASET);
-    const table = () => new Map(perSample.map(([key, tensor]) => [key, tensor.toNumbers()]));
+    const columns = (key: string, table: SampleTable) =>
+      scope(() =>
+        table
+          .gather()
+          .rows.unbind(0)
+          .map((row, i) => [`${key}.${i}`, row.toNumbers()] as const),
+      );
+    const table = () => new Map([...(method.tables ?? [])].flatMap(([key, one]) => columns(key, one)));
     const old = table();
     const ids = scope(() => batchAt(4, name).ids.toNumbers());
     expect(ids).toHaveLength(BATCH);
@@ -161,7 +175,7 @@ describe.each(Object.keys(methods))('method %s', (name) => {
     for (const [key, values] of table()) {
       values.forEach((value, id) => {
         if (!ids.includes(id)) expect(value, `${key}[${id}]`).toBe(old.get(key)![id]);
-        else if (!key.endsWith('visited')) expect(value, `${key}[${id}]`).not.toBe(old.get(key)![id]);
+        else expect(value, `${key}[${id}]`).not.toBe(old.get(key)![id]);
       });
     }
   });
@@ -195,7 +209,7 @@ describe.each(Object.keys(methods))('method %s', (name) => {
   test('in bfloat16 the loss is near that in float32, and parameters stay float32', () => {
     const half = makeMethod(name, { precision: 'bfloat16' });
     scope(() => {
-      const [exact, rough] = [method, half].map((m) => m.loss(batchAt(0, name), clock(0)));
+      const [exact, rough] = [method, half].map((m) => lossOf(m, batchAt(0, name), clock(0)));
       const { images, tokens } = batchAt(0, name);
       const encoders = [(m: Method) => m.encodeImages(images.narrow(0, 0, BATCH))];
       if (method.encodeTexts) encoders.push((m) => m.encodeTexts!(tokens));

@@ -9,6 +9,7 @@ const OPTIONAL = new Set([
   'aten::scaled_dot_product_attention',
   'aten::_foreach_mul_.Tensor',
   'aten::_foreach_copy_',
+  'aten::_foreach_sign_',
   'aten::_fused_adamw_',
 ]);
 

@@ -44,7 +44,7 @@ function train(steps: number, dtype: 'float32' | 'bfloat16') {
     scope(() => {
       const loss = autocast({ device: 'cpu', dtype }, () => {
         const image = clip.encodeImage(randn([8, 3, 16, 16], generator));
-        return clipLoss(image, clip.encodeText(tokens), clip.logLogitScale.exp());
+        return clipLoss(image, clip.encodeText(tokens), { logitScale: clip.logLogitScale.exp() });
       });
       backward(loss);
       clipGradNorm([...params.values()], 1);

@@ -54,7 +54,7 @@ test.each<Precision>(['float64', 'float32'])("open_clip's ClipLoss in %s", (dtyp
   scope(() => {
     const leaves = [matrix(image, dtype), matrix(text, dtype), tensor([scale], [], { dtype })];
     for (const leaf of leaves) leaf.requireGrad();
-    const loss = clipLoss(leaves[0], leaves[1], leaves[2]);
+    const loss = clipLoss(leaves[0], leaves[1], { logitScale: leaves[2] });
     backward(loss);
     const [gradImage, gradText, gradScale] = gradsOf(leaves).map((grad) => grad!.toNumbers());
     const tolerance = TOLERANCE[dtype];

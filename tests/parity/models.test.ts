@@ -44,7 +44,7 @@ describe.each(PRECISIONS)("open_clip's CLIP in %s", (dtype) => {
       golden.load(params);
       const image = clip.encodeImage(golden.tensor('in.images', dtype));
       const text = clip.encodeText(golden.tensor('in.tokens'));
-      const loss = clipLoss(image, text, clip.logLogitScale.exp());
+      const loss = clipLoss(image, text, { logitScale: clip.logLogitScale.exp() });
       backward(loss);
       compare(golden, params, { image, text, loss }, dtype);
       clip.dispose();

@@ -1,0 +1,23 @@
+// b pairs of this rank, B of all ranks, E embedding.
+import type { Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+
+/**
+ * SigLIP's pairwise loss (Zhai et al. 2023, equation 1): each image-text pair is a yes or no of its own.
+ *
+ *   L = -1/b sum_i sum_j log sigmoid( z_ij (s x_i . y_j + bias) ),   z_ij = 1 for a pair, -1 for all others
+ *
+ * @param imageFeatures [b, E]. @param textFeatures [B, E], of all ranks; both rows of unit length.
+ * @param offset the row in `textFeatures` of this rank's first pair. @param logitScale scalar, exponentiated. @param bias scalar.
+ */
+export function siglipLoss(
+  imageFeatures: Tensor,
+  textFeatures: Tensor,
+  { logitScale, bias, offset = 0 }: { logitScale: Tensor; bias: Tensor; offset?: number },
+): Tensor {
+  const rows = imageFeatures.shape[0];
+  const logits = imageFeatures.matmul(textFeatures.t).mul(logitScale).add(bias); // [b, B]
+  // -log sigmoid(z x) = softplus(-z x): softplus(x) for all, and the pairs' softplus(-x) - softplus(x) = -x on top.
+  const pairs = logits.narrow(1, offset, rows).diagonal();
+  return ops.softplus(logits).sum().sub(pairs.sum()).div(rows);
+}

@@ -1,0 +1,39 @@
+import type { Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import type { ParamGroup } from './groups.ts';
+import { type AdamOptions, adamDirection, MOMENTS, type Moment } from './moments.ts';
+import { type Live, type Rates, SlotOptimizer } from './slots.ts';
+
+/**
+ * LAMB (You et al. 2020) as FastCLIP's authors have it (fastclip.md, section 5.2): Adam's direction d with its bias
+ * correction, r = d + weightDecay w, and w = w - lr ||w|| / ||r|| r for each tensor. The ratio has no bounds; it is 1 where
+ * a norm is 0, and for what does not decay: biases, gains and scales.
+ */
+export class Lamb extends SlotOptimizer<Moment> {
+  readonly #options: AdamOptions;
+
+  constructor(groups: readonly ParamGroup[], options: AdamOptions) {
+    super(groups, MOMENTS);
+    this.#options = options;
+  }
+
+  protected override update(live: Live<Moment>, { lr, weightDecay, steps }: Rates): void {
+    const { params } = live;
+    const { mean, denominator, factor } = adamDirection(live, this.#options, steps);
+    const update = ops._foreach_div_List(mean, denominator);
+    ops._foreach_mul__Scalar(update, factor);
+    if (weightDecay !== 0) {
+      ops._foreach_add__List(update, params, weightDecay);
+      ops._foreach_mul__List(update, trustRatios(params, update));
+    }
+    ops._foreach_add__List(params, update, -lr);
+  }
+}
+
+/** ||w|| / ||r|| for each tensor, 1 where one of the two is 0: scalars that stay on the device. */
+function trustRatios(params: readonly Tensor[], updates: readonly Tensor[]): Tensor[] {
+  const weight = ops.stack(ops._foreach_norm_Scalar(params, 2));
+  const update = ops.stack(ops._foreach_norm_Scalar(updates, 2));
+  const known = ops.logical_and(weight.gt(0), update.gt(0));
+  return ops.where_self(known, weight.div(update), ops.ones_like(weight)).unbind(0);
+}

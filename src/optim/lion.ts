@@ -1,0 +1,41 @@
+import type { Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import type { ParamGroup } from './groups.ts';
+import { type Live, type Rates, SlotOptimizer } from './slots.ts';
+
+export interface LionOptions {
+  /** The share of the old mean in the direction. */
+  beta1: number;
+  /** The share of the old mean in the new one. */
+  beta2: number;
+}
+
+/**
+ * Lion (Chen et al. 2023): w = (1 - lr weightDecay) w - lr sign(b1 m + (1 - b1) g), then m = b2 m + (1 - b2) g. Every
+ * number moves by lr, so lr is 3 to 10 times smaller than AdamW's, and weightDecay as much larger.
+ */
+export class Lion extends SlotOptimizer<'exp_avg'> {
+  readonly #options: LionOptions;
+
+  constructor(groups: readonly ParamGroup[], options: LionOptions) {
+    super(groups, ['exp_avg']);
+    this.#options = options;
+  }
+
+  protected override update({ params, grads, slots }: Live<'exp_avg'>, { lr, weightDecay }: Rates): void {
+    const { beta1, beta2 } = this.#options;
+    if (weightDecay !== 0) ops._foreach_mul__Scalar(params, 1 - lr * weightDecay);
+    const direction = ops._foreach_mul_Scalar(slots.exp_avg, beta1);
+    ops._foreach_add__List(direction, grads, 1 - beta1);
+    sign_(direction);
+    ops._foreach_add__List(params, direction, -lr);
+    ops._foreach_mul__Scalar(slots.exp_avg, beta2);
+    ops._foreach_add__List(slots.exp_avg, grads, 1 - beta2);
+  }
+}
+
+/** In place; libtorch 1.13 has it for one tensor only. */
+function sign_(tensors: readonly Tensor[]): void {
+  if (ops.has('aten::_foreach_sign_')) ops._foreach_sign_(tensors);
+  else for (const tensor of tensors) ops.sign_(tensor);
+}

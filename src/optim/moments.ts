@@ -1,0 +1,33 @@
+import type { Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import type { Live } from './slots.ts';
+
+/** Adam's own settings. */
+export interface AdamOptions {
+  beta1: number;
+  beta2: number;
+  eps: number;
+}
+
+/** Adam's state: the running mean of gradients and of their squares, by PyTorch's names. */
+export const MOMENTS = ['exp_avg', 'exp_avg_sq'] as const;
+export type Moment = (typeof MOMENTS)[number];
+
+/**
+ * Takes the gradients into the moments (Kingma & Ba 2015), m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g^2, and returns
+ * the direction m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) as a numerator m, a denominator and a factor.
+ */
+export function adamDirection(
+  { grads, slots: { exp_avg: mean, exp_avg_sq: square } }: Live<Moment>,
+  { beta1, beta2, eps }: AdamOptions,
+  steps: number,
+): { mean: Tensor[]; denominator: Tensor[]; factor: number } {
+  ops._foreach_mul__Scalar(mean, beta1);
+  ops._foreach_add__List(mean, grads, 1 - beta1);
+  ops._foreach_mul__Scalar(square, beta2);
+  ops._foreach_addcmul__Scalar(square, grads, grads, 1 - beta2);
+  const denominator = ops._foreach_sqrt(square);
+  ops._foreach_div__Scalar(denominator, Math.sqrt(1 - beta2 ** steps));
+  ops._foreach_add__Scalar(denominator, eps);
+  return { mean, denominator, factor: 1 / (1 - beta1 ** steps) };
+}

@@ -1,0 +1,37 @@
+import * as ops from '../torch/ops.ts';
+import type { ParamGroup } from './groups.ts';
+import { type Live, type Rates, SlotOptimizer } from './slots.ts';
+
+export interface SgdOptions {
+  sgdMomentum: number;
+  /** Looks one step ahead along the momentum (Nesterov 1983). */
+  nesterov: boolean;
+}
+
+/**
+ * Stochastic gradient descent with momentum as torch.optim.SGD computes it, without dampening: g = grad + weightDecay w
+ * (coupled, unlike the other optimizers here), m = mu m + g, and w = w - lr m, or w - lr (g + mu m) by Nesterov.
+ * `logit_scale` has no momentum (fastclip.md, section 5.2).
+ */
+export class Sgd extends SlotOptimizer<'momentum_buffer'> {
+  readonly #options: SgdOptions;
+
+  constructor(groups: readonly ParamGroup[], options: SgdOptions) {
+    super(groups, ['momentum_buffer']);
+    this.#options = options;
+  }
+
+  protected override update(
+    { names, params, grads, slots: { momentum_buffer: momentum } }: Live<'momentum_buffer'>,
+    { lr, weightDecay }: Rates,
+  ): void {
+    const { sgdMomentum, nesterov } = this.#options;
+    const mu = names.map((name) => (name === 'logit_scale' ? 0 : sgdMomentum));
+    const gradients = weightDecay === 0 ? grads : ops._foreach_add_List(grads, params, weightDecay);
+    ops._foreach_mul__ScalarList(momentum, mu);
+    ops._foreach_add__List(momentum, gradients);
+    const direction = nesterov ? ops._foreach_mul_ScalarList(momentum, mu) : momentum;
+    if (nesterov) ops._foreach_add__List(direction, gradients);
+    ops._foreach_add__List(params, direction, -lr);
+  }
+}

@@ -1,0 +1,86 @@
+import { clearGrads, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import type { ParamGroup } from './groups.ts';
+import type { Optimizer, StepOptions } from './optimizer.ts';
+
+/** The parameters of a group that have a gradient, and all that belongs to them, in the same order. */
+export interface Live<Slot extends string> {
+  names: string[];
+  params: Tensor[];
+  grads: Tensor[];
+  /** State tensors, such as `exp_avg`, each of its parameter's shape. */
+  slots: Record<Slot, Tensor[]>;
+}
+
+/** What an update rule reads besides tensors. */
+export interface Rates {
+  lr: number;
+  weightDecay: number;
+  /** Updates done, this one included: 1 at the first. */
+  steps: number;
+}
+
+/**
+ * What all optimizers share: state tensors per parameter, zero at the start; a count of steps; which parameters a step
+ * moves. A rule names its slots and writes `update`, which runs without gradients, in a scope of its own, group by group.
+ */
+export abstract class SlotOptimizer<Slot extends string> implements Optimizer {
+  readonly #groups: readonly ParamGroup[];
+  readonly #slots: [Slot, Map<string, Tensor>][];
+  #steps = 0;
+
+  constructor(groups: readonly ParamGroup[], slots: readonly Slot[]) {
+    const params = groups.flatMap(({ names, tensors }) =>
+      names.map((name, i) => [name, tensors[i]] as const),
+    );
+    this.#groups = groups;
+    this.#slots = slots.map((slot) => [
+      slot,
+      new Map(params.map(([name, param]) => [name, ops.zeros_like(param).persist()])),
+    ]);
+  }
+
+  protected abstract update(live: Live<Slot>, rates: Rates): void;
+
+  step({ lr }: StepOptions): void {
+    this.#steps++;
+    const rates = { lr, steps: this.#steps };
+    scope(() =>
+      noGrad(() => {
+        for (const group of this.#groups) {
+          const live = this.#live(group);
+          if (live.params.length > 0) this.update(live, { ...rates, weightDecay: group.weightDecay });
+        }
+      }),
+    );
+    for (const { tensors } of this.#groups) clearGrads(tensors);
+  }
+
+  #live({ names, tensors }: ParamGroup): Live<Slot> {
+    const grads = gradsOf(tensors);
+    const at = grads.flatMap((grad, i) => (grad ? [i] : []));
+    const live = at.map((i) => names[i]);
+    const slots = this.#slots.map(([slot, states]) => [slot, live.map((name) => states.get(name)!)]);
+    return {
+      names: live,
+      params: at.map((i) => tensors[i]),
+      grads: at.map((i) => grads[i]!),
+      slots: Object.fromEntries(slots),
+    };
+  }
+
+  state(): { tensors: Map<string, Tensor>; steps: number } {
+    const tensors = this.#slots.flatMap(([slot, states]) =>
+      [...states].map(([name, state]) => [`${slot}.${name}`, state] as const),
+    );
+    return { tensors: new Map(tensors), steps: this.#steps };
+  }
+
+  restore(steps: number): void {
+    this.#steps = steps;
+  }
+
+  dispose(): void {
+    for (const tensor of this.state().tensors.values()) tensor.dispose();
+  }
+}
