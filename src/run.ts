@@ -13,7 +13,7 @@ import { runPaths } from './io/checkpoint-files.ts';
 import { findMethod, type Method } from './methods/index.ts';
 import type { ClipSpec } from './models/clip.ts';
 import { clipSpec } from './models/registry.ts';
-import { AdamW, decayGroups, type Optimizer } from './optim/index.ts';
+import { adamOptions, createOptimizer, decayGroups, type Optimizer } from './optim/index.ts';
 import { Generator, resolveDevice, setMatmulPrecision, setThreads, type Tensor } from './torch/index.ts';
 
 /** Threads that decode pictures, of `cores`: on a GPU machine all but one, on the CPU half, since training needs the cores too. */
@@ -55,7 +55,7 @@ export function createMethod(
     seed: config.seed,
     precision: config.precision,
     pixels: { mean: config.data.mean, std: config.data.std },
-    optimizer: config.optimizer,
+    optimizer: { peakLr: config.optimizer.peakLr, ...adamOptions(config.optimizer) },
   });
 }
 
@@ -100,8 +100,8 @@ export async function buildRun(
   const model = modelFor(config, tokenizer);
   const ranks = alone;
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
-  const { weightDecay, ...adam } = config.optimizer;
-  const optimizer = new AdamW(decayGroups(method.params, weightDecay), adam);
+  const groups = decayGroups(method.params, config.optimizer.weightDecay);
+  const optimizer = createOptimizer(config.optimizer, groups);
   const encoder = encoderOf(config, { method, tokenizer, device, model });
   return {
     config,

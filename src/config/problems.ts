@@ -106,7 +106,10 @@ const within = (issue: Issue, path: Path): Issue => ({ ...issue, path: [...path,
 /** A value that fits none of several schemas: the one of its own kind says what is wrong with it. */
 function unionProblems(issue: Issue & { code: 'invalid_union' }, checked: Checked): Problem[] {
   const { path } = issue;
-  if ('options' in issue && issue.options) return [mismatch(path, issue.options.map(show), checked)];
+  if ('options' in issue && issue.options) {
+    const choices = issue.options.filter((choice) => choice !== undefined); // a default is a choice that was not made
+    return [mismatch(path, choices.map(show), checked)];
+  }
   const objects = objectsAt(checked.schema, path, checked.config).map((object) => Object.keys(object.shape));
   const units = objects.length > 1 && objects.every((keys) => keys.length === 1) ? objects.flat() : undefined;
   const branches = issue.errors.filter((issues) => !issues.some(atTop));

@@ -10,13 +10,15 @@ function alternatives(schema: z.core.$ZodType): z.core.$ZodType[] {
   return inner ? alternatives(inner) : [schema];
 }
 
-/** The alternatives that `value` does not contradict by a literal, as `type: 'folder'` does `type: 'csv'`. */
+/**
+ * The alternatives that `value` does not contradict by a literal, as `type: 'folder'` does `type: 'csv'`; where it has none,
+ * the alternative whose literal is the default.
+ */
 function compatible(objects: z.ZodObject[], value: unknown): z.ZodObject[] {
   const fits = objects.filter((object) =>
     Object.entries(object.shape).every(([key, field]) => {
-      const given = valueAt(value, [key]);
       const [only] = alternatives(field);
-      return given === undefined || !(only instanceof z.ZodLiteral) || only.values.has(given as string);
+      return !(only instanceof z.ZodLiteral) || z.safeParse(field, valueAt(value, [key])).success;
     }),
   );
   return fits.length > 0 ? fits : objects;

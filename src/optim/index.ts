@@ -37,6 +37,6 @@ export function createOptimizer(config: OptimizerConfig, groups: readonly ParamG
 
 /** Adam's settings for what a method moves by itself (a temperature): the optimizer's own where it is a kind of Adam. */
 export function adamOptions(config: OptimizerConfig): AdamOptions {
-  if (config.name === 'adamw' || config.name === 'lamb') return config;
-  return { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
+  const { beta1, beta2, eps } = 'eps' in config ? config : { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
+  return { beta1, beta2, eps };
 }
