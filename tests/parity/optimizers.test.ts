@@ -1,0 +1,56 @@
+// LAMB, Lion and SGD against their authors' code (make-optimizer-goldens.py). AdamW is in optim.test.ts.
+import { expect, test } from 'vitest';
+import { createOptimizer, decayGroups, type OptimizerConfig } from '../../src/optim/index.ts';
+import { backward, type DType, scope, type Tensor, tensor } from '../../src/torch/index.ts';
+import { error, type Precision, readJson, TOLERANCE } from './golden.ts';
+
+type Values = Record<string, number[]>;
+
+const golden = readJson<{
+  shapes: Record<string, number[]>;
+  weightDecay: number;
+  rates: number[];
+  start: Values;
+  grads: Values[];
+  runs: Record<string, Values[]>;
+}>('optimizers.golden.json');
+
+const configs: Record<string, OptimizerConfig> = {
+  lamb: { name: 'lamb', beta1: 0.9, beta2: 0.98, eps: 1e-6 },
+  lion: { name: 'lion', beta1: 0.9, beta2: 0.99 },
+  sgd: { name: 'sgd', sgdMomentum: 0.9, nesterov: false },
+  nesterov: { name: 'sgd', sgdMomentum: 0.9, nesterov: true },
+};
+const make = (values: number[], name: string, dtype: DType): Tensor =>
+  tensor(Float64Array.from(values), golden.shapes[name], { dtype });
+
+test('the goldens are those of every rule', () => {
+  expect(Object.keys(golden.runs)).toEqual(Object.keys(configs));
+});
+
+const cases = Object.keys(configs).flatMap((rule) =>
+  (['float64', 'float32'] as Precision[]).map((dtype) => [rule, dtype] as const),
+);
+
+test.each(cases)('five steps of %s in %s', (rule, dtype) => {
+  const errors: number[] = [];
+  scope(() => {
+    const params = new Map(
+      Object.entries(golden.start).map(([name, values]) => [name, make(values, name, dtype).requireGrad()]),
+    );
+    const optimizer = createOptimizer(configs[rule], decayGroups(params, golden.weightDecay));
+    golden.rates.forEach((lr, step) => {
+      // The gradient of sum(p * g) is g.
+      for (const [name, param] of params)
+        backward(param.mul(make(golden.grads[step][name], name, dtype)).sum());
+      optimizer.step({ lr });
+      for (const [name, param] of params) {
+        errors.push(error(param.toNumbers(), golden.runs[rule][step][name]));
+        expect(errors.at(-1), `${name}, step ${step}`).toBeLessThan(TOLERANCE[dtype]);
+      }
+    });
+    optimizer.dispose();
+  });
+  if (process.env.COUPLET_SHOW_ERRORS)
+    process.stdout.write(`${rule} ${dtype}: ${Math.max(...errors).toExponential(1)}\n`);
+});
