@@ -56,12 +56,12 @@ export class LabelReader {
     });
   }
 
-  /** @returns the class, or undefined when `value` names none */
+  /** @returns the class; -1 for a word when no classes were given, which is then no label; undefined when `value` names none */
   read(value: unknown): number | undefined {
     const text = typeof value === 'string' ? value.trim() : value;
     const named = typeof text === 'string' ? this.#numbers.get(text) : undefined;
     if (named !== undefined) return named;
-    if (typeof text === 'string' && !/^\d+$/.test(text)) return undefined;
+    if (typeof text === 'string' && !/^\d+$/.test(text)) return this.classes ? undefined : -1;
     if (!['string', 'number', 'bigint'].includes(typeof text)) return undefined;
     const label = Number(text);
     const last = this.classes ? this.classes.length - 1 : 0x7fff_ffff;

@@ -8,7 +8,6 @@ import {
   BATCH,
   batchAt,
   clock,
-  DATASET,
   lossOf,
   makeMethod,
   makeOptimizer,
