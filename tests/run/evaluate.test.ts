@@ -1,0 +1,105 @@
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { evalMetrics, evaluateRun, type RunReport } from '../../src/evaluate/index.ts';
+import type { MetricsRow } from '../../src/io/metrics.ts';
+import { memoryStats } from '../../src/torch/index.ts';
+import { temporaryFolder } from '../data/make.ts';
+import { couplet, rowsOf, tinyConfig, trainTiny } from './harness.ts';
+import { asFolder, asParquet, asWebdataset, shapes } from './shapes.ts';
+
+const folder = temporaryFolder();
+const heldOut = await shapes(96, { seed: 1 });
+let runDir: string;
+/** Evaluations of the run, first to last. */
+let evaluated: MetricsRow[];
+
+/** The metrics of a row, without its step. */
+const metricsOf = ({ step: _, ...values }: MetricsRow) => values;
+
+beforeAll(async () => {
+  const config = tinyConfig({
+    train: asWebdataset(`${folder}/train`, await shapes(96)),
+    duration: { steps: 25 },
+    precision: 'bfloat16',
+    evaluate: {
+      every: { steps: 10 },
+      zeroShot: { data: asFolder(`${folder}/classes`, heldOut), templates: ['a {}.', 'one {}.'] },
+      retrieval: { data: asParquet(`${folder}/pairs`, heldOut) },
+      bestBy: 'zero_shot_top5',
+    },
+    checkpoint: { keep: 1 },
+  });
+  const before = memoryStats().liveTensors;
+  const result = await trainTiny(config, { runsDir: folder });
+  expect(memoryStats().liveTensors).toBe(before);
+  runDir = result.runDir;
+  evaluated = result.rows.filter((row) => 'eval/zero_shot_top1' in row);
+  expect(evaluated.map(({ step }) => step)).toEqual([10, 20, 25]);
+  expect(evalMetrics(result.report!)).toEqual(metricsOf(evaluated.at(-1)!));
+}, 60_000);
+
+describe('evaluating a run that was saved', () => {
+  test('gives the numbers of its last evaluation, bit for bit, and leaves no tensor', async () => {
+    const before = memoryStats().liveTensors;
+    const report = await evaluateRun(runDir);
+    expect(report.step).toBe(25);
+    expect(report.zeroShot).toMatchObject({ pictures: 96, classes: 96 });
+    expect(evalMetrics(report)).toEqual(metricsOf(evaluated.at(-1)!));
+    expect(memoryStats().liveTensors).toBe(before);
+  });
+
+  test('the best checkpoint is the one whose metric was highest', async () => {
+    const { step } = JSON.parse(readFileSync(join(runDir, 'best.json'), 'utf8')) as { step: number };
+    const values = evaluated.map((row) => row['eval/zero_shot_top5'] as number);
+    expect(step).toBe(evaluated[values.indexOf(Math.max(...values))]!.step);
+    const report = await evaluateRun(runDir, { checkpoint: 'best' });
+    expect(report.step).toBe(step);
+    expect(evalMetrics(report)).toEqual(metricsOf(evaluated.find((row) => row.step === step)!));
+  });
+
+  test('couplet eval: --json is the same report, without it there is a table', async () => {
+    const json = await couplet(['eval', runDir, '--json'], { cwd: folder }).ended;
+    expect(json.code, json.stderr).toBe(0);
+    const report = JSON.parse(json.stdout) as RunReport;
+    expect(report).toMatchObject({ step: 25, checkpoint: join(runDir, 'checkpoints/step-00000025') });
+    expect(evalMetrics(report)).toEqual(metricsOf(evaluated.at(-1)!));
+
+    const best = await couplet(['eval', runDir, '--checkpoint', 'best'], { cwd: folder }).ended;
+    const { step } = JSON.parse(readFileSync(join(runDir, 'best.json'), 'utf8')) as { step: number };
+    const row = evaluated.find((other) => other.step === step)!;
+    const percent = (key: string) => `${(100 * (row[key] as number)).toFixed(2)} %`;
+    expect(best.stdout).toContain(`step ${step}\n`);
+    expect(best.stdout).toContain(
+      `top-1 ${percent('eval/zero_shot_top1')}  top-5 ${percent('eval/zero_shot_top5')}`,
+    );
+    expect(best.stdout).toContain(`R@10 ${percent('eval/text_to_image_r10')}  (96 pairs)`);
+  });
+
+  test('on other data, by --set', async () => {
+    const retrieval = JSON.stringify({ data: asWebdataset(`${folder}/few`, heldOut.slice(0, 10)) });
+    const report = await evaluateRun(runDir, { set: [`evaluate.retrieval=${retrieval}`] });
+    expect(report.retrieval!.pairs).toBe(10);
+    expect(report.retrieval!.textToImage.r10).toBe(1);
+    expect(report.zeroShot!.top1).toBe(evaluated.at(-1)!['eval/zero_shot_top1']);
+  });
+
+  test('what is not there is said in a sentence', async () => {
+    await expect(evaluateRun(join(folder, 'nothing'))).rejects.toThrow(
+      /nothing is no run: it has no config\.json/,
+    );
+    await expect(evaluateRun(runDir, { checkpoint: 'bets' })).rejects.toThrow(
+      /^--checkpoint bets: expected 'latest', 'best' or a folder/,
+    );
+    const copy = join(folder, 'copy');
+    cpSync(runDir, copy, { recursive: true });
+    rmSync(join(copy, 'checkpoints'), { recursive: true });
+    await expect(evaluateRun(copy)).rejects.toThrow(/copy has no checkpoint yet/);
+    rmSync(join(copy, 'best.json'));
+    await expect(evaluateRun(copy, { checkpoint: 'best' })).rejects.toThrow(
+      /has no best checkpoint: set evaluate\.every and evaluate\.bestBy/,
+    );
+    expect(existsSync(copy)).toBe(true);
+    expect(rowsOf(runDir).at(-1)).toEqual(evaluated.at(-1));
+  });
+});
