@@ -65,14 +65,17 @@ function changes(before: unknown, now: unknown, path: string): string[] {
 export async function findCheckpoint(
   runDir: string,
   wanted: string,
-  { flag, onDamaged = () => {} }: { flag: string; onDamaged?: (message: string) => void },
+  {
+    flag,
+    onDamaged = () => {},
+  }: { flag: '--resume' | '--checkpoint'; onDamaged?: (message: string) => void },
 ): Promise<CheckpointPlace | undefined> {
   if (wanted === 'latest') return latest(runDir, onDamaged);
   const path = resolve(wanted);
   const step = stepOfCheckpoint(basename(path));
   if (step === undefined || !existsSync(path)) {
     throw new CoupletError(
-      `${flag} ${wanted}: expected 'latest' or a folder such as runs/NAME/checkpoints/step-00001200.`,
+      `${flag} ${wanted}: expected ${flag === '--checkpoint' ? "'latest', 'best'" : "'latest'"} or a folder such as runs/NAME/checkpoints/step-00001200.`,
     );
   }
   await verifyCheckpoint({ path, step });
