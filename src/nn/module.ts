@@ -1,16 +1,23 @@
 import type { Tensor } from '../torch/index.ts';
 
-/** Parameters by their checkpoint names, in the order they were made. */
+/** Tensors of a model by their checkpoint names, in the order they were made. */
 export type NamedParams = Map<string, Tensor>;
 
-/** A part of a model: owns parameters, and parts that own theirs. Names are those of the checkpoint. */
+/** A part of a model: owns parameters and buffers, and parts that own theirs. Names are those of the checkpoint. */
 export abstract class Module {
   readonly #parameters = new Map<string, Tensor>();
+  readonly #buffers = new Map<string, Tensor>();
   readonly #children: [prefix: string, module: Module][] = [];
 
   /** Registers a learnable tensor under its checkpoint name; it lives until dispose(). */
   protected parameter(name: string, tensor: Tensor): Tensor {
     this.#parameters.set(name, tensor.persist().requireGrad());
+    return tensor;
+  }
+
+  /** Registers a tensor that a checkpoint holds and no optimizer moves, such as a running mean; it lives until dispose(). */
+  protected buffer(name: string, tensor: Tensor): Tensor {
+    this.#buffers.set(name, tensor.persist());
     return tensor;
   }
 
@@ -20,13 +27,23 @@ export abstract class Module {
     return module;
   }
 
-  namedParameters(prefix = '', into: NamedParams = new Map()): NamedParams {
-    for (const [name, tensor] of this.#parameters) into.set(prefix + name, tensor);
-    for (const [name, module] of this.#children) module.namedParameters(prefix + name, into);
+  /** What an optimizer may move. */
+  namedParameters(): NamedParams {
+    return this.#named((module) => module.#parameters);
+  }
+
+  /** Parameters and buffers: what a checkpoint holds. */
+  namedTensors(): NamedParams {
+    return this.#named((module) => new Map([...module.#parameters, ...module.#buffers]));
+  }
+
+  #named(own: (module: Module) => NamedParams, prefix = '', into: NamedParams = new Map()): NamedParams {
+    for (const [name, tensor] of own(this)) into.set(prefix + name, tensor);
+    for (const [name, module] of this.#children) module.#named(own, prefix + name, into);
     return into;
   }
 
   dispose(): void {
-    for (const tensor of this.namedParameters().values()) tensor.dispose();
+    for (const tensor of this.namedTensors().values()) tensor.dispose();
   }
 }

@@ -1,0 +1,98 @@
+import { noGrad, type Tensor, zeros } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import type { Init } from './init.ts';
+import { Module } from './module.ts';
+
+/** The share of a step's statistics in the running ones; PyTorch's default. */
+const MOMENTUM = 0.1;
+
+let current: BatchStatistics | undefined;
+
+/**
+ * Training mode for batch norms, for one step. Within during() they normalise by their batch; outside, and so in every
+ * encoder, by the running statistics. Nothing moves until commit(): a forward pass is pure, and may be done twice.
+ */
+export class BatchStatistics {
+  /** What each norm has seen: mean and variance of each batch that went through it. */
+  readonly #seen = new Map<BatchNorm, { means: Tensor[]; variances: Tensor[] }>();
+
+  /** Runs `body` in training mode. Synchronous only. */
+  during<T>(body: () => T): T {
+    const before = current;
+    current = this;
+    try {
+      return body();
+    } finally {
+      current = before;
+    }
+  }
+
+  observe(norm: BatchNorm, mean: Tensor, variance: Tensor): void {
+    const seen = this.#seen.get(norm) ?? { means: [], variances: [] };
+    this.#seen.set(norm, seen);
+    seen.means.push(mean.persist());
+    seen.variances.push(variance.persist());
+  }
+
+  /** running = 0.9 running + 0.1 seen, after the step's backward; several batches of one step (micro-batches) count as their mean. */
+  commit(): void {
+    if (this.#seen.size === 0) return;
+    const norms = [...this.#seen.keys()];
+    const running = norms.flatMap((norm) => [norm.runningMean, norm.runningVar]);
+    const seen = norms.flatMap((norm) => Object.values(this.#seen.get(norm)!));
+    noGrad(() => {
+      ops._foreach_add__Scalar(
+        norms.map((norm) => norm.batchesTracked),
+        1,
+      );
+      ops._foreach_mul__Scalar(running, 1 - MOMENTUM);
+      for (let k = 0; k < Math.max(...seen.map((values) => values.length)); k++) {
+        const at = seen.flatMap((values, i) => (k < values.length ? [i] : []));
+        const values = at.map((i) => seen[i][k]);
+        ops._foreach_mul__ScalarList(
+          values,
+          at.map((i) => MOMENTUM / seen[i].length),
+        );
+        ops._foreach_add__List(
+          at.map((i) => running[i]),
+          values,
+        );
+      }
+    });
+    for (const value of seen.flat()) value.dispose();
+    this.#seen.clear();
+  }
+}
+
+/** Batch normalisation of [B, C, H, W] over B, H and W (Ioffe & Szegedy 2015), with PyTorch's names. */
+export class BatchNorm extends Module {
+  readonly weight: Tensor; // [C]
+  readonly bias: Tensor; // [C]
+  readonly runningMean: Tensor; // [C]
+  readonly runningVar: Tensor; // [C], of n - 1
+  readonly batchesTracked: Tensor; // int64 scalar
+  readonly #eps: number;
+
+  constructor(init: Init, channels: number, { weight, eps = 1e-5 }: { weight?: Tensor; eps?: number } = {}) {
+    super();
+    this.weight = this.parameter('weight', weight ?? init.ones([channels]));
+    this.bias = this.parameter('bias', init.zeros([channels]));
+    this.runningMean = this.buffer('running_mean', init.zeros([channels]));
+    this.runningVar = this.buffer('running_var', init.ones([channels]));
+    this.batchesTracked = this.buffer(
+      'num_batches_tracked',
+      zeros([], { dtype: 'int64', device: init.device }),
+    );
+    this.#eps = eps;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, runningMean, runningVar } = this;
+    if (!current) return ops.batch_norm(x, weight, bias, runningMean, runningVar, false, 0, this.#eps, true);
+    // With a momentum of 1 the kernel writes the batch's own statistics here.
+    const [mean, variance] = [ops.zeros_like(runningMean), ops.zeros_like(runningVar)];
+    const out = ops.batch_norm(x, weight, bias, mean, variance, true, 1, this.#eps, true);
+    current.observe(this, mean, variance);
+    return out;
+  }
+}
