@@ -7,11 +7,19 @@ import { latestCheckpoint, STATE_TENSORS_FILE } from '../../src/io/checkpoint-fi
 import { readSafetensors } from '../../src/io/safetensors.ts';
 import { memoryStats } from '../../src/torch/index.ts';
 import type { TrainEvent } from '../../src/train.ts';
-import { put, temporaryFolder } from '../data/make.ts';
-import { modelBytes, numbersOf, stepsSaved, type TinyConfig, tinyConfig, trainTiny } from './harness.ts';
+import { put } from '../data/make.ts';
+import {
+  modelBytes,
+  numbersOf,
+  runsFolder,
+  stepsSaved,
+  type TinyConfig,
+  tinyConfig,
+  trainTiny,
+} from './harness.ts';
 import { shapes } from './shapes.ts';
 
-const folder = temporaryFolder();
+const folder = runsFolder();
 
 /** The header of a PNG of this size, and nothing behind it. */
 function pngHeader(side: number): Buffer {

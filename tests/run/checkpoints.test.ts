@@ -16,11 +16,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { latestCheckpoint, MODEL_FILE, verifyCheckpoint } from '../../src/io/checkpoint-files.ts';
 import type { TrainEvent } from '../../src/train.ts';
-import { temporaryFolder } from '../data/make.ts';
-import { modelBytes, numbersOf, rowsOf, stepsSaved, tinyConfig, trainTiny } from './harness.ts';
+import { modelBytes, numbersOf, rowsOf, runsFolder, stepsSaved, tinyConfig, trainTiny } from './harness.ts';
 import { asWebdataset, shapes } from './shapes.ts';
 
-const folder = temporaryFolder();
+const folder = runsFolder();
 const train = asWebdataset(`${folder}/train`, await shapes(64));
 const heldOut = asWebdataset(`${folder}/test`, await shapes(32, { seed: 1 }));
 

@@ -4,11 +4,10 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { evalMetrics, evaluateRun, type RunReport } from '../../src/evaluate/index.ts';
 import type { MetricsRow } from '../../src/io/metrics.ts';
 import { memoryStats } from '../../src/torch/index.ts';
-import { temporaryFolder } from '../data/make.ts';
-import { couplet, rowsOf, tinyConfig, trainTiny } from './harness.ts';
+import { couplet, rowsOf, runsFolder, tinyConfig, trainTiny } from './harness.ts';
 import { asFolder, asParquet, asWebdataset, shapes } from './shapes.ts';
 
-const folder = temporaryFolder();
+const folder = runsFolder();
 const heldOut = await shapes(96, { seed: 1 });
 let runDir: string;
 /** Evaluations of the run, first to last. */

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../data/make.ts';
-import { tinyConfig, trainTiny } from './harness.ts';
+import { runsFolder, tinyConfig, trainTiny } from './harness.ts';
 import { asFolder, asManifest, asParquet, asWebdataset, shapes } from './shapes.ts';
 
-const folder = temporaryFolder();
+const folder = runsFolder();
 const writers = { asFolder, asManifest, asParquet, asWebdataset };
 
 test('folder, manifest, parquet and shards with the same pictures and captions train the same, bit for bit', async () => {

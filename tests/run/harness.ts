@@ -1,13 +1,22 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
 import { parseConfig, type RunConfig, type RunConfigInput } from '../../src/config/index.ts';
 import { listCheckpoints, MODEL_FILE } from '../../src/io/checkpoint-files.ts';
 import { type MetricsRow, readMetrics } from '../../src/io/metrics.ts';
 import { type TrainEvent, type TrainOptions, train } from '../../src/train.ts';
+import { temporaryFolder } from '../data/make.ts';
 
 /** Runs small enough for tests: a step takes some ten milliseconds. */
+
+/** A folder that is removed when the tests of the file that asks for it are over. */
+export function runsFolder(): string {
+  const folder = temporaryFolder();
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 export const tinyModel = {
   embedDim: 32,
@@ -82,9 +91,16 @@ export interface Command {
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>;
 }
 
-/** Starts the built command in a process of its own. */
-export function couplet(args: readonly string[], { cwd }: { cwd: string }): Command {
-  const child = spawn(process.execPath, [join(root, bin.couplet), ...args], { cwd, stdio: 'pipe' });
+/** Starts the built command in a process of its own; `preload` is a CommonJS file that runs in it first. */
+export function couplet(
+  args: readonly string[],
+  { cwd, preload }: { cwd: string; preload?: string },
+): Command {
+  const before = preload ? ['--require', preload] : [];
+  const child = spawn(process.execPath, [...before, join(root, bin.couplet), ...args], {
+    cwd,
+    stdio: 'pipe',
+  });
   let stdout = '';
   let stderr = '';
   const waiting: { pattern: RegExp; resolve: () => void }[] = [];

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { memoryStats } from '../../src/torch/index.ts';
-import { temporaryFolder } from '../data/make.ts';
-import { tinyConfig, trainTiny } from './harness.ts';
+import { runsFolder, tinyConfig, trainTiny } from './harness.ts';
 import { asWebdataset, shapes } from './shapes.ts';
 
-const folder = temporaryFolder();
+const folder = runsFolder();
 const train = asWebdataset(`${folder}/train`, await shapes(192));
 const heldOut = asWebdataset(`${folder}/test`, await shapes(96, { seed: 1 }));
 

@@ -5,13 +5,13 @@ import { parseConfig, type RunConfigInput } from '../../src/config/index.ts';
 import { CoupletError } from '../../src/errors.ts';
 import { cudaCount, memoryStats } from '../../src/torch/index.ts';
 import { train as trainRun } from '../../src/train.ts';
-import { put, temporaryFolder } from '../data/make.ts';
-import { couplet, rowsOf, type TinyConfig, tinyConfig, tinyModel, trainTiny } from './harness.ts';
+import { put } from '../data/make.ts';
+import { couplet, rowsOf, runsFolder, type TinyConfig, tinyConfig, tinyModel, trainTiny } from './harness.ts';
 import { asFolder, asManifest, asWebdataset, shapes } from './shapes.ts';
 
 /** What is wrong is said before the first step, in a sentence, and leaves nothing behind. */
 
-const folder = temporaryFolder();
+const folder = runsFolder();
 const runsDir = join(folder, 'runs');
 const samples = await shapes(40);
 const train = asWebdataset(`${folder}/train`, samples);

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { RunConfigInput } from '../../src/config/index.ts';
+import { isTemporary } from '../../src/io/atomic.ts';
 import { latestCheckpoint } from '../../src/io/checkpoint-files.ts';
-import { temporaryFolder } from '../data/make.ts';
 import {
   type Command,
   couplet,
   modelBytes,
   numbersOf,
+  runsFolder,
   stepsSaved,
   type TinyConfig,
   tinyConfig,
@@ -20,7 +21,7 @@ import { asManifest, asWebdataset, shapes } from './shapes.ts';
 /** A run that is interrupted must be, to the last bit, the run that was not: numbers, evaluations, best checkpoint and weights. */
 
 const STEPS = 30;
-const folder = temporaryFolder();
+const folder = runsFolder();
 const runsDir = join(folder, 'runs');
 let base: TinyConfig;
 
@@ -40,14 +41,14 @@ const nameOf = (config: RunConfigInput) => join(runsDir, config.name!);
 const named = (name: string, more: Partial<TinyConfig> = {}) => tinyConfig({ ...base, ...more, name });
 
 /** Writes the config, starts the command. */
-function start(config: RunConfigInput, ...flags: string[]): Command {
+function start(config: RunConfigInput, flags: readonly string[] = [], preload?: string): Command {
   const path = join(folder, `${config.name}.json`);
   writeFileSync(path, JSON.stringify(config));
-  return couplet(['train', path, '--runs', runsDir, ...flags], { cwd: folder });
+  return couplet(['train', path, '--runs', runsDir, ...flags], { cwd: folder, ...(preload && { preload }) });
 }
 
 async function finish(config: RunConfigInput, ...flags: string[]): Promise<string> {
-  const { code, stderr } = await start(config, ...flags).ended;
+  const { code, stderr } = await start(config, flags).ended;
   expect(code, stderr).toBe(0);
   expect(stderr).toContain(`done: ${nameOf(config)}`);
   return stderr;
@@ -70,10 +71,20 @@ async function expectSame(runDir: string, reference: string): Promise<void> {
     expect(modelBytes(runDir, step).equals(modelBytes(reference, step))).toBe(true);
 }
 
-describe.each(['fastclip', 'clip'] as const)('%s, interrupted in this process', (method) => {
-  const whole = `${method}-whole`;
+const kinds: Record<string, Partial<TinyConfig>> = {
+  fastclip: {},
   // Two threads too: libtorch splits its sums the same way each time.
-  const options = { method: { name: method }, threads: method === 'clip' ? 2 : 1 };
+  clip: { method: { name: 'clip' }, threads: 2, optimizer: { name: 'lion', peakLr: 5e-4 } },
+  // A temperature for each sample, batches in parts, another optimizer's state.
+  'fastclip-v2': {
+    method: { name: 'fastclip', version: 'v2' },
+    batch: { globalBatchSize: 16, gradAccumSteps: 2 },
+    optimizer: { name: 'lamb', peakLr: 2e-3 },
+  },
+};
+
+describe.each(Object.entries(kinds))('%s, interrupted in this process', (kind, options) => {
+  const whole = `${kind}-whole`;
 
   beforeAll(async () => {
     const { finished } = await trainTiny(named(whole, options), { runsDir });
@@ -86,7 +97,7 @@ describe.each(['fastclip', 'clip'] as const)('%s, interrupted in this process', 
   }, 60_000);
 
   test('a signal at step 13, then --resume latest, with other workers', async () => {
-    const name = `${method}-aborted`;
+    const name = `${kind}-aborted`;
     const abort = new AbortController();
     const onEvent = (event: { type: string; row?: Record<string, number> }) => {
       if (event.type === 'log' && event.row!.step === 13) abort.abort();
@@ -136,20 +147,35 @@ describe('the command, in processes of its own', () => {
     expect(last.equals(modelBytes(join(runsDir, whole), STEPS))).toBe(true);
   });
 
+  function halfWritten(runDir: string): string[] {
+    const checkpoints = join(runDir, 'checkpoints');
+    return existsSync(checkpoints) ? readdirSync(checkpoints).filter(isTemporary) : [];
+  }
+
   /** Kills as soon as a checkpoint's temporary folder is there: while it is being written. */
   async function killWhileSaving({ child, said }: Command, runDir: string, after: number): Promise<void> {
-    const checkpoints = join(runDir, 'checkpoints');
     while (child.exitCode === null && child.signalCode === null) {
-      const saves = said().split('saved ').length - 1;
-      if (
-        saves >= after &&
-        existsSync(checkpoints) &&
-        readdirSync(checkpoints).some((name) => name.includes('.tmp-'))
-      )
-        break;
+      if (said().split('saved ').length > after && halfWritten(runDir).length > 0) break;
       await sleep(1);
     }
     child.kill('SIGKILL');
+  }
+
+  /** A process that kills itself when all of checkpoint number `count` is written, but not yet named. */
+  function killedBeforeRename(count: number): string {
+    const path = join(folder, `before-rename-${count}.cjs`);
+    writeFileSync(
+      path,
+      `const files = require('node:fs/promises');
+       const { rename } = files;
+       let seen = 0;
+       files.rename = (from, to) => {
+         if (/step-\\d+$/.test(to) && ++seen === ${count}) process.kill(process.pid, 'SIGKILL');
+         return rename(from, to);
+       };
+       require('node:module').syncBuiltinESMExports();`,
+    );
+    return path;
   }
 
   test('kill -9, again and again, also while a checkpoint is written: the last one is whole, the run is the same', async () => {
@@ -160,33 +186,34 @@ describe('the command, in processes of its own', () => {
       seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
       return (seed >>> 8) % below;
     };
-    let killed = 0;
-    let temporary = 0;
-    for (const kind of ['random', 'saving', 'random', 'saving', 'random'] as const) {
+    const left: string[] = [];
+    for (const kind of ['random', 'saving', 'random', 'renaming', 'saving'] as const) {
       const before = (await latestCheckpoint(runDir))?.step ?? 0;
-      const run = start(config, ...(killed > 0 ? ['--resume', 'latest'] : []));
       const saves = 1 + random(4);
+      const preload = kind === 'renaming' ? killedBeforeRename(saves) : undefined;
+      const run = start(config, before > 0 || left.length > 0 ? ['--resume', 'latest'] : [], preload);
       if (kind === 'saving') await killWhileSaving(run, runDir, saves);
-      else {
+      if (kind === 'random') {
         await run.says(new RegExp(`step ${before + saves}/${STEPS}`));
-        await sleep(random(30));
+        await sleep(random(10));
         run.child.kill('SIGKILL');
       }
       expect((await run.ended).signal).toBe('SIGKILL');
-      killed++;
-      const names = readdirSync(join(runDir, 'checkpoints'));
-      temporary += names.filter((name) => name.includes('.tmp-')).length;
+      left.push(kind, ...halfWritten(runDir));
       const last = await latestCheckpoint(runDir, {
         onDamaged: ({ path }) => expect.fail(`${path} has its name but is not whole`),
       });
       expect(last?.step ?? 0).toBeGreaterThanOrEqual(before);
+      if (kind === 'renaming') {
+        expect(last!.step).toBe(before + saves - 1);
+        expect(left.at(-1)).toMatch(new RegExp(`^step-0*${before + saves}\\.tmp-\\d+$`));
+      }
       const seen = numbersOf(runDir);
       expect(seen).toEqual(numbersOf(join(runsDir, whole)).slice(0, seen.length));
     }
-    expect(temporary).toBeGreaterThan(0);
     const said = await finish(config, '--resume', 'latest');
     expect(said).toMatch(/from step [1-9]\d* to 30/);
-    expect(readdirSync(join(runDir, 'checkpoints')).filter((name) => name.includes('.tmp-'))).toEqual([]);
+    expect(halfWritten(runDir)).toEqual([]);
     await expectSame(runDir, join(runsDir, whole));
   }, 120_000);
 });
