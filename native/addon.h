@@ -6,6 +6,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <cmath>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ struct Op {
   std::vector<bool> returnsArgument;  // in-place results: JavaScript has that tensor already
 };
 
+struct Dist;  // dist.cc
+
 /** All state of one environment (a worker thread may load the addon too): no statics. */
 struct Addon {
   napi_env env = nullptr;
@@ -44,6 +47,7 @@ struct Addon {
   std::vector<c10::IValue> stack;  // reused by every call
   napi_ref torchError = nullptr;
   napi_ref disposedError = nullptr;
+  std::shared_ptr<Dist> dist;
   std::mutex borrowedMutex;
   std::vector<napi_ref> returned;  // typed arrays that no tensor reads any more; freed on the JavaScript thread
 
@@ -111,5 +115,6 @@ std::vector<Export> dispatchExports();
 std::vector<Export> tensorExports();
 std::vector<Export> autogradExports();
 std::vector<Export> deviceExports();
+std::vector<Export> distExports();
 
 }  // namespace couplet

@@ -66,6 +66,37 @@ export interface Native {
   seedGenerator(id: number, seed: number): void;
   generatorState(id: number): Handle;
   setGeneratorState(id: number, state: Handle): void;
+  // dist.cc
+  backends(): { gloo: boolean; nccl: boolean };
+  storeOpen(host: string, port: number, isServer: boolean, timeoutMs: number): { id: number; port: number };
+  storePrefix(store: number, prefix: string): number;
+  storeSet(store: number, key: string, text: string, timeoutMs: number): void;
+  storeGet(store: number, key: string, timeoutMs: number): string | undefined;
+  storeAdd(store: number, key: string, amount: number, timeoutMs: number): number;
+  storeDelete(store: number, key: string, timeoutMs: number): void;
+  storeClose(store: number): void;
+  groupOpen(
+    store: number,
+    device: string,
+    rank: number,
+    size: number,
+    timeoutMs: number,
+    host: string,
+  ): number;
+  groupClose(group: number, broken: boolean): void;
+  allGather(group: number, mine: Handle, label: string): Handle;
+  allGatherWithGrad(group: number, mine: Handle, label: string): Handle;
+  allReduce(group: number, given: Handle, reduction: 'sum' | 'mean' | 'max', label: string): Handle;
+  reduceScatter(group: number, given: Handle, label: string): Handle;
+  broadcast(group: number, target: Handle, root: number, label: string): void;
+  traffic(group: number): Record<string, { calls: number; bytesSent: number; bytesReceived: number }>;
+  resetTraffic(group: number): void;
+  averageGrads(group: number, params: readonly Handle[], label: string): void;
+  hasReducer(): boolean;
+  reducer(group: number, params: readonly Handle[], bucketBytes: number, firstBucketBytes: number): number;
+  reducerPrepare(reducer: number): void;
+  reducerFinish(reducer: number, label: string): number[];
+  reducerDispose(reducer: number): void;
 }
 
 type ErrorConstructorLike = new (message: string) => Error;

@@ -1,0 +1,134 @@
+// What src/dist is built on: a store where processes meet, a process group, a reducer. As thin as they can be.
+import { native } from './native.ts';
+import { handles, one } from './results.ts';
+import type { Tensor } from './tensor.ts';
+
+export type Reduction = 'sum' | 'mean' | 'max';
+
+/** What went over the wire for one purpose, on this rank, by the formulas of a ring. */
+export interface Traffic {
+  calls: number;
+  bytesSent: number;
+  bytesReceived: number;
+}
+
+/** Which kinds of group this addon was built with: Gloo for the CPU, NCCL for GPUs. */
+export const backends = (): { gloo: boolean; nccl: boolean } => native.backends();
+
+/** Whether gradients can be averaged while backward runs. */
+export const hasReducer = (): boolean => native.hasReducer();
+
+/** c10d's TCPStore: names and texts, served by one process. No call waits longer than it is told. */
+export class Store {
+  readonly #id: number;
+  readonly port: number;
+
+  private constructor(id: number, port: number) {
+    this.#id = id;
+    this.port = port;
+  }
+
+  /** Serves a store, or connects to one. Port 0 serves at a free port. */
+  static open(options: { host: string; port: number; isServer: boolean; timeoutMs: number }): Store {
+    const { id, port } = native.storeOpen(options.host, options.port, options.isServer, options.timeoutMs);
+    return new Store(id, port);
+  }
+
+  /** The same store, with keys of its own. */
+  prefixed(prefix: string): Store {
+    return new Store(native.storePrefix(this.#id, prefix), this.port);
+  }
+  set(key: string, text: string, timeoutMs: number): void {
+    native.storeSet(this.#id, key, text, timeoutMs);
+  }
+  /** Waits until somebody has set the key; undefined when nobody has in this time. */
+  get(key: string, timeoutMs: number): string | undefined {
+    return native.storeGet(this.#id, key, timeoutMs);
+  }
+  /** Adds to a counter; returns the sum so far. */
+  add(key: string, amount: number, timeoutMs: number): number {
+    return native.storeAdd(this.#id, key, amount, timeoutMs);
+  }
+  delete(key: string, timeoutMs: number): void {
+    native.storeDelete(this.#id, key, timeoutMs);
+  }
+  close(): void {
+    native.storeClose(this.#id);
+  }
+
+  /** Forms a process group with the ranks that call this on the same store. 'cpu' speaks Gloo, 'cuda:N' NCCL. */
+  group(options: {
+    device: string;
+    rank: number;
+    size: number;
+    timeoutMs: number;
+    host: string;
+  }): ProcessGroup {
+    const { device, rank, size, timeoutMs, host } = options;
+    return new ProcessGroup(native.groupOpen(this.#id, device, rank, size, timeoutMs, host));
+  }
+}
+
+/** Collectives of c10d. All ranks call the same ones in the same order. `label` is what the traffic is counted under. */
+export class ProcessGroup {
+  readonly #id: number;
+
+  /** Only Store.group() makes these. */
+  constructor(id: number) {
+    this.#id = id;
+  }
+
+  allGather(mine: Tensor, label: string): Tensor {
+    return one(native.allGather(this.#id, mine.handle, label));
+  }
+  allGatherWithGrad(mine: Tensor, label: string): Tensor {
+    return one(native.allGatherWithGrad(this.#id, mine.handle, label));
+  }
+  allReduce(given: Tensor, reduction: Reduction, label: string): Tensor {
+    return one(native.allReduce(this.#id, given.handle, reduction, label));
+  }
+  reduceScatter(given: Tensor, label: string): Tensor {
+    return one(native.reduceScatter(this.#id, given.handle, label));
+  }
+  broadcast(target: Tensor, root: number, label: string): void {
+    native.broadcast(this.#id, target.handle, root, label);
+  }
+  averageGrads(params: readonly Tensor[], label: string): void {
+    native.averageGrads(this.#id, handles(params), label);
+  }
+  reducer(params: readonly Tensor[], options: { bucketBytes: number; firstBucketBytes: number }): Reducer {
+    const { bucketBytes, firstBucketBytes } = options;
+    return new Reducer(native.reducer(this.#id, handles(params), bucketBytes, firstBucketBytes));
+  }
+  traffic(): Record<string, Traffic> {
+    return native.traffic(this.#id);
+  }
+  resetTraffic(): void {
+    native.resetTraffic(this.#id);
+  }
+  /** Ends the group. A broken one is ended on another thread, because its own may be waiting. */
+  close(options: { broken: boolean }): void {
+    native.groupClose(this.#id, options.broken);
+  }
+}
+
+/** c10d's Reducer, the engine of PyTorch's DistributedDataParallel. */
+export class Reducer {
+  readonly #id: number;
+
+  /** Only ProcessGroup.reducer() makes these. */
+  constructor(id: number) {
+    this.#id = id;
+  }
+
+  prepare(): void {
+    native.reducerPrepare(this.#id);
+  }
+  /** Positions of the parameters that got no gradient; what shared a bucket with them was not averaged. */
+  finish(label: string): number[] {
+    return native.reducerFinish(this.#id, label);
+  }
+  dispose(): void {
+    native.reducerDispose(this.#id);
+  }
+}
