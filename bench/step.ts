@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { alone } from '../src/dist/index.ts';
 import { findMethod } from '../src/methods/index.ts';
-import type { ClipSpec } from '../src/models/clip.ts';
+import type { AnyClipSpec } from '../src/models/clip.ts';
 import { clipSpec } from '../src/models/registry.ts';
 import { AdamW, decayGroups } from '../src/optim/index.ts';
 import { clockAt } from '../src/schedules.ts';
@@ -45,7 +45,7 @@ setThreads(Number(flags.threads));
 setMatmulPrecision('exact');
 
 const named = clipSpec(flags.model);
-const model: ClipSpec = { ...named, image: { ...named.image, imageSize: Number(flags['image-size']) } };
+const model: AnyClipSpec = { ...named, image: { ...named.image, imageSize: Number(flags['image-size']) } };
 const definition = findMethod(flags.method);
 const adam = { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
 const method = definition.create({

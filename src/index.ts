@@ -21,7 +21,7 @@ export {
 } from './evaluate/index.ts';
 export { readMetrics } from './io/metrics.ts';
 export { defineMethod, type Method, type MethodDefinition } from './methods/method.ts';
-export { Clip, type ClipSpec } from './models/clip.ts';
-export { clipModels } from './models/registry.ts';
+export { type AnyClipSpec, Clip, type ClipSpec } from './models/clip.ts';
+export { clipModels, resnetClipModels } from './models/registry.ts';
 export * as torch from './torch/index.ts';
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from './train.ts';

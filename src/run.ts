@@ -11,7 +11,7 @@ import type { Encoder } from './evaluate/features.ts';
 import { saveCheckpoint } from './io/checkpoint.ts';
 import { runPaths } from './io/checkpoint-files.ts';
 import { findMethod, type Method } from './methods/index.ts';
-import type { ClipSpec } from './models/clip.ts';
+import type { AnyClipSpec } from './models/clip.ts';
 import { clipSpec } from './models/registry.ts';
 import { adamOptions, createOptimizer, decayGroups, type Optimizer } from './optim/index.ts';
 import { Generator, resolveDevice, setMatmulPrecision, setThreads, type Tensor } from './torch/index.ts';
@@ -26,8 +26,8 @@ export function workerCount(
 }
 
 /** The model that a config names, with the tokenizer's vocabulary. */
-export function modelFor(config: RunConfig, tokenizer: Tokenizer): ClipSpec {
-  const spec = clipSpec(config.model as string | ClipSpec);
+export function modelFor(config: RunConfig, tokenizer: Tokenizer): AnyClipSpec {
+  const spec = clipSpec(config.model as string | AnyClipSpec);
   const wanted = typeof config.model === 'string' ? undefined : spec.text.vocabSize;
   if (wanted !== undefined && wanted < tokenizer.vocabSize) {
     throw new CoupletError(
@@ -46,7 +46,7 @@ export function prepareProcess(config: RunConfig): string {
 
 export function createMethod(
   config: RunConfig,
-  parts: { model: ClipSpec; datasetSize: number; device: string; ranks: Ranks },
+  parts: { model: AnyClipSpec; datasetSize: number; device: string; ranks: Ranks },
 ): Method {
   const definition = findMethod(config.method.name);
   return definition.create({
@@ -66,7 +66,7 @@ export interface RunParts {
   device: string;
   dataset: Dataset;
   tokenizer: Tokenizer;
-  model: ClipSpec;
+  model: AnyClipSpec;
   method: Method;
   optimizer: Optimizer;
   encoder: Encoder;
@@ -90,7 +90,7 @@ export async function buildRun(
   config: RunConfig,
   { runDir, dataset, device }: Pick<RunParts, 'runDir' | 'dataset' | 'device'>,
 ): Promise<RunParts> {
-  const { contextLength } = clipSpec(config.model as string | ClipSpec).text;
+  const { contextLength } = clipSpec(config.model as string | AnyClipSpec).text;
   await mkdir(runDir, { recursive: true });
   const tokenizer = await loadTokenizer(config.data.tokenizer, {
     contextLength,

@@ -2,6 +2,7 @@
 import type { RunConfig } from './config/index.ts';
 import type { GradientAverager } from './dist/index.ts';
 import type { Batch, Features, Method } from './methods/index.ts';
+import { BatchStatistics } from './nn/batch-norm.ts';
 import { clipGradNorm, type Optimizer } from './optim/index.ts';
 import type { Clock } from './schedules.ts';
 import { backward, gradsOf, noGrad, scope, type Tensor } from './torch/index.ts';
@@ -23,14 +24,17 @@ export function trainStep(
   const { method, optimizer, averager, config } = parts;
   const { clipGradNorm: maxNorm } = config.optimizer;
   return scope(() => {
-    const { metrics, next } =
+    const statistics = new BatchStatistics();
+    const { metrics, next } = statistics.during(() =>
       config.batch.gradAccumSteps === 1
         ? backwardWhole(parts, batch, clock)
-        : backwardInParts(parts, batch, clock);
+        : backwardInParts(parts, batch, clock),
+    );
     averager.finish();
     const gradNorm = maxNorm === undefined ? undefined : clipGradNorm([...method.params.values()], maxNorm);
     optimizer.step({ lr: clock.lr });
     method.commit(next, clock);
+    statistics.commit();
     return clock.wanted ? readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }) : undefined;
   });
 }

@@ -2,8 +2,9 @@ import { z } from 'zod';
 
 const size = z.int().min(1);
 
-const imageTower = z
+const vit = z
   .strictObject({
+    type: z.literal('vit').optional().default('vit').describe('the family of the image tower'),
     imageSize: size.describe('pixels on each side of the square that the model sees'),
     patchSize: size.describe('pixels on each side of a patch; divides imageSize'),
     width: size.describe('channels of a token'),
@@ -34,6 +35,28 @@ const imageTower = z
     },
   })
   .transform((image) => ({ ...image, heads: image.heads ?? image.width / 64 }));
+
+/** The attention of a ResNet's pool reads 32 times its width. */
+const resnetHeads = ({ width, heads }: { width: number; heads?: number | undefined }) => heads ?? width / 2;
+
+const resnet = z
+  .strictObject({
+    type: z.literal('resnet').describe('the family of the image tower'),
+    imageSize: size.multipleOf(32).describe('pixels on each side of the square that the model sees'),
+    layers: z.tuple([size, size, size, size]).describe('bottlenecks in each of the four stages'),
+    width: size.multipleOf(2).describe('channels after the stem; the last stage has 32 times as many'),
+    heads: size.optional().describe('attention heads of the last pool; default width / 2, each 64 wide'),
+  })
+  .refine((image) => (32 * image.width) % resnetHeads(image) === 0, {
+    path: ['heads'],
+    error: ({ input }) => {
+      const { width, heads } = input as { width: number; heads: number };
+      return `expected a divisor of 32 width (${32 * width}), got ${heads}`;
+    },
+  })
+  .transform((image) => ({ ...image, heads: resnetHeads(image) }));
+
+const imageTower = z.discriminatedUnion('type', [vit, resnet]);
 
 const textTower = z
   .strictObject({

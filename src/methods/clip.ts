@@ -25,8 +25,8 @@ class ClipMethod implements Method<null> {
   constructor(context: MethodContext<z.output<typeof options>>) {
     this.#towers = new TwoTowers({ ...context, temperature: context.options.temperature });
     this.#ranks = context.ranks;
-    this.model = this.#towers.clip.namedParameters();
-    this.params = this.model;
+    this.model = this.#towers.clip.namedTensors();
+    this.params = this.#towers.clip.namedParameters();
   }
 
   encodeImages = (images: Batch['images']) => this.#towers.images(images);

@@ -84,8 +84,9 @@ class FastClip implements Method<Next> {
     const own = temperature.rule === 'individual' ? [temperature.init, 0, 0, temperature.init, 0, 0] : [];
     this.#table = new SampleTable({ datasetSize, device, ranks, fill: [0, 0, ...own] });
     this.tables = new Map([['samples', this.#table]]);
-    this.model = this.#towers.clip.namedParameters();
-    this.params = new Map([...this.model].filter(([name]) => name !== 'logit_scale'));
+    this.model = this.#towers.clip.namedTensors();
+    this.params = this.#towers.clip.namedParameters();
+    this.params.delete('logit_scale');
     this.state = new Map(this.#temperature.state);
   }
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Ranks } from '../dist/index.ts';
-import type { ClipSpec } from '../models/clip.ts';
+import type { AnyClipSpec } from '../models/clip.ts';
 import type { NamedParams } from '../nn/module.ts';
 import type { Clock } from '../schedules.ts';
 import type { Tensor } from '../torch/index.ts';
@@ -51,7 +51,7 @@ export interface Method<Next = unknown> {
 /** What a method is built from. */
 export interface MethodContext<Options> {
   options: Options;
-  model: ClipSpec;
+  model: AnyClipSpec;
   /** Samples in the data index: ids run from 0 to datasetSize - 1. */
   datasetSize: number;
   seed: number;

@@ -25,8 +25,8 @@ class SigLip implements Method<null> {
     this.#towers = new TwoTowers({ ...context, temperature: context.options.temperature });
     this.#ranks = context.ranks;
     this.#bias = full([], context.options.bias, { device: context.device }).persist().requireGrad();
-    this.model = new Map([...this.#towers.clip.namedParameters(), ['logit_bias', this.#bias]]);
-    this.params = this.model;
+    this.model = new Map([...this.#towers.clip.namedTensors(), ['logit_bias', this.#bias]]);
+    this.params = new Map([...this.#towers.clip.namedParameters(), ['logit_bias', this.#bias]]);
   }
 
   encodeImages = (images: Tensor) => this.#towers.images(images);

@@ -1,4 +1,4 @@
-import { Clip, type ClipSpec } from '../models/clip.ts';
+import { type AnyClipSpec, Clip } from '../models/clip.ts';
 import { PixelNormalizer } from '../nn/pixels.ts';
 import { autocast, type Tensor } from '../torch/index.ts';
 import type { Batch } from './method.ts';
@@ -10,7 +10,7 @@ export class TwoTowers {
   readonly #mode: { device: string; dtype: 'float32' | 'bfloat16' };
 
   constructor(context: {
-    model: ClipSpec;
+    model: AnyClipSpec;
     seed: number;
     device: string;
     precision: 'float32' | 'bfloat16';

@@ -2,14 +2,20 @@ import { Init } from '../nn/init.ts';
 import { Module } from '../nn/module.ts';
 import { type DType, full, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
+import { ModifiedResNet, type ResNetSpec } from './resnet.ts';
 import { type TextSpec, TextTransformer } from './text.ts';
 import { OPEN_CLIP_VIT, VisionTransformer, type VitSpec } from './vit.ts';
 
-export interface ClipSpec {
+/** An image tower: a ViT unless `type` says otherwise. */
+export type ImageSpec = VitSpec | ResNetSpec;
+
+/** Sizes of both towers. `ClipSpec` alone is a CLIP whose image tower is a ViT. */
+export interface ClipSpec<Image extends ImageSpec = VitSpec> {
   embedDim: number;
-  image: VitSpec;
+  image: Image;
   text: TextSpec;
 }
+export type AnyClipSpec = ClipSpec<ImageSpec>;
 
 /** Rows of unit length (L2), in float32 or wider. */
 export function normalizeRows(features: Tensor): Tensor {
@@ -17,8 +23,8 @@ export function normalizeRows(features: Tensor): Tensor {
   return exact.div(ops.linalg_vector_norm(exact, 2, -1, true).clamp(1e-12, null));
 }
 
-/** The image tower with its projection: open_clip's `visual`. */
-class ImageTower extends Module {
+/** A ViT with its projection: open_clip's `visual`. */
+class ProjectedVit extends Module {
   readonly #trunk: VisionTransformer;
   readonly #projection: Tensor; // [D, E]
 
@@ -33,16 +39,22 @@ class ImageTower extends Module {
   }
 }
 
+function imageTower(init: Init, image: ImageSpec, embedDim: number): ProjectedVit | ModifiedResNet {
+  return image.type === 'resnet'
+    ? new ModifiedResNet(init, image, embedDim)
+    : new ProjectedVit(init, image, embedDim);
+}
+
 /** CLIP's two towers (Radford et al. 2021) with open_clip's checkpoint names. */
 export class Clip extends Module {
-  readonly spec: ClipSpec;
-  readonly #image: ImageTower;
+  readonly spec: AnyClipSpec;
+  readonly #image: ProjectedVit | ModifiedResNet;
   readonly #text: TextTransformer;
   /** log(1 / temperature), a scalar: `logit_scale` in checkpoints. */
   readonly logLogitScale: Tensor;
 
   constructor(
-    spec: ClipSpec,
+    spec: AnyClipSpec,
     options: { seed: number; device?: string; dtype?: DType; temperature?: number },
   ) {
     super();
@@ -52,7 +64,7 @@ export class Clip extends Module {
       'logit_scale',
       full([], Math.log(1 / (options.temperature ?? 0.07)), init),
     );
-    this.#image = this.child('visual.', new ImageTower(init, spec.image, spec.embedDim));
+    this.#image = this.child('visual.', imageTower(init, spec.image, spec.embedDim));
     this.#text = this.child('', new TextTransformer(init, spec.text, spec.embedDim));
   }
 

@@ -1,5 +1,6 @@
 import { CoupletError } from '../errors.ts';
-import type { ClipSpec } from './clip.ts';
+import type { AnyClipSpec, ClipSpec } from './clip.ts';
+import type { ResNetSpec } from './resnet.ts';
 import type { TextSpec } from './text.ts';
 import type { VitSpec } from './vit.ts';
 
@@ -29,7 +30,7 @@ function text(width: number): TextSpec {
   return { ...CLIP_TEXT, width, heads: width / 64, layers: 12 };
 }
 
-/** Models by open_clip's names; `tiny` is for two cores and for tests. */
+/** Models with a ViT, by open_clip's names; `tiny` is for two cores and for tests. */
 export const clipModels: Record<string, ClipSpec> = {
   'ViT-B-32': { embedDim: 512, image: vit('B', 32), text: text(512) },
   'ViT-B-16': { embedDim: 512, image: vit('B', 16), text: text(512) },
@@ -51,13 +52,24 @@ export const clipModels: Record<string, ClipSpec> = {
   },
 };
 
+/** Models with CLIP's modified ResNet, by open_clip's names. */
+export const resnetClipModels: Record<string, ClipSpec<ResNetSpec>> = {
+  RN50: {
+    embedDim: 1024,
+    image: { type: 'resnet', imageSize: 224, layers: [3, 4, 6, 3], width: 64, heads: 32 },
+    text: text(512),
+  },
+};
+
+const models: Record<string, AnyClipSpec> = { ...clipModels, ...resnetClipModels };
+
 /** A model's spec by name, or the spec itself. */
-export function clipSpec(model: string | ClipSpec): ClipSpec {
+export function clipSpec(model: string | AnyClipSpec): AnyClipSpec {
   if (typeof model !== 'string') return model;
-  const spec = clipModels[model];
+  const spec = models[model];
   if (!spec)
     throw new CoupletError(
-      `model ${model} is not known; known: ${Object.keys(clipModels).join(', ')}, or give the sizes yourself.`,
+      `model ${model} is not known; known: ${Object.keys(models).join(', ')}, or give the sizes yourself.`,
     );
   return spec;
 }

@@ -9,6 +9,7 @@ import { type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
 export interface VitSpec {
+  type?: 'vit';
   imageSize: number;
   patchSize: number;
   width: number;
