@@ -111,7 +111,10 @@ describe('a wrong config', () => {
       { batch: { size: 4, globalBatchSize: 4 } },
       'batch.size is not known; did you mean batch.globalBatchSize?',
     ],
-    [{ batch: { qqq: 4, globalBatchSize: 4 } }, 'batch.qqq is not known; expected globalBatchSize'],
+    [
+      { batch: { qqq: 4, globalBatchSize: 4 } },
+      'batch.qqq is not known; expected globalBatchSize or gradAccumSteps',
+    ],
     [{ method: { name: 'clip', rho: 1 } }, 'method.rho is not known; expected name or temperature'],
     [
       { method: { name: 'fastclp' } },
