@@ -262,7 +262,7 @@ function checkFinite(row: Record<string, number>, runDir: string): void {
 
 /** The loss is seen on log steps only, and before the update: weights that are no numbers must not become the last checkpoint. */
 function checkWeights({ method, runDir }: RunParts, step: number): void {
-  const weights = [...method.model.values()];
+  const weights = [...method.model.values()].filter(({ dtype }) => dtype !== 'int64'); // counters have no norm
   const norm = noGrad(() => scope(() => ops.stack(ops._foreach_norm_Scalar(weights, 2)).sum().item()));
   if (!Number.isFinite(norm)) throw diverged(`a weight is not finite after step ${step}`, runDir);
 }
