@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { CoupletError } from '../errors.ts';
 import type { TrainEvent, TrainResult } from '../train.ts';
+import { followLauncher, launch } from './launch.ts';
 import { collect, SET_HELP } from './options.ts';
 import { Progress, skippedLines } from './progress.ts';
 import { stopOnSignals } from './stop.ts';
@@ -10,6 +12,7 @@ interface TrainFlags {
   name?: string;
   resume?: string;
   runs: string;
+  nproc?: number;
 }
 
 /** `couplet train CONFIG`. */
@@ -25,6 +28,7 @@ export function addTrain(program: Command): void {
     .option('--name <name>', "the run's folder in --runs (default: the config's name, or its file's)")
     .option('--resume <checkpoint>', "go on from a checkpoint: 'latest' of this run, or a path")
     .option('--runs <folder>', 'where runs are saved', 'runs')
+    .option('--nproc <ranks>', 'train with this many processes on this machine, one for each GPU', rankCount)
     .addHelpText(
       'after',
       `
@@ -33,12 +37,40 @@ Examples:
   couplet train configs/emoji.ts --name emoji-fast --set optimizer.peakLr=1e-3 --set duration.epochs=5
   couplet train configs/emoji.ts --set 'evaluate.every={"steps":100}'
   couplet train configs/emoji.ts --resume latest
-  couplet train runs/emoji/config.json --name again`,
+  couplet train runs/emoji/config.json --name again
+  couplet train configs/emoji.ts --nproc 2
+  torchrun --no-python --nproc-per-node 2 couplet train configs/emoji.ts`,
     )
     .action(trainVerb);
 }
 
+function rankCount(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('expected a whole number, 1 or more.');
+  return Number(text);
+}
+
+/** This very command once more for each rank, which then finds its place in its environment. */
+async function launchRanks(nproc: number): Promise<void> {
+  const { RANK, WORLD_SIZE } = process.env;
+  if (WORLD_SIZE !== undefined || RANK !== undefined)
+    throw new CoupletError(
+      `--nproc ${nproc}: this is rank ${RANK ?? 'unknown'} of ${WORLD_SIZE ?? 'unknown'} already, by RANK and WORLD_SIZE. Leave --nproc out under torchrun and the like.`,
+    );
+  const [node, script, ...words] = process.argv;
+  const args = [...process.execArgv, script, ...withoutNproc(words)];
+  process.exitCode = await launch({ nproc, command: node, args });
+}
+
+/** The words of a command but for `--nproc 2` or `--nproc=2`. */
+export function withoutNproc(words: readonly string[]): string[] {
+  return words.filter(
+    (word, i) => word !== '--nproc' && !word.startsWith('--nproc=') && words[i - 1] !== '--nproc',
+  );
+}
+
 async function trainVerb(path: string, flags: TrainFlags): Promise<void> {
+  if (flags.nproc !== undefined && flags.nproc > 1) return launchRanks(flags.nproc);
+  followLauncher();
   const { loadConfig } = await import('../config/index.ts');
   const config = await loadConfig(path, { set: flags.set, name: flags.name });
   const { train } = await import('../train.ts');

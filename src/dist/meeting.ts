@@ -10,6 +10,8 @@ const LAST_WORDS_MS = 2_000;
 /** Texts above this are compared by hash only. */
 const TEXT_LIMIT = 1 << 20;
 const POLL_MS = 100;
+/** What a rank says whose cause of failing is on another one. */
+const LOST = 'lost: ';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 const seconds = (ms: number) => `${ms / 1000} s`;
@@ -20,9 +22,12 @@ export function rankList(ranks: readonly number[]): string {
   return `ranks ${ranks.slice(0, -1).join(', ')} and ${ranks.at(-1)}`;
 }
 
-/** Libraries begin with the place in their source, which helps nobody here. */
+/** The first line, without the addon's function and the place in a library's source that it begins with. */
 export function causeOf(error: unknown): string {
-  return (error as Error).message.replace(/\[[^\]]*\.(?:cc|cpp|h|hpp):\d+\] ?/g, '').split('\n')[0];
+  return (error as Error).message
+    .replace(/^[a-z]+[A-Z]\w*: /, '')
+    .replace(/\[[^\]]*\.(?:cc|cpp|h|hpp):\d+\] ?/g, '')
+    .split('\n')[0];
 }
 
 export class Meeting {
@@ -30,6 +35,8 @@ export class Meeting {
   readonly #place: Place;
   readonly timeoutMs: number;
   #topics = 0;
+  /** The store does not answer any more. */
+  #deaf = false;
 
   private constructor(store: Store, place: Place, timeoutMs: number) {
     this.#store = store;
@@ -90,29 +97,26 @@ export class Meeting {
    * another rank: that rank's word is repeated, or else the silent ranks are named. Bounded by a few seconds.
    */
   failed(error: unknown, collective?: string): Error {
-    const own = collective === undefined;
-    const message = own ? causeOf(error) : `lost:${collective}`;
-    try {
-      this.#store.set(`failed/${this.#place.rank}`, message, LAST_WORDS_MS);
-    } catch {
-      // The store is gone, and with it the audience.
+    if (collective === undefined) {
+      this.#sayFailed(causeOf(error));
+      this.#leave(this.#others(), LAST_WORDS_MS);
+      return error as Error;
     }
+    this.#sayFailed(LOST + collective);
     const words = this.#lastWords();
-    this.#leave(words, LAST_WORDS_MS);
-    if (own) return error as Error;
+    this.#leave([...words.keys()], LAST_WORDS_MS);
     return new CoupletError(this.#whoIsGone(words, collective, error));
   }
 
   /** Leaves in peace. The rank that serves the store goes last. */
   close(): void {
-    const all = new Map(this.#others().map((rank) => [rank, '']));
-    this.#leave(all, Math.min(this.timeoutMs, 10_000));
+    this.#leave(this.#others(), Math.min(this.timeoutMs, 10_000));
     this.#store.close();
   }
 
   #takeSeat(): void {
     const { rank, worldSize, host, port } = this.#place;
-    if (this.#store.add(`seat/${rank}`, 1, this.timeoutMs) > 1)
+    if (this.#guard(() => this.#store.add(`seat/${rank}`, 1, this.timeoutMs)) > 1)
       throw new CoupletError(
         `rank ${rank} at ${host}:${port} is taken: two processes were started with this rank. Is another run using the same MASTER_PORT?`,
       );
@@ -181,7 +185,7 @@ export class Meeting {
   #stopIfFailed(ranks: readonly number[]): void {
     for (const rank of ranks) {
       const text = this.#guard(() => this.#store.get(`failed/${rank}`, 0));
-      if (text !== undefined && !text.startsWith('lost:'))
+      if (text !== undefined && !text.startsWith(LOST))
         throw new CoupletError(`rank ${rank} stopped: ${text}`);
     }
   }
@@ -191,6 +195,7 @@ export class Meeting {
     try {
       return body();
     } catch (error) {
+      this.#deaf = true;
       throw new CoupletError(`rank ${this.#place.rank} lost ${this.#server()} (${causeOf(error)}).`);
     }
   }
@@ -202,31 +207,41 @@ export class Meeting {
       : `rank 0, which serves the store at ${host}:${port}: it ended or hangs`;
   }
 
+  #sayFailed(message: string): void {
+    if (this.#deaf) return;
+    try {
+      this.#store.set(`failed/${this.#place.rank}`, message, LAST_WORDS_MS);
+    } catch {
+      this.#deaf = true;
+    }
+  }
+
   /** What the other ranks say of their own failing, until all have spoken or the time is up. */
   #lastWords(): Map<number, string> {
     const end = performance.now() + Math.min(LAST_WORDS_MS, this.timeoutMs);
     const words = new Map<number, string>();
     try {
-      while (words.size < this.#others().length && performance.now() < end) {
+      while (!this.#deaf && words.size < this.#others().length && performance.now() < end) {
         for (const rank of this.#others()) {
           const text = words.has(rank) ? undefined : this.#store.get(`failed/${rank}`, 20);
           if (text !== undefined) words.set(rank, text);
         }
       }
     } catch {
-      // The server has left: what was heard is all there is.
+      this.#deaf = true; // the server has left: what was heard is all there is
     }
     return words;
   }
 
   /** Says goodbye; the server waits until those who live have said it too. */
-  #leave(living: ReadonlyMap<number, string>, limitMs: number): void {
+  #leave(living: readonly number[], limitMs: number): void {
     const { rank, agentStore } = this.#place;
+    if (this.#deaf) return;
     try {
       this.#store.set(`bye/${rank}`, '', LAST_WORDS_MS);
       if (rank !== 0 || agentStore) return;
       const end = performance.now() + limitMs;
-      for (const other of living.keys())
+      for (const other of living)
         this.#store.get(`bye/${other}`, Math.max(0, Math.min(limitMs, end - performance.now())));
     } catch {
       // Nobody is left to wait for.
@@ -235,7 +250,7 @@ export class Meeting {
 
   #whoIsGone(words: ReadonlyMap<number, string>, collective: string, error: unknown): string {
     const { rank } = this.#place;
-    const told = [...words].find(([, text]) => !text.startsWith('lost:'));
+    const told = [...words].find(([, text]) => !text.startsWith(LOST));
     if (told) return `rank ${told[0]} stopped: ${told[1]}`;
     const silent = this.#others().filter((other) => !words.has(other));
     const cause = `rank ${rank}: ${collective} failed (${causeOf(error)})`;

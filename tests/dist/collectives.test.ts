@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { backward, gradsOf, scope } from '../../src/torch/index.ts';
-import { freePort, rankEnv, runRanks, start } from './harness.ts';
+import { type Ended, freePort, rankEnv, runRanks, start } from './harness.ts';
 import { model, pairLoss, rowsOf } from './problem.ts';
 
 const mean = (lists: number[][]) =>
@@ -17,12 +17,16 @@ function localGradients(rank: number, steps: number[]): number[][] {
 
 describe.each([2, 4])('%i ranks', (count) => {
   const all = Array.from({ length: count }, (_, rank) => rank);
+  let ended: Ended[];
+  beforeAll(async () => {
+    ended = await runRanks('all', count);
+    for (const { code, stderr } of ended) expect([code, stderr]).toEqual([0, '']);
+  });
 
-  test('every collective gives every rank its values, and counts what a ring moves', async () => {
-    const ended = await runRanks('collectives', count);
+  test('every collective gives every rank its values, and counts what a ring moves', () => {
     const sum = (count * (count - 1)) / 2;
-    for (const [rank, { code, report, stderr }] of ended.entries()) {
-      expect([code, stderr]).toEqual([0, '']);
+    for (const [rank, { report: whole }] of ended.entries()) {
+      const report = whole.collectives;
       expect(report).toMatchObject({
         gathered: all.flatMap((k) => [k, 10 + k]),
         ids: all.map((k) => 2 ** 40 + k),
@@ -52,34 +56,30 @@ describe.each([2, 4])('%i ranks', (count) => {
     }
   });
 
-  test('the gradient through all-gather is that of one process with all rows', async () => {
-    const ended = await runRanks('gatherGradient', count);
+  test('the gradient through all-gather is that of one process with all rows', () => {
     const expected = scope(() => {
       const rows = rowsOf(3, { from: 0, count: 2 * count });
       const loss = pairLoss(rows);
       backward(loss);
       return { loss: loss.item(), grad: gradsOf([rows])[0]!.toNumbers() };
     });
-    expect(ended.map(({ stderr }) => stderr).join('')).toBe('');
-    const grad = ended.flatMap(({ report }) => report.grad as number[]);
+    const grad = ended.flatMap(({ report }) => report.gather.grad as number[]);
     expect(grad).toHaveLength(expected.grad.length);
     for (const [i, value] of expected.grad.entries())
       expect(Math.abs(grad[i] - value)).toBeLessThan(1e-12 * Math.max(1, Math.abs(value)));
-    for (const { report } of ended) {
+    for (const { gather: report } of ended.map((end) => end.report)) {
       expect(report.loss).toBe(expected.loss);
       const moved = { calls: 1, bytesSent: (count - 1) * 48, bytesReceived: (count - 1) * 48 };
       expect(report.bytes).toEqual({ features: moved, features_gradient: moved });
     }
   });
 
-  test('gradients become the mean over ranks, while backward runs or after it, also accumulated ones', async () => {
-    const ended = await runRanks('averaging', count);
+  test('gradients become the mean over ranks, while backward runs or after it, also accumulated ones', () => {
     const expected = [[0], [1], [100, 2]].map((steps) => {
       const perRank = all.map((rank) => localGradients(rank, steps));
       return perRank[0].map((_, p) => mean(perRank.map((grads) => grads[p])));
     });
-    for (const { code, report, stderr } of ended) {
-      expect([code, stderr]).toEqual([0, '']);
+    for (const { averaging: report } of ended.map((end) => end.report)) {
       for (const [at, grads] of (report.steps as number[][][]).entries()) {
         for (const [p, grad] of grads.entries()) {
           // Two floats have an exact mean up to one rounding, whichever way it is taken.

@@ -32,8 +32,9 @@ export interface Start {
 
 export function start({ scenario, env }: Start): { child: ChildProcess; ended: Promise<Ended> } {
   const began = performance.now();
-  const child = spawn(process.execPath, ['--import', jiti, worker, scenario], {
-    env: { PATH: process.env.PATH, OMP_NUM_THREADS: '1', TORCH_CPP_LOG_LEVEL: 'ERROR', ...env },
+  const script = scenario === 'versions' ? worker.replace('worker.ts', 'versions-worker.ts') : worker;
+  const child = spawn(process.execPath, ['--import', jiti, script, scenario], {
+    env: { PATH: process.env.PATH, OMP_NUM_THREADS: '1', GLOG_minloglevel: '3', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

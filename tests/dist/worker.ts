@@ -64,9 +64,15 @@ function averaging(ranks: Ranks) {
 }
 
 function unused(ranks: Ranks) {
-  const { params, loss } = model(1);
-  params.set('idle', ones([2]).requireGrad());
-  ranks.averager(params, { overlap: env.OVERLAP === '1' }).backward(loss(ranks.rank, 0));
+  return [true, false].map((overlap) => {
+    const { params, loss } = model(1);
+    params.set('idle', ones([2]).requireGrad());
+    try {
+      return ranks.averager(params, { overlap }).backward(loss(ranks.rank, 0));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  });
 }
 
 function twoGathers(ranks: Ranks) {
@@ -85,14 +91,17 @@ function deathInBackward(ranks: Ranks) {
   const { params, loss } = model(1);
   const averager = ranks.averager(params);
   averager.backward(loss(ranks.rank, 0));
-  if (ranks.rank === 1) process.kill(process.pid, 'SIGKILL');
+  if (ranks.rank === Number(env.DIES)) process.kill(process.pid, 'SIGKILL');
   averager.backward(loss(ranks.rank, 1));
 }
 
 const scenarios: Record<string, (ranks: Ranks) => unknown> = {
-  collectives,
+  all: (ranks) => ({
+    collectives: collectives(ranks),
+    gather: gatherGradient(ranks),
+    averaging: averaging(ranks),
+  }),
   gatherGradient,
-  averaging,
   unused,
   twoGathers,
   deathInBackward,
@@ -100,7 +109,6 @@ const scenarios: Record<string, (ranks: Ranks) => unknown> = {
   late: (ranks) => {
     if (ranks.rank === 0) ranks.barrier('the checkpoint');
   },
-  leave: () => 'without closing',
 };
 
 /** What torchrun's agent does: serves a store for the whole life of the ranks. */
@@ -115,7 +123,7 @@ function rank(scenario: string): void {
     const place = ranksFromEnvironment(env);
     const ranks = openRanks({ device: 'cpu', place, timeoutMs: Number(env.TIMEOUT ?? 10) * 1000 });
     const report = scenarios[scenario](ranks);
-    if (scenario !== 'leave' && scenario !== 'late') ranks.close();
+    if (scenario !== 'late') ranks.close();
     process.stdout.write(`${JSON.stringify(report ?? null)}\n`);
   } catch (error) {
     process.exitCode = 1;

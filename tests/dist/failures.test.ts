@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { freePort, rankEnv, runRanks, start } from './harness.ts';
+
+/** A limit that is never reached when ranks learn of a failure at once. */
+const LONG = '60';
+
+test.each([
+  ['killed', 'kill', 4, /^couplet: rank 3 does not answer any more: .*the all-gather of features failed/],
+  ['stopped by a cause of its own', 'throw', 2, /^couplet: rank 1 stopped: data\/shard-3\.tar is truncated$/],
+])(
+  'a rank that is %s (%s, %i ranks): the others end at once and name it',
+  async (_what, fate, count, sentence) => {
+    const ended = await runRanks('twoGathers', count, () => ({ FATE: fate, TIMEOUT: LONG }));
+    for (const { code, stderr, seconds } of ended.slice(0, -1)) {
+      expect(stderr.trim()).toMatch(sentence);
+      expect(code).toBe(1);
+      expect(seconds).toBeLessThan(20);
+    }
+    expect(ended.at(-1)!.stderr).toBe(fate === 'throw' ? 'couplet: data/shard-3.tar is truncated\n' : '');
+  },
+);
+
+test('a rank that hangs: the others end within the limit and name it', async () => {
+  const port = await freePort();
+  const started = [0, 1].map((rank) =>
+    start({ scenario: 'twoGathers', env: { ...rankEnv(rank, 2, port), FATE: 'hang', TIMEOUT: '4' } }),
+  );
+  const { code, stderr } = await started[0].ended;
+  started[1].child.kill('SIGKILL');
+  await started[1].ended;
+  expect(stderr).toMatch(/^couplet: rank 1 does not answer any more: ended, hanging, or slower than 4 s\./);
+  expect(code).toBe(1);
+});
+
+test.each([0, 1])('rank %i dies while gradients are averaged (rank 0 serves the store)', async (dies) => {
+  const ended = await runRanks('deathInBackward', 2, () => ({ DIES: String(dies), TIMEOUT: LONG }));
+  expect(ended[dies].signal).toBe('SIGKILL');
+  const { stderr, code, seconds } = ended[1 - dies];
+  expect(stderr.trim()).toMatch(
+    new RegExp(
+      `^couplet: rank ${dies} does not answer any more: .*rank ${1 - dies}: averaging of gradients failed`,
+    ),
+  );
+  expect([code, seconds < 20]).toEqual([1, true]);
+});
+
+test('ranks that bring different shapes end before anything is sent', async () => {
+  const ended = await runRanks('twoGathers', 2, () => ({ FATE: 'short', TIMEOUT: '4' }));
+  // Rank 1 asks whether its new shape is right, while rank 0 is in the collective that it knows.
+  expect(ended[1].stderr).toMatch(/^couplet: rank 1 waited 4 s in the comparison of collective/);
+  expect(ended.map(({ code }) => code)).toEqual([1, 1]);
+});
+
+test('a parameter without gradient is named, with and without overlap', async () => {
+  for (const { report } of await runRanks('unused', 2)) {
+    expect(report).toHaveLength(2);
+    for (const message of report) expect(message).toMatch(/^backward gave no gradient to .*idle: /);
+  }
+});
