@@ -136,10 +136,14 @@ describe.each(Object.keys(methods))('method %s on a ResNet', (name) => {
       lr: () => 1e-3,
     });
     return scope(() =>
-      trainStep({ method, optimizer, averager: nothingToAverage, config } as never, batchAt(index), {
-        ...clock,
-        wanted: true,
-      }),
+      trainStep(
+        { method, optimizer, averager: nothingToAverage, ranks: alone, config } as never,
+        batchAt(index),
+        {
+          ...clock,
+          wanted: true,
+        },
+      ),
     );
   };
   const everything = () =>
@@ -176,9 +180,9 @@ describe.each(Object.keys(methods))('method %s on a ResNet', (name) => {
     step(0);
     const still = buffers();
     const all = encoded();
-    const alone = scope(() => method.encodeImages(batchAt(0).images.narrow(0, 1, 1)).toNumbers());
-    alone.forEach((v, k) => {
-      expect(v).toBeCloseTo(all[alone.length + k], 5);
+    const single = scope(() => method.encodeImages(batchAt(0).images.narrow(0, 1, 1)).toNumbers());
+    single.forEach((v, k) => {
+      expect(v).toBeCloseTo(all[single.length + k], 5);
     });
     expect(buffers()).toEqual(still);
     for (const [key, t] of method.model)
