@@ -9,6 +9,7 @@ export default defineConfig({
     text: { contextLength: 16, width: 192, heads: 3, layers: 2 },
   },
   method: { name: 'fastclip' },
+  precision: 'bfloat16',
   data: {
     train: {
       type: 'webdataset',
@@ -16,11 +17,12 @@ export default defineConfig({
       classNames: CLASSES,
       templates: ['a photo of a {}.', 'a blurry photo of a {}.'],
     },
+    tokenizer: { type: 'bpe', vocabSize: 600 },
     crop: { scale: [0.35, 1] },
     flip: true,
   },
   batch: { globalBatchSize: 512 },
-  duration: { epochs: 100 },
+  duration: { epochs: 80 },
   optimizer: { peakLr: 1e-3, weightDecay: 0.1 },
   schedule: { warmup: { epochs: 5 } },
   evaluate: {

@@ -4,17 +4,24 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { RunConfig } from './config/index.ts';
 import { type Dataset, openDataset } from './data/index.ts';
-import { loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
-import { alone, type GradientAverager, nothingToAverage, type Ranks } from './dist/index.ts';
+import { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
+import { deviceOfRank, type GradientAverager, openRanks, type Place, type Ranks } from './dist/index.ts';
 import { CoupletError } from './errors.ts';
 import type { Encoder } from './evaluate/features.ts';
 import { saveCheckpoint } from './io/checkpoint.ts';
-import { runPaths } from './io/checkpoint-files.ts';
+import { checkpointPath, runPaths } from './io/checkpoint-files.ts';
 import { findMethod, type Method } from './methods/index.ts';
 import type { AnyClipSpec } from './models/clip.ts';
 import { clipSpec } from './models/registry.ts';
 import { adamOptions, createOptimizer, decayGroups, type Optimizer } from './optim/index.ts';
-import { Generator, resolveDevice, setMatmulPrecision, setThreads, type Tensor } from './torch/index.ts';
+import {
+  cudaCount,
+  Generator,
+  resolveDevice,
+  setMatmulPrecision,
+  setThreads,
+  type Tensor,
+} from './torch/index.ts';
 
 /** Threads that decode pictures, of `cores`: on a GPU machine all but one, on the CPU half, since training needs the cores too. */
 export function workerCount(
@@ -37,11 +44,25 @@ export function modelFor(config: RunConfig, tokenizer: Tokenizer): AnyClipSpec {
   return { ...spec, text: { ...spec.text, vocabSize: wanted ?? tokenizer.vocabSize } };
 }
 
+/** Meets the other ranks, if there are any, and makes sure that all were started with the same config. */
+export function meetRanks(config: RunConfig, device: string, place: Place): Ranks {
+  const { globalBatchSize, gradAccumSteps } = config.batch;
+  const parts = place.worldSize * gradAccumSteps;
+  if (globalBatchSize % parts !== 0) {
+    throw new CoupletError(
+      `batch.globalBatchSize ${globalBatchSize} does not divide into ${place.worldSize} ranks with ${gradAccumSteps} gradAccumSteps each: use a multiple of ${parts}.`,
+    );
+  }
+  const ranks = openRanks({ device, place });
+  ranks.checkSame('config', JSON.stringify(config));
+  return ranks;
+}
+
 /** Sets what belongs to the process: device, threads, precision of float32 products. Returns the device. */
-export function prepareProcess(config: RunConfig): string {
+export function prepareProcess(config: RunConfig, place?: Place): string {
   if (config.threads) setThreads(config.threads);
   setMatmulPrecision('exact');
-  return resolveDevice(config.device);
+  return resolveDevice(place ? deviceOfRank(config.device, place, cudaCount()) : config.device);
 }
 
 export function createMethod(
@@ -88,17 +109,10 @@ export async function openTrainData(config: RunConfig): Promise<Dataset> {
 /** Learns or loads the tokenizer, builds model, method and optimizer. Makes the run's folder. */
 export async function buildRun(
   config: RunConfig,
-  { runDir, dataset, device }: Pick<RunParts, 'runDir' | 'dataset' | 'device'>,
+  { runDir, dataset, device, ranks }: Pick<RunParts, 'runDir' | 'dataset' | 'device' | 'ranks'>,
 ): Promise<RunParts> {
-  const { contextLength } = clipSpec(config.model as string | AnyClipSpec).text;
-  await mkdir(runDir, { recursive: true });
-  const tokenizer = await loadTokenizer(config.data.tokenizer, {
-    contextLength,
-    captions: dataset.captions(),
-    cachePath: runPaths(runDir).tokenizer,
-  });
+  const tokenizer = await openTokenizer(config, { runDir, dataset, ranks });
   const model = modelFor(config, tokenizer);
-  const ranks = alone;
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
   const groups = decayGroups(method.params, config.optimizer.weightDecay);
   const optimizer = createOptimizer(config.optimizer, groups);
@@ -114,8 +128,34 @@ export async function buildRun(
     optimizer,
     encoder,
     ranks,
-    averager: nothingToAverage,
+    averager: averagerOf(config, { method, ranks }),
   };
+}
+
+/** Parts of a batch add up on a rank first, so there is one all-reduce after them; a whole one is averaged while backward runs. */
+function averagerOf(
+  { batch }: RunConfig,
+  { method, ranks }: Pick<RunParts, 'method' | 'ranks'>,
+): GradientAverager {
+  const learned = new Map([...method.params].filter(([, tensor]) => tensor.requiresGrad));
+  return ranks.averager(learned, batch.gradAccumSteps > 1 ? { overlap: false } : {});
+}
+
+/** Rank 0 makes the tokenizer, which may mean to learn it from the captions; the others are told what it is. */
+async function openTokenizer(
+  config: RunConfig,
+  { runDir, dataset, ranks }: Pick<RunParts, 'runDir' | 'dataset' | 'ranks'>,
+): Promise<Tokenizer> {
+  const { contextLength } = clipSpec(config.model as string | AnyClipSpec).text;
+  if (ranks.rank > 0) return createTokenizer(JSON.parse(ranks.share('the tokenizer', undefined)));
+  await mkdir(runDir, { recursive: true });
+  const tokenizer = await loadTokenizer(config.data.tokenizer, {
+    contextLength,
+    captions: dataset.captions(),
+    cachePath: runPaths(runDir).tokenizer,
+  });
+  ranks.share('the tokenizer', JSON.stringify(tokenizer.spec));
+  return tokenizer;
 }
 
 /** What evaluators need of a run. */
@@ -148,13 +188,14 @@ export function gatheredTables({ tables = new Map() }: Method): Map<string, Tens
   return state;
 }
 
-/** Writes all that a resume needs. The data's cursor is the step itself: order and augmentation are functions of seed and position. */
+/** Rank 0 writes all that a resume needs; collective, because samples' tables are shared out. The data's cursor is the step itself: order and augmentation are functions of seed and position. */
 export async function saveRun(parts: RunParts, step: number): Promise<string> {
   const random = new Generator('cpu').state();
   const tables = gatheredTables(parts.method);
   const state = new Map([...liveState(parts), ...tables, ['random.cpu', random]]);
   const optimizer = { steps: parts.optimizer.state().steps };
   try {
+    if (parts.ranks.rank > 0) return checkpointPath(parts.runDir, step);
     return await saveCheckpoint(parts.runDir, {
       model: parts.method.model,
       state,

@@ -1,6 +1,6 @@
 // ONE STEP, on one screen: features -> loss -> backward -> optimizer -> commit. No method is named here.
 import type { RunConfig } from './config/index.ts';
-import type { GradientAverager } from './dist/index.ts';
+import type { GradientAverager, Ranks } from './dist/index.ts';
 import type { Batch, Features, Method } from './methods/index.ts';
 import { BatchStatistics } from './nn/batch-norm.ts';
 import { clipGradNorm, type Optimizer } from './optim/index.ts';
@@ -13,6 +13,7 @@ export interface StepParts {
   optimizer: Optimizer;
   config: Pick<RunConfig, 'batch' | 'optimizer'>;
   averager: GradientAverager;
+  ranks: Ranks;
 }
 
 /** One update from one batch of this rank. Returns the metrics when they are wanted: only reading them waits for the device. */
@@ -21,7 +22,7 @@ export function trainStep(
   batch: Batch,
   clock: Clock & { wanted: boolean },
 ): Record<string, number> | undefined {
-  const { method, optimizer, averager, config } = parts;
+  const { method, optimizer, ranks, config } = parts;
   const { clipGradNorm: maxNorm } = config.optimizer;
   return scope(() => {
     const statistics = new BatchStatistics();
@@ -30,19 +31,19 @@ export function trainStep(
         ? backwardWhole(parts, batch, clock)
         : backwardInParts(parts, batch, clock),
     );
-    averager.finish();
     const gradNorm = maxNorm === undefined ? undefined : clipGradNorm([...method.params.values()], maxNorm);
     optimizer.step({ lr: clock.lr });
     method.commit(next, clock);
     statistics.commit();
-    return clock.wanted ? readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }) : undefined;
+    return clock.wanted
+      ? readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }, ranks)
+      : undefined;
   });
 }
 
 function backwardWhole({ method, averager }: StepParts, batch: Batch, clock: Clock) {
   const { loss, metrics, next } = method.loss(method.features(batch), batch.ids, clock);
-  averager.prepare();
-  backward(loss);
+  averager.backward(loss);
   return { metrics, next };
 }
 
@@ -73,10 +74,10 @@ function backwardInParts({ method, averager, config }: StepParts, batch: Batch, 
       const features = method.features(part);
       const rows = features[names[0]].shape[0];
       const pulled = names.map((name, k) => features[name].mul(pulls[k]!.narrow(0, i * rows, rows)).sum());
-      if (i === parts.length - 1) averager.prepare(); // gradients add up on this rank first, then are averaged once
       backward(pulled.reduce((sum, next) => sum.add(next)));
     });
   });
+  averager.finish(); // gradients added up on this rank first
   return { metrics, next };
 }
 
@@ -91,8 +92,10 @@ function split({ images, tokens, ids }: Batch, count: number): Batch[] {
   });
 }
 
-function readMetrics(metrics: Record<string, Tensor>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(metrics).map(([name, tensor]) => [`train/${name}`, tensor.item()]),
-  );
+/** The mean over ranks of each metric: one collective, one wait for the device. */
+function readMetrics(metrics: Record<string, Tensor>, ranks: Ranks): Record<string, number> {
+  const names = Object.keys(metrics);
+  const all = ops.stack(names.map((name) => metrics[name].to('float32')));
+  const values = ranks.allReduceMean(all, 'metrics').toNumbers();
+  return Object.fromEntries(names.map((name, i) => [`train/${name}`, values[i]]));
 }

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Best } from './best.ts';
 import { type Duration, durationToSteps, type RunConfig } from './config/index.ts';
 import { createLoader, type Dataset, type Loader, type Problems } from './data/index.ts';
+import { type Ranks, ranksFromEnvironment } from './dist/index.ts';
 import { CoupletError } from './errors.ts';
 import {
   checkBestBy,
@@ -22,7 +23,15 @@ import { MetricsWriter, readMetrics } from './io/metrics.ts';
 import { findMethod } from './methods/index.ts';
 import { clipSpec } from './models/registry.ts';
 import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
-import { buildRun, openTrainData, prepareProcess, type RunParts, refuseExisting, saveRun } from './run.ts';
+import {
+  buildRun,
+  meetRanks,
+  openTrainData,
+  prepareProcess,
+  type RunParts,
+  refuseExisting,
+  saveRun,
+} from './run.ts';
 import { clockAt, cosine, type Schedule, withWarmup } from './schedules.ts';
 import { memoryStats, noGrad, scope } from './torch/index.ts';
 import * as ops from './torch/ops.ts';
@@ -76,38 +85,47 @@ interface Plan {
 /** Trains until the config's duration is over or the signal aborts. Throws a CoupletError for what a person can mend. */
 export async function train(config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
   const runDir = join(options.runsDir ?? 'runs', config.name);
+  const place = ranksFromEnvironment();
   if (options.resume) checkSameRun(config, runDir);
-  else refuseExisting(runDir);
+  else if (place.rank === 0) refuseExisting(runDir);
   clipSpec(config.model as Parameters<typeof clipSpec>[0]);
   checkBestBy(config.evaluate);
-  const device = prepareProcess(config);
-  const evalData = await openEvalData(config.evaluate);
+  const device = prepareProcess(config, place);
+  const ranks = meetRanks(config, device, place);
+  let evalData: EvalData = {};
   let dataset: Dataset | undefined;
   let parts: RunParts | undefined;
   try {
+    evalData = await openEvalData(config.evaluate);
     dataset = await openTrainData(config);
+    ranks.checkSame('data', String(dataset.size));
     const plan = planOf(config, dataset.size);
-    if (!options.resume) await rm(runPaths(runDir).tokenizer, { force: true }); // of a run that was refused
-    parts = await buildRun(config, { runDir, dataset, device });
+    if (!options.resume && ranks.rank === 0) await rm(runPaths(runDir).tokenizer, { force: true }); // of a run that was refused
+    parts = await buildRun(config, { runDir, dataset, device, ranks });
     return await runSteps(parts, { plan, evalData, options });
+  } catch (error) {
+    throw ranks.failed(error);
   } finally {
+    parts?.averager.dispose();
     parts?.method.dispose();
     parts?.optimizer.dispose();
     dataset?.close();
     closeEvalData(evalData);
+    ranks.close();
   }
 }
 
-/** All steps that are left, with what happens between them. */
+/** All steps that are left, with what happens between them. Every rank takes them; rank 0 alone writes, evaluates and tells. */
 async function runSteps(
   parts: RunParts,
   { plan, evalData, options }: { plan: Plan; evalData: EvalData; options: TrainOptions },
 ): Promise<TrainResult> {
-  const { config, runDir } = parts;
-  const { onEvent = () => {}, signal } = options;
-  const start = await resumeStep(parts, options);
+  const { config, runDir, ranks } = parts;
+  const { onEvent: tell = () => {}, signal } = options;
+  const onEvent = ranks.rank === 0 ? tell : () => {};
+  const start = await resumeStep(parts, { ...options, onEvent });
   const loader = openLoader(parts, start);
-  const { metrics, best } = await openRecords(parts, start).catch(async (error) => {
+  const records = await openRecords(parts, start).catch(async (error) => {
     await loader.close();
     throw error;
   });
@@ -115,21 +133,21 @@ async function runSteps(
 
   let saved = start;
   const save = async (step: number) => {
-    metrics.flush();
+    records?.metrics.flush();
     checkWeights(parts, step);
     const path = await saveRun(parts, step);
     saved = step;
-    await best.write();
-    const { keep } = config.checkpoint;
-    await pruneCheckpoints(runDir, { keep, ...(best.step !== undefined && { best: best.step }) });
+    if (!records) return;
+    await records.best.write();
+    const best = records.best.step;
+    await pruneCheckpoints(runDir, { keep: config.checkpoint.keep, ...(best !== undefined && { best }) });
     onEvent({ type: 'saved', step, path });
   };
   const measure = async (step: number) => {
-    const report = await evaluate(evalData, parts.encoder);
-    const values = evalMetrics(report);
-    if (Object.keys(values).length > 0) metrics.write({ step, ...values });
-    onEvent({ type: 'evaluated', step, report });
-    return { report, improved: best.take(step, values) };
+    const found = records && (await measureRun(parts, { step, evalData, records, onEvent }));
+    // Saving takes all ranks, so all must know whether it comes.
+    const improved = ranks.share('the evaluation', found?.improved ? 'improved' : '') === 'improved';
+    return { report: found?.report, improved };
   };
 
   const { globalBatchSize } = config.batch;
@@ -137,8 +155,9 @@ async function runSteps(
   let report: EvalReport | undefined;
   let step = start;
   const log = new LogTimer(globalBatchSize, start);
+  ranks.resetBytes();
   try {
-    while (step < plan.total && !signal?.aborted) {
+    while (step < plan.total && !ranks.anyWants(signal?.aborted ?? false)) {
       const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.total;
       const batch = await loader.next();
       const clock = clockAt(step, { ...size, lr: plan.lr });
@@ -146,16 +165,10 @@ async function runSteps(
       batch.release();
       step++;
       if (values) {
-        const row = {
-          step,
-          ...values,
-          lr: clock.lr,
-          epoch: clock.epoch,
-          ...log.rates(step),
-          skipped: loader.problems.count,
-        };
+        const { lr, epoch } = clock;
+        const row = { step, ...values, lr, epoch, ...log.rates(step, ranks), skipped: loader.problems.count };
         checkFinite(row, runDir);
-        metrics.write(row);
+        records?.metrics.write(row);
         onEvent({ type: 'log', row, totalSteps: plan.total, samples: step * globalBatchSize });
       }
       const last = step === plan.total;
@@ -169,7 +182,7 @@ async function runSteps(
     if (saved !== step) await save(step);
   } finally {
     await loader.close();
-    metrics.close();
+    records?.metrics.close();
   }
   return {
     runDir,
@@ -181,8 +194,31 @@ async function runSteps(
   };
 }
 
+/** What rank 0 writes down. */
+interface Records {
+  metrics: MetricsWriter;
+  best: Best;
+}
+
+async function measureRun(
+  { encoder }: RunParts,
+  {
+    step,
+    evalData,
+    records,
+    onEvent,
+  }: { step: number; evalData: EvalData; records: Records; onEvent: (event: TrainEvent) => void },
+) {
+  const report = await evaluate(evalData, encoder);
+  const values = evalMetrics(report);
+  if (Object.keys(values).length > 0) records.metrics.write({ step, ...values });
+  onEvent({ type: 'evaluated', step, report });
+  return { report, improved: records.best.take(step, values) };
+}
+
 /** What a run writes down besides its checkpoints: the config, the metrics up to `start`, and which step is the best. */
-async function openRecords({ config, runDir }: RunParts, start: number) {
+async function openRecords({ config, runDir, ranks }: RunParts, start: number): Promise<Records | undefined> {
+  if (ranks.rank > 0) return undefined;
   const paths = runPaths(runDir);
   await removeStale(runDir);
   await writeFileAtomically(paths.config, `${JSON.stringify(config, null, 2)}\n`);
@@ -220,16 +256,22 @@ async function resumeStep(parts: RunParts, { resume, onEvent }: TrainOptions): P
     return 0;
   }
   await restoreRun(parts, found.path);
-  const removed = await removeLater(runDir, found.step);
+  parts.ranks.barrier('the resume');
+  const removed = parts.ranks.rank === 0 ? await removeLater(runDir, found.step) : [];
   for (const { path } of removed) warn(`${path} is removed: its steps are run again`);
   return found.step;
 }
 
-function openLoader({ config, dataset, tokenizer, model, encoder }: RunParts, startStep: number): Loader {
+function openLoader(
+  { config, dataset, tokenizer, model, encoder, ranks }: RunParts,
+  startStep: number,
+): Loader {
   const { crop, flip, prefetchBatches, maxBadShare } = config.data;
   const { needs } = findMethod(config.method.name);
   return createLoader(dataset, {
     globalBatchSize: config.batch.globalBatchSize,
+    rank: ranks.rank,
+    worldSize: ranks.worldSize,
     imageSize: model.image.imageSize,
     views: needs.views,
     transform: { type: 'random-resized-crop', ...crop, flip },
@@ -283,17 +325,23 @@ class LogTimer {
     this.#perStep = samplesPerStep;
     this.#step = step;
   }
-  rates(step: number): Record<string, number> {
+  rates(step: number, ranks: Ranks): Record<string, number> {
     const now = performance.now();
     const seconds = (now - this.#since) / 1000;
     const done = step - this.#step;
     this.#since = now;
     this.#step = step;
     const { liveTensors } = memoryStats();
+    const moved = Object.entries(ranks.bytes()).map(([label, { bytesReceived }]) => [
+      `bytes_per_step/${label}`,
+      bytesReceived / done,
+    ]);
+    ranks.resetBytes();
     return {
       samples_per_second: (done * this.#perStep) / seconds,
       seconds_per_step: seconds / done,
       live_tensors: liveTensors,
+      ...Object.fromEntries(moved),
     };
   }
   /** Runs what is not training, and does not count its time. */

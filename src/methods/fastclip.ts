@@ -187,7 +187,7 @@ class FastClip implements Method<Next> {
 
   /** Scalars of this rank's samples, [b] each -> of all, [count, B]. */
   #gatherColumns(columns: Tensor[]): Tensor {
-    return this.#ranks.allGather(ops.stack(columns, 1).to('float32'), 'u').t;
+    return this.#ranks.allGather(ops.stack(columns, 1), 'u').t;
   }
 
   /** The table's new rows with v2's temperatures moved, [8, B]. */

@@ -55,7 +55,7 @@ export class LearnedTemperature {
     const { beta1, beta2, eps, min, max } = this.#options;
     noGrad(() => {
       const tau = this.tau;
-      const slope = gradient.mul(tau).neg();
+      const slope = gradient.mul(tau).neg().to(this.#theta.dtype);
       this.#steps.add_(1);
       ops.lerp__Scalar(this.#first, slope, 1 - beta1);
       ops.lerp__Scalar(this.#second, slope.mul(slope), 1 - beta2);

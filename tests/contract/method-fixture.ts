@@ -1,5 +1,5 @@
 // A method small enough to run a hundred times, and batches that depend on the step alone.
-import { alone } from '../../src/dist/index.ts';
+import { alone, type Ranks } from '../../src/dist/index.ts';
 import { type Batch, findMethod, type Method } from '../../src/methods/index.ts';
 import { AdamW, decayGroups } from '../../src/optim/index.ts';
 import { type Clock, clockAt } from '../../src/schedules.ts';
@@ -30,7 +30,12 @@ const MODEL = {
 
 export function makeMethod(
   name: string,
-  { seed = 1, precision = 'float32' as 'float32' | 'bfloat16', options = {} } = {},
+  {
+    seed = 1,
+    precision = 'float32',
+    options = {},
+    ranks = alone,
+  }: { seed?: number; precision?: 'float32' | 'bfloat16'; options?: object; ranks?: Ranks } = {},
 ): Method {
   const definition = findMethod(name);
   return definition.create({
@@ -42,7 +47,7 @@ export function makeMethod(
     precision,
     pixels: { mean: [0.48, 0.46, 0.41], std: [0.27, 0.26, 0.28] },
     optimizer: OPTIMIZER,
-    ranks: alone,
+    ranks,
   });
 }
 

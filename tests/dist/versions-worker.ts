@@ -85,4 +85,4 @@ for (const version of VERSIONS) {
 }
 const traffic = ranks.bytes();
 ranks.close();
-console.log(JSON.stringify({ worst, traffic }));
+process.stdout.write(`${JSON.stringify({ worst, traffic })}\n`);
