@@ -3,6 +3,10 @@ import { backward, gradsOf, scope } from '../../src/torch/index.ts';
 import { type Ended, freePort, rankEnv, runRanks, start } from './harness.ts';
 import { model, pairLoss, rowsOf } from './problem.ts';
 
+/** DEVICE=cuda: over NCCL, on a machine with a GPU for each rank. */
+const onGpu = process.env.DEVICE === 'cuda';
+const counts = onGpu ? [2] : [2, 4];
+
 const mean = (lists: number[][]) =>
   lists[0].map((_, i) => lists.reduce((sum, list) => sum + list[i], 0) / lists.length);
 
@@ -15,7 +19,7 @@ function localGradients(rank: number, steps: number[]): number[][] {
   });
 }
 
-describe.each([2, 4])('%i ranks', (count) => {
+describe.each(counts)('%i ranks', (count) => {
   const all = Array.from({ length: count }, (_, rank) => rank);
   let ended: Ended[];
   beforeAll(async () => {
@@ -42,7 +46,7 @@ describe.each([2, 4])('%i ranks', (count) => {
         broadcast: [7, 8, 9],
         untouched: [rank, 10 + rank],
         shared: 'run-1',
-        wants: [false, true, true],
+        wants: [false, true],
       });
       const others = count - 1;
       const moved = (bytes: number, calls = 1) => ({ calls, bytesSent: bytes, bytesReceived: bytes });
@@ -84,10 +88,10 @@ describe.each([2, 4])('%i ranks', (count) => {
         for (const [p, grad] of grads.entries()) {
           // Two floats have an exact mean up to one rounding, whichever way it is taken.
           const exact = expected[at % 3][p].map(Math.fround);
-          if (count === 2) expect(grad).toEqual(exact);
+          if (count === 2 && !onGpu) expect(grad).toEqual(exact);
           else
             for (const [i, value] of exact.entries())
-              expect(Math.abs(grad[i] / value - 1)).toBeLessThan(1e-6);
+              expect(Math.abs(grad[i] / value - 1)).toBeLessThan(onGpu ? 1e-5 : 1e-6);
         }
       }
       const bytes = 3 * ((2 * 16 * 4 * (count - 1)) / count);

@@ -30,11 +30,19 @@ export interface Start {
   env: Record<string, string>;
 }
 
+/** What NCCL and a GPU need of the outer environment. */
+function passedOn(): NodeJS.ProcessEnv {
+  const names = Object.keys(process.env).filter((name) =>
+    /^(DEVICE|HOME|LD_|CUDA|NCCL|TORCH_|NVSHMEM)/.test(name),
+  );
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
+
 export function start({ scenario, env }: Start): { child: ChildProcess; ended: Promise<Ended> } {
   const began = performance.now();
   const script = scenario === 'versions' ? worker.replace('worker.ts', 'versions-worker.ts') : worker;
   const child = spawn(process.execPath, ['--import', jiti, script, scenario], {
-    env: { PATH: process.env.PATH, OMP_NUM_THREADS: '1', GLOG_minloglevel: '3', ...env },
+    env: { PATH: process.env.PATH, OMP_NUM_THREADS: '1', GLOG_minloglevel: '3', ...passedOn(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

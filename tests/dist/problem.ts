@@ -22,14 +22,16 @@ export function pairLoss(all: Tensor): Tensor {
 }
 
 /** Three parameters of different shapes and what a rank computes from its own rows: the gradients differ by rank. */
-export function model(seed: number) {
+export function model(seed: number, device = 'cpu') {
+  const leaf = (values: Float64Array, shape: number[]) =>
+    tensor(Float32Array.from(values), shape, { device }).requireGrad();
   const params = new Map([
-    ['weight', tensor(Float32Array.from(numbers(12, seed)), [4, 3]).requireGrad()],
-    ['bias', tensor(Float32Array.from(numbers(3, seed + 1)), [3]).requireGrad()],
-    ['scale', full([], 0.7).requireGrad()],
+    ['weight', leaf(numbers(12, seed), [4, 3])],
+    ['bias', leaf(numbers(3, seed + 1), [3])],
+    ['scale', full([], 0.7, { device }).requireGrad()],
   ]);
   const loss = (rank: number, step: number) => {
-    const input = tensor(Float32Array.from(numbers(8, 10 * rank + step + 1)), [2, 4]);
+    const input = tensor(Float32Array.from(numbers(8, 10 * rank + step + 1)), [2, 4], { device });
     const out = input.matmul(params.get('weight')!).add(params.get('bias')!);
     return out.exp().mul(params.get('scale')!).sum();
   };
