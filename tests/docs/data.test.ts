@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { parseConfig, type RunConfigInput } from '../../src/config/index.ts';
+import { createTokenizer } from '../../src/data/tokenizer.ts';
+import { blocks, page } from './markdown.ts';
+
+const BEFORE = 'export default defineConfig(';
+
+/** The config of a block; a config is plain data, so nothing else is in it. */
+function configOf(block: string): RunConfigInput {
+  expect(block.startsWith(BEFORE)).toBe(true);
+  return new Function(`return ${block.slice(BEFORE.length).trimEnd().replace(/\);$/, '')}`)();
+}
+
+describe('the configs of docs/data.md', () => {
+  const configs = blocks(page('data.md'), 'ts').map(configOf);
+
+  test('are accepted, and nothing in them is dropped', () => {
+    expect(configs).toHaveLength(5);
+    for (const config of configs) expect(parseConfig(config)).toMatchObject(config);
+  });
+
+  test('show every kind of source and of tokenizer', () => {
+    const kinds = configs.flatMap(({ data }) => [data.train].flat().map(({ type }) => type));
+    expect(new Set(kinds)).toEqual(new Set(['folder', 'manifest', 'webdataset', 'parquet']));
+    for (const [, text] of page('data.md').matchAll(/^\| `(\{ type: .*?\})` \|/gm)) {
+      const tokenizer = new Function(`return ${text}`)();
+      const config = { ...configs[0]!, data: { ...configs[0]!.data, tokenizer } };
+      expect(parseConfig(config).data.tokenizer).toEqual(tokenizer);
+    }
+  });
+});
+
+test('what the page says of damaged text is so', () => {
+  const clip = createTokenizer({ type: 'clip', contextLength: 77 });
+  const ids = (text: string) => [...clip.encode(text)];
+  expect(ids('cafÃ©')).toEqual(ids('café'));
+  expect(ids('donâ€™t')).toEqual(ids("don't"));
+  for (const text of ['cafÃ© and 猫', 'РџСЂРёРІРµС‚', 'a-√©', 'Ã la mode', 'vÄ›c', 'Ä°'])
+    expect(page('data.md')).toContain(text);
+  expect(ids('cafÃ© and 猫')).not.toEqual(ids('café and 猫'));
+  expect(ids('Ã la mode')).not.toEqual(ids('à la mode'));
+});
