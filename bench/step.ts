@@ -4,7 +4,7 @@
  * bench/step.py is the same step in PyTorch; bench/compare-step.ts runs the two in turn.
  */
 import { parseArgs } from 'node:util';
-import { alone } from '../src/dist/index.ts';
+import { deviceOfRank, openRanks, ranksFromEnvironment } from '../src/dist/index.ts';
 import { findMethod } from '../src/methods/index.ts';
 import type { AnyClipSpec } from '../src/models/clip.ts';
 import { clipSpec } from '../src/models/registry.ts';
@@ -12,7 +12,7 @@ import { AdamW, decayGroups } from '../src/optim/index.ts';
 import { clockAt } from '../src/schedules.ts';
 import {
   arange,
-  backward,
+  cudaCount,
   Generator,
   memoryStats,
   rand,
@@ -40,7 +40,9 @@ const { values: flags } = parseArgs({
 });
 const batchSize = Number(flags.batch);
 const precision = flags.precision as 'float32' | 'bfloat16';
-const device = resolveDevice(flags.device);
+const place = ranksFromEnvironment();
+const device = resolveDevice(deviceOfRank(flags.device, place, cudaCount()));
+const ranks = openRanks({ device, place });
 setThreads(Number(flags.threads));
 setMatmulPrecision('exact');
 
@@ -51,15 +53,17 @@ const adam = { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
 const method = definition.create({
   options: definition.options.parse({ name: flags.method }),
   model,
-  datasetSize: 4 * batchSize,
+  datasetSize: 4 * batchSize * ranks.worldSize,
   seed: 0,
   device,
   precision,
   pixels: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
   optimizer: { peakLr: 1e-4, ...adam },
-  ranks: alone,
+  ranks,
 });
 const optimizer = new AdamW(decayGroups(method.params, 0.1), adam);
+
+const averager = ranks.averager(new Map([...method.params].filter(([, tensor]) => tensor.requiresGrad)));
 
 const { image, text } = model;
 const generator = new Generator('cpu', 1);
@@ -76,7 +80,7 @@ const batch = scope(() => {
   return {
     images,
     tokens: tensor(words, [batchSize, text.contextLength], { device }),
-    ids: arange(0, batchSize, { device }),
+    ids: arange(ranks.rank * batchSize, (ranks.rank + 1) * batchSize, { device }),
   };
 });
 
@@ -84,7 +88,7 @@ function step(index: number): void {
   const clock = clockAt(index, { totalSteps: 1000, globalBatchSize: batchSize, datasetSize: 4 * batchSize });
   scope(() => {
     const { loss, next } = method.loss(method.features(batch), batch.ids, clock);
-    backward(loss);
+    averager.backward(loss);
     optimizer.step({ lr: 1e-4 });
     method.commit(next, clock);
   });
@@ -120,13 +124,17 @@ const probe = scope(() =>
     )
     .metrics.loss.item(),
 );
-console.log(
-  JSON.stringify({
-    what: 'couplet',
-    ...flags,
-    ms_per_step: median,
-    loss: probe,
-    flash: ops.has('aten::scaled_dot_product_attention'),
-    memory: memoryStats(),
-  }),
-);
+if (ranks.rank === 0)
+  console.log(
+    JSON.stringify({
+      what: 'couplet',
+      ...flags,
+      ms_per_step: median,
+      loss: probe,
+      flash: ops.has('aten::scaled_dot_product_attention'),
+      ranks: ranks.worldSize,
+      samples_per_second: (1000 * batchSize * ranks.worldSize) / median,
+      memory: memoryStats(),
+    }),
+  );
+ranks.close();

@@ -5,7 +5,14 @@ import { availableParallelism } from 'node:os';
 import type { RunConfig } from './config/index.ts';
 import { type Dataset, openDataset } from './data/index.ts';
 import { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
-import { deviceOfRank, type GradientAverager, openRanks, type Place, type Ranks } from './dist/index.ts';
+import {
+  deviceOfRank,
+  type GradientAverager,
+  openRanks,
+  type Place,
+  type Ranks,
+  ranksFromEnvironment,
+} from './dist/index.ts';
 import { CoupletError } from './errors.ts';
 import type { Encoder } from './evaluate/features.ts';
 import { saveCheckpoint } from './io/checkpoint.ts';
@@ -163,7 +170,9 @@ export function encoderOf(
   { data }: RunConfig,
   { model, ...parts }: Pick<RunParts, 'method' | 'tokenizer' | 'device' | 'model'>,
 ): Encoder {
-  const workers = workerCount(data.workers, { device: parts.device, cores: availableParallelism() });
+  const ranksHere = Number(process.env.LOCAL_WORLD_SIZE) || 1;
+  const cores = Math.ceil(availableParallelism() / ranksHere);
+  const workers = workerCount(data.workers, { device: parts.device, cores });
   return { ...parts, imageSize: model.image.imageSize, workers, maxBadShare: data.maxBadShare };
 }
 

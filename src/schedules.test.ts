@@ -12,6 +12,7 @@ describe('clockAt', () => {
     expect(clockAt(30, { totalSteps: 120, globalBatchSize: 8, datasetSize: 96 })).toEqual({
       step: 30,
       totalSteps: 120,
+      lr: 0,
       progress: 0.25,
       samplesSeen: 240,
       epoch: 2.5,

@@ -87,7 +87,6 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
   const runDir = join(options.runsDir ?? 'runs', config.name);
   const place = ranksFromEnvironment();
   if (options.resume) checkSameRun(config, runDir);
-  else if (place.rank === 0) refuseExisting(runDir);
   clipSpec(config.model as Parameters<typeof clipSpec>[0]);
   checkBestBy(config.evaluate);
   const device = prepareProcess(config, place);
@@ -96,6 +95,7 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
   let dataset: Dataset | undefined;
   let parts: RunParts | undefined;
   try {
+    if (!options.resume && ranks.rank === 0) refuseExisting(runDir);
     evalData = await openEvalData(config.evaluate);
     dataset = await openTrainData(config);
     ranks.checkSame('data', String(dataset.size));
@@ -124,6 +124,7 @@ async function runSteps(
   const { onEvent: tell = () => {}, signal } = options;
   const onEvent = ranks.rank === 0 ? tell : () => {};
   const start = await resumeStep(parts, { ...options, onEvent });
+  ranks.checkSame('the step to start from', String(start));
   const loader = openLoader(parts, start);
   const records = await openRecords(parts, start).catch(async (error) => {
     await loader.close();

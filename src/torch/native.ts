@@ -10,14 +10,17 @@ import { TensorDisposedError, TorchError } from './errors.ts';
 const HOW = 'Run scripts/setup in the project: it finds or installs libtorch and builds the addon.';
 
 /**
- * What libgomp reads when libtorch is loaded. OMP_NUM_THREADS: the cores of this machine are shared by its ranks.
+ * What libgomp and libtorch read when they are loaded. OMP_NUM_THREADS: the cores of this machine are shared by its ranks.
  * GOMP_SPINCOUNT: how long an idle thread spins before it sleeps: by default milliseconds, in which it takes a core from the
  * decoders. On two busy cores a small model trained four to five times slower (docs/log.md). 1000 turns are microseconds.
  */
-function setOpenMp(): void {
+function setEnvironment(): void {
   const ranksHere = Math.max(1, Number(process.env.LOCAL_WORLD_SIZE) || 1);
   process.env.OMP_NUM_THREADS ??= String(Math.max(1, Math.floor(availableParallelism() / ranksHere)));
   process.env.GOMP_SPINCOUNT ??= '1000';
+  // c10d tells of every connection between ranks.
+  process.env.TORCH_CPP_LOG_LEVEL ??= 'ERROR';
+  process.env.GLOG_minloglevel ??= '3';
 }
 
 /** The project's folder: the one with native/, whether this runs from src/ or dist/. */
@@ -32,7 +35,7 @@ function addonPath(): string {
 }
 
 function load(): Native {
-  setOpenMp();
+  setEnvironment();
   const path = addonPath();
   let native: Native;
   try {
