@@ -11,7 +11,6 @@ import {
   openRanks,
   type Place,
   type Ranks,
-  ranksFromEnvironment,
 } from './dist/index.ts';
 import { CoupletError } from './errors.ts';
 import type { Encoder } from './evaluate/features.ts';
