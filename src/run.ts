@@ -5,13 +5,7 @@ import { availableParallelism } from 'node:os';
 import type { RunConfig } from './config/index.ts';
 import { type Dataset, openDataset } from './data/index.ts';
 import { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
-import {
-  deviceOfRank,
-  type GradientAverager,
-  openRanks,
-  type Place,
-  type Ranks,
-} from './dist/index.ts';
+import { deviceOfRank, type GradientAverager, openRanks, type Place, type Ranks } from './dist/index.ts';
 import { CoupletError } from './errors.ts';
 import type { Encoder } from './evaluate/features.ts';
 import { saveCheckpoint } from './io/checkpoint.ts';
