@@ -94,18 +94,21 @@ constexpr bool kTakes12 =
 template <typename R>
 constexpr bool kHasReducer = kTakes<R, Limits> || kTakes<R> || kTakes11<R> || kTakes12<R>;
 
+/** Gradients live in the buckets that are averaged: no copy in or out. The optimizer drops them after each step. */
+constexpr bool kGradientsAreViews = true;
+
 template <typename R>
 std::unique_ptr<R> makeReducer(const Params& params, Buckets buckets, Limits limits, const ProcessGroupPtr& group, int64_t cap, int64_t firstCap) {
   const Flags sparse(params.size(), false);
   (void)limits;
   if constexpr (kTakes<R, Limits>)  // 1.13
-    return std::make_unique<R>(params, std::move(buckets), std::move(limits), group, sparse, cap, false, false, Names(), firstCap);
+    return std::make_unique<R>(params, std::move(buckets), std::move(limits), group, sparse, cap, false, kGradientsAreViews, Names(), firstCap);
   else if constexpr (kTakes11<R>)  // 2.6 and later
-    return std::make_unique<R>(params, std::move(buckets), group, sparse, cap, false, false, Names(), firstCap, false, false);
+    return std::make_unique<R>(params, std::move(buckets), group, sparse, cap, false, kGradientsAreViews, Names(), firstCap, false, false);
   else if constexpr (kTakes12<R>)  // 2.13
-    return std::make_unique<R>(params, std::move(buckets), group, sparse, cap, false, false, Names(), firstCap, false, false, std::vector<int64_t>());
+    return std::make_unique<R>(params, std::move(buckets), group, sparse, cap, false, kGradientsAreViews, Names(), firstCap, false, false, std::vector<int64_t>());
   else if constexpr (kTakes<R>)
-    return std::make_unique<R>(params, std::move(buckets), group, sparse, cap, false, false, Names(), firstCap);
+    return std::make_unique<R>(params, std::move(buckets), group, sparse, cap, false, kGradientsAreViews, Names(), firstCap);
   else
     throw std::runtime_error("this libtorch's c10d::Reducer has a signature that Couplet does not know");
 }
