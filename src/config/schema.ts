@@ -127,7 +127,7 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
       .string()
       .regex(NAME, { error: "expected letters, digits, '.', '_' and '-'" })
       .describe("the run's folder; default the config file's name"),
-    seed: z.int().min(0).default(0).describe('of initial weights, order of samples, crops and dropout'),
+    seed: z.int().min(0).default(0).describe('of initial weights, the order of samples, and crops'),
     device: z
       .string()
       .regex(DEVICE, { error: "expected 'auto', 'cpu', 'cuda' or 'cuda:0'" })

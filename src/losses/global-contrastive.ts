@@ -13,7 +13,7 @@ export interface PerAnchor {
 /** The features of one rank, with gradient, and those of all ranks without; equal rows when there is one rank. */
 export interface ContrastiveBatch {
   local: PerAnchor; // [b, E]
-  global: PerAnchor; // [B, E], detached
+  global: PerAnchor; // [B, E], detached unless `gathersGradient`
   /** bool [b, B]: true where candidate j is not anchor i itself nor a duplicate of it. */
   negatives: Tensor;
 }

@@ -57,7 +57,7 @@ const temperature = z.strictObject({
   gradient: z
     .enum(['exact', 'released'])
     .default('exact')
-    .describe('of the loss, or as the released code has it'),
+    .describe('of the global one: that of the loss, or as the released code has it'),
   min: z.number().positive().default(0.01).describe('no temperature goes below'),
   max: z.number().positive().default(1).describe('no temperature goes above'),
 });
@@ -68,7 +68,10 @@ export const fastClipOptions = z.strictObject({
     .enum(Object.keys(VERSIONS) as [FastClipVersion, ...FastClipVersion[]])
     .default('v3')
     .describe('a preset of the parts below'),
-  rho: z.number().default(6.5).describe('the radius of the KL ball that temperatures settle on (v2, v3)'),
+  rho: z
+    .number()
+    .default(6.5)
+    .describe('the radius of the KL ball that learned temperatures settle on (v3, and individual ones)'),
   eps: z
     .number()
     .positive()
