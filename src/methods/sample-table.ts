@@ -97,7 +97,7 @@ export class SampleTable {
     scope(() =>
       noGrad(() => {
         const device = this.#rows.device;
-        const own = ops.arange_start_step(rank, this.#size, worldSize, 'int64');
+        const own = ops.arange_start_step(rank, this.#size, worldSize, 'int64', undefined, rows.device);
         const count = own.shape[0];
         this.#rows.narrow(1, 0, count).copy_(rows.indexSelect(1, own).toDevice(device));
         this.#visited.narrow(0, 0, count).copy_(visited.indexSelect(0, own).toDevice(device));

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import sharp from 'sharp';
-import { cudaCount, setThreads, synchronize } from './device.ts';
+import { cudaCount, synchronize } from './device.ts';
 import { autocast, backward, gradsOf } from './grad.ts';
 import { native } from './native.ts';
 import { has } from './ops.ts';
@@ -96,7 +96,6 @@ export async function doctor(): Promise<DoctorReport> {
   const { compiled, builtWithCuda } = native.versions();
   const devices = Array.from({ length: cudaCount() }, (_, i) => `cuda:${i} ${native.cudaName(i)}`);
   const processors = cpus();
-  setThreads(native.threads());
   const gpu = devices.length > 0;
   return {
     node: process.version,

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../src/cli/launch.ts';
 
 const worker = join(dirname(fileURLToPath(import.meta.url)), 'worker.ts');
 const jiti = import.meta.resolve('jiti/register');
@@ -16,14 +16,7 @@ export interface Ended {
   seconds: number;
 }
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
-  const { port } = server.address() as { port: number };
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
+export { freePort };
 
 export interface Start {
   scenario: string;
