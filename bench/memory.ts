@@ -30,13 +30,18 @@ for (let step = 1; step <= steps; step++) {
   scope(() => {
     const images = rand([batchSize, 112, 112, 3], generator).mul(255).to('uint8');
     const words = rand([batchSize, 77], generator).mul(49000).to('int32').toArray() as Int32Array;
-    const batch = { images, tokens: tensor(words, [batchSize, 77]), ids: arange(0, batchSize) };
+    const batch = {
+      views: [images],
+      tokens: tensor(words, [batchSize, 77]),
+      ids: arange(0, batchSize),
+      rows: { first: 0, total: batchSize },
+    };
     const clock = clockAt(step, {
       totalSteps: steps,
       globalBatchSize: batchSize,
       datasetSize: 4 * batchSize,
     });
-    const { loss, next } = method.loss(method.features(batch), batch.ids, clock);
+    const { loss, next } = method.loss(method.features(batch, clock), batch.ids, clock);
     backward(loss);
     optimizer.step({ lr: 1e-4 });
     method.commit(next, clock);

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { deviceOfRank, openRanks, ranksFromEnvironment } from '../src/dist/index.ts';
 import { findMethod } from '../src/methods/index.ts';
 import type { AnyClipSpec } from '../src/models/clip.ts';
-import { clipSpec } from '../src/models/registry.ts';
+import { modelSpec } from '../src/models/registry.ts';
 import { AdamW, decayGroups } from '../src/optim/index.ts';
 import { clockAt } from '../src/schedules.ts';
 import {
@@ -46,7 +46,7 @@ const ranks = openRanks({ device, place });
 setThreads(Number(flags.threads));
 setMatmulPrecision('exact');
 
-const named = clipSpec(flags.model);
+const named = modelSpec(flags.model);
 const model: AnyClipSpec = { ...named, image: { ...named.image, imageSize: Number(flags['image-size']) } };
 const definition = findMethod(flags.method);
 const adam = { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
@@ -78,16 +78,17 @@ const batch = scope(() => {
     .toArray() as Int32Array;
   for (let row = 1; row <= batchSize; row++) words[row * text.contextLength - 1] = text.vocabSize - 1; // the end token, last: no column is cut off
   return {
-    images,
+    views: [images],
     tokens: tensor(words, [batchSize, text.contextLength], { device }),
     ids: arange(ranks.rank * batchSize, (ranks.rank + 1) * batchSize, { device }),
+    rows: { first: ranks.rank * batchSize, total: ranks.worldSize * batchSize },
   };
 });
 
 function step(index: number): void {
   const clock = clockAt(index, { totalSteps: 1000, globalBatchSize: batchSize, datasetSize: 4 * batchSize });
   scope(() => {
-    const { loss, next } = method.loss(method.features(batch), batch.ids, clock);
+    const { loss, next } = method.loss(method.features(batch, clock), batch.ids, clock);
     averager.backward(loss);
     optimizer.step({ lr: 1e-4 });
     method.commit(next, clock);
@@ -115,15 +116,8 @@ if (device === 'cpu') {
   synchronize(device);
   median = (performance.now() - times[0]) / Number(flags.steps);
 }
-const probe = scope(() =>
-  method
-    .loss(
-      method.features(batch),
-      batch.ids,
-      clockAt(0, { totalSteps: 1, globalBatchSize: batchSize, datasetSize: batchSize }),
-    )
-    .metrics.loss.item(),
-);
+const start = clockAt(0, { totalSteps: 1, globalBatchSize: batchSize, datasetSize: batchSize });
+const probe = scope(() => method.loss(method.features(batch, start), batch.ids, start).metrics.loss.item());
 if (ranks.rank === 0)
   console.log(
     JSON.stringify({

@@ -108,19 +108,24 @@ function alternatives(node: Node): Node[] {
 }
 
 const objectsOf = (node: Node) => alternatives(node).filter(({ properties }) => properties);
-const UNITS = ['steps', 'epochs', 'samples'];
+const UNITS = ['steps', 'epochs', 'samples', 'share', 'forwards', 'seconds'];
 
-/** `{ steps }`, `{ epochs }` or `{ samples }`: one key each. */
+/** `{ steps }`, `{ epochs }`, ...: one key each. */
 function isDuration(node: Node): boolean {
   const keys = objectsOf(node).map(({ properties }) => Object.keys(properties!));
   return keys.length > 0 && keys.every((names) => names.length === 1 && UNITS.includes(names[0]));
 }
 
-/** The key whose constant tells the objects of a union apart, and its value in each. */
-function choiceOf(objects: readonly Node[]): { key: string; values: string[] } {
+/** What tells the objects of a union apart: a key with another constant in each, or the keys that each requires. */
+function choiceOf(objects: readonly Node[]): { by: string; values: string[]; titles: string[] } {
   const keys = Object.keys(objects[0].properties!);
-  const key = keys.find((name) => objects.every(({ properties }) => properties![name]?.const !== undefined))!;
-  return { key, values: objects.map(({ properties }) => String(properties![key].const)) };
+  const key = keys.find((name) => objects.every(({ properties }) => properties![name]?.const !== undefined));
+  if (key) {
+    const values = objects.map(({ properties }) => String(properties![key].const));
+    return { by: `keys by \`${key}\``, values, titles: values.map((value) => `\`${key}: '${value}'\``) };
+  }
+  const values = objects.map(({ properties }) => Object.keys(properties!).join(', '));
+  return { by: 'either', values, titles: values.map((value) => `\`${value}\``) };
 }
 
 function bounds({
@@ -241,12 +246,12 @@ class Page {
     const { where, node } = at;
     this.#shown.set(JSON.stringify(at.objects), path.join('.'));
     const several = alternatives(node).some(({ type }) => type === 'array');
-    const { key, values } = choiceOf(at.objects);
+    const { by, values, titles } = choiceOf(at.objects);
     const kinds = values.map((value) => `\`${value}\``).join(', ');
-    const type = `${several ? 'one or a list of: ' : ''}keys by \`${key}\`: ${kinds}`;
+    const type = `${several ? 'one or a list of: ' : ''}${by}: ${kinds}`;
     this.#leaf(section, path, at, type);
     at.objects.forEach((object, i) => {
-      const inner = this.#open(`\`${path.join('.')}\` with \`${key}: '${values[i]}'\``);
+      const inner = this.#open(`\`${path.join('.')}\` with ${titles[i]}`);
       for (const [name, field] of Object.entries(object.properties!)) {
         const place = `${where}[${values[i]}].${name}`;
         this.#field(inner, [...path, name], { node: field, parent: object, where: place });

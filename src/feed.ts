@@ -29,12 +29,15 @@ export function imagesToDevice(
   return device === 'cpu' ? bytes : bytes.pinMemory().toDevice(device, true);
 }
 
-export function toDevice(batch: HostBatch, device: string): Batch {
+/** @param rows where this rank's rows are in the global batch */
+export function toDevice(batch: HostBatch, device: string, rows: Batch['rows']): Batch {
+  const images = imagesToDevice(batch, device);
   return {
-    images: imagesToDevice(batch, device),
+    views: Array.from({ length: batch.views }, (_, view) => images.narrow(0, view * batch.size, batch.size)),
     tokens: batch.tokens
       ? tokensToDevice(batch.tokens, batch.size, device)
       : tensor(new Int32Array(0), [batch.size, 0], { device }),
     ids: tensor(batch.ids, [batch.size], { device }),
+    rows,
   };
 }

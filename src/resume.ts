@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { Spent } from './budget.ts';
 import type { RunConfig } from './config/index.ts';
 import { CoupletError } from './errors.ts';
 import { loadTensorsInto, readStateJson } from './io/checkpoint.ts';
@@ -131,4 +132,5 @@ export async function restoreRun(parts: RunParts, path: string): Promise<void> {
   }
   for (const tensor of [random, ...tables.values()]) tensor.dispose();
   parts.optimizer.restore((json.optimizer as { steps: number }).steps);
+  parts.plan.budget.restore(json.spent as Spent);
 }

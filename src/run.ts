@@ -11,9 +11,9 @@ import type { Encoder } from './evaluate/features.ts';
 import { saveCheckpoint } from './io/checkpoint.ts';
 import { checkpointPath, runPaths } from './io/checkpoint-files.ts';
 import { findMethod, type Method } from './methods/index.ts';
-import type { AnyClipSpec } from './models/clip.ts';
-import { clipSpec } from './models/registry.ts';
+import { type AnyModelSpec, hasTexts, modelSpec } from './models/registry.ts';
 import { adamOptions, createOptimizer, decayGroups, type Optimizer } from './optim/index.ts';
+import type { Plan } from './plan.ts';
 import {
   cudaCount,
   Generator,
@@ -32,9 +32,10 @@ export function workerCount(
   return Math.max(1, device === 'cpu' ? Math.floor(cores / 2) : cores - 1);
 }
 
-/** The model that a config names, with the tokenizer's vocabulary. */
-export function modelFor(config: RunConfig, tokenizer: Tokenizer): AnyClipSpec {
-  const spec = clipSpec(config.model as string | AnyClipSpec);
+/** The model that a config names: with the tokenizer's vocabulary where the method has texts, else its image tower alone. */
+export function modelFor(config: RunConfig, tokenizer: Tokenizer | undefined): AnyModelSpec {
+  const spec = namedModel(config);
+  if (!hasTexts(spec) || !tokenizer) return { image: spec.image };
   const wanted = typeof config.model === 'string' ? undefined : spec.text.vocabSize;
   if (wanted !== undefined && wanted < tokenizer.vocabSize) {
     throw new CoupletError(
@@ -42,6 +43,16 @@ export function modelFor(config: RunConfig, tokenizer: Tokenizer): AnyClipSpec {
     );
   }
   return { ...spec, text: { ...spec.text, vocabSize: wanted ?? tokenizer.vocabSize } };
+}
+
+/** What a config says of the model. Throws a CoupletError when the method has texts and the model no tower for them. */
+export function namedModel({ model, method }: RunConfig): AnyModelSpec {
+  const spec = modelSpec(model as string | AnyModelSpec);
+  if (findMethod(method.name).needs.tokens && !hasTexts(spec))
+    throw new CoupletError(
+      `method ${method.name} needs a text tower: give model.embedDim and model.text beside model.image, or a name such as ViT-B-32.`,
+    );
+  return spec;
 }
 
 /** Meets the other ranks, if there are any, and makes sure that all were started with the same config. */
@@ -67,7 +78,7 @@ export function prepareProcess(config: RunConfig, place?: Place): string {
 
 export function createMethod(
   config: RunConfig,
-  parts: { model: AnyClipSpec; datasetSize: number; device: string; ranks: Ranks },
+  parts: { model: AnyModelSpec; datasetSize: number; device: string; ranks: Ranks },
 ): Method {
   const definition = findMethod(config.method.name);
   return definition.create({
@@ -86,13 +97,15 @@ export interface RunParts {
   runDir: string;
   device: string;
   dataset: Dataset;
-  tokenizer: Tokenizer;
-  model: AnyClipSpec;
+  /** Where the method has texts. */
+  tokenizer?: Tokenizer;
+  model: AnyModelSpec;
   method: Method;
   optimizer: Optimizer;
   encoder: Encoder;
   ranks: Ranks;
   averager: GradientAverager;
+  plan: Plan;
 }
 
 /** Opens the training data. Throws a CoupletError when it lacks what the method needs. */
@@ -109,26 +122,33 @@ export async function openTrainData(config: RunConfig): Promise<Dataset> {
 /** Learns or loads the tokenizer, builds model, method and optimizer. Makes the run's folder. */
 export async function buildRun(
   config: RunConfig,
-  { runDir, dataset, device, ranks }: Pick<RunParts, 'runDir' | 'dataset' | 'device' | 'ranks'>,
+  {
+    runDir,
+    dataset,
+    device,
+    ranks,
+    plan,
+  }: Pick<RunParts, 'runDir' | 'dataset' | 'device' | 'ranks' | 'plan'>,
 ): Promise<RunParts> {
   const tokenizer = await openTokenizer(config, { runDir, dataset, ranks });
   const model = modelFor(config, tokenizer);
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
-  const groups = decayGroups(method.params, config.optimizer.weightDecay);
+  const groups = decayGroups(method.params, config.optimizer.weightDecay, method.decays);
   const optimizer = createOptimizer(config.optimizer, groups);
-  const encoder = encoderOf(config, { method, tokenizer, device, model });
+  const encoder = encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) });
   return {
     config,
     runDir,
     device,
     dataset,
-    tokenizer,
+    ...(tokenizer && { tokenizer }),
     model,
     method,
     optimizer,
     encoder,
     ranks,
     averager: averagerOf(config, { method, ranks }),
+    plan,
   };
 }
 
@@ -141,12 +161,19 @@ function averagerOf(
   return ranks.averager(learned, batch.gradAccumSteps > 1 ? { overlap: false } : {});
 }
 
+/** Tokens of a caption; undefined when the method has no texts. */
+export function contextLengthOf(config: RunConfig): number | undefined {
+  const spec = namedModel(config);
+  return findMethod(config.method.name).needs.tokens && hasTexts(spec) ? spec.text.contextLength : undefined;
+}
+
 /** Rank 0 makes the tokenizer, which may mean to learn it from the captions; the others are told what it is. */
 async function openTokenizer(
   config: RunConfig,
   { runDir, dataset, ranks }: Pick<RunParts, 'runDir' | 'dataset' | 'ranks'>,
-): Promise<Tokenizer> {
-  const { contextLength } = clipSpec(config.model as string | AnyClipSpec).text;
+): Promise<Tokenizer | undefined> {
+  const contextLength = contextLengthOf(config);
+  if (contextLength === undefined) return undefined;
   if (ranks.rank > 0) return createTokenizer(JSON.parse(ranks.share('the tokenizer', undefined)));
   await mkdir(runDir, { recursive: true });
   const tokenizer = await loadTokenizer(config.data.tokenizer, {
@@ -201,7 +228,7 @@ export async function saveRun(parts: RunParts, step: number): Promise<string> {
     return await saveCheckpoint(parts.runDir, {
       model: parts.method.model,
       state,
-      json: { step, optimizer, datasetSize: parts.dataset.size },
+      json: { step, optimizer, datasetSize: parts.dataset.size, spent: parts.plan.budget.spent },
     });
   } finally {
     for (const tensor of [random, ...tables.values()]) tensor.dispose();

@@ -3,9 +3,9 @@ import type { RunConfig } from './config/index.ts';
 import type { GradientAverager, Ranks } from './dist/index.ts';
 import type { Batch, Features, Method } from './methods/index.ts';
 import { BatchStatistics } from './nn/batch-norm.ts';
-import { clipGradNorm, type Optimizer } from './optim/index.ts';
+import { clipEachGradNorm, clipGradNorm, type Optimizer } from './optim/index.ts';
 import type { Clock } from './schedules.ts';
-import { backward, gradsOf, noGrad, scope, type Tensor } from './torch/index.ts';
+import { backward, clearGrads, gradsOf, noGrad, scope, type Tensor } from './torch/index.ts';
 import * as ops from './torch/ops.ts';
 
 export interface StepParts {
@@ -23,7 +23,6 @@ export function trainStep(
   clock: Clock & { wanted: boolean },
 ): Record<string, number> | undefined {
   const { method, optimizer, ranks, config } = parts;
-  const { clipGradNorm: maxNorm } = config.optimizer;
   return scope(() => {
     const statistics = new BatchStatistics();
     const { metrics, next } = statistics.during(() =>
@@ -31,8 +30,11 @@ export function trainStep(
         ? backwardWhole(parts, batch, clock)
         : backwardInParts(parts, batch, clock),
     );
-    const gradNorm = maxNorm === undefined ? undefined : clipGradNorm([...method.params.values()], maxNorm);
-    optimizer.step({ lr: clock.lr });
+    const gradNorm = prepareGradients(method, config.optimizer, clock);
+    optimizer.step({
+      lr: clock.lr,
+      ...(clock.weightDecay !== undefined && { weightDecay: clock.weightDecay }),
+    });
     method.commit(next, clock);
     statistics.commit();
     return clock.wanted
@@ -41,8 +43,21 @@ export function trainStep(
   });
 }
 
+/** What happens to gradients between backward and the update. Returns the norm of all together, when it is bounded. */
+function prepareGradients(
+  { params, frozen }: Method,
+  { clipGradNorm: bound, clipEachGradNorm: boundOfEach }: RunConfig['optimizer'],
+  clock: Clock,
+): Tensor | undefined {
+  const names = frozen?.(clock);
+  if (names) clearGrads([...names].map((name) => params.get(name)!));
+  const tensors = [...params.values()];
+  if (boundOfEach !== undefined) clipEachGradNorm(tensors, boundOfEach);
+  return bound === undefined ? undefined : clipGradNorm(tensors, bound);
+}
+
 function backwardWhole({ method, averager }: StepParts, batch: Batch, clock: Clock) {
-  const { loss, metrics, next } = method.loss(method.features(batch), batch.ids, clock);
+  const { loss, metrics, next } = method.loss(method.features(batch, clock), batch.ids, clock);
   averager.backward(loss);
   return { metrics, next };
 }
@@ -53,7 +68,7 @@ function backwardWhole({ method, averager }: StepParts, batch: Batch, clock: Clo
  */
 function backwardInParts({ method, averager, config }: StepParts, batch: Batch, clock: Clock) {
   const parts = split(batch, config.batch.gradAccumSteps);
-  const seen = parts.map((part) => noGrad(() => scope(() => method.features(part))));
+  const seen = parts.map((part) => noGrad(() => scope(() => method.features(part, clock))));
   const names = Object.keys(seen[0]);
   const whole: Features = Object.fromEntries(
     names.map((name) => [
@@ -71,7 +86,7 @@ function backwardInParts({ method, averager, config }: StepParts, batch: Batch, 
   const pulls = gradsOf(names.map((name) => whole[name]));
   parts.forEach((part, i) => {
     scope(() => {
-      const features = method.features(part);
+      const features = method.features(part, clock);
       const rows = features[names[0]].shape[0];
       const pulled = names.map((name, k) => features[name].mul(pulls[k]!.narrow(0, i * rows, rows)).sum());
       backward(pulled.reduce((sum, next) => sum.add(next)));
@@ -81,14 +96,17 @@ function backwardInParts({ method, averager, config }: StepParts, batch: Batch, 
   return { metrics, next };
 }
 
-/** Equal parts of a batch, views kept together. */
-function split({ images, tokens, ids }: Batch, count: number): Batch[] {
-  const rows = ids.shape[0] / count;
-  const views = images.shape[0] / ids.shape[0];
-  if (views !== 1) throw new RangeError(`gradient accumulation takes one view of each image, got ${views}`);
+/** Equal parts of a batch. */
+function split({ views, tokens, ids, rows }: Batch, count: number): Batch[] {
+  const size = ids.shape[0] / count;
   return Array.from({ length: count }, (_, i) => {
-    const cut = (tensor: Tensor) => tensor.narrow(0, i * rows, rows);
-    return { images: cut(images), tokens: cut(tokens), ids: cut(ids) };
+    const cut = (tensor: Tensor) => tensor.narrow(0, i * size, size);
+    return {
+      views: views.map(cut),
+      tokens: cut(tokens),
+      ids: cut(ids),
+      rows: { ...rows, first: rows.first + i * size },
+    };
   });
 }
 

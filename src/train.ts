@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Best } from './best.ts';
-import { type Duration, durationToSteps, type RunConfig } from './config/index.ts';
+import type { Budget } from './budget.ts';
+import type { RunConfig } from './config/index.ts';
 import { createLoader, type Dataset, type Loader, type Problems } from './data/index.ts';
 import { type Ranks, ranksFromEnvironment } from './dist/index.ts';
 import { CoupletError } from './errors.ts';
@@ -20,19 +21,18 @@ import { toDevice } from './feed.ts';
 import { removeStale, writeFileAtomically } from './io/atomic.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
 import { MetricsWriter, readMetrics } from './io/metrics.ts';
-import { findMethod } from './methods/index.ts';
-import { clipSpec } from './models/registry.ts';
+import { planOf } from './plan.ts';
 import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
 import {
   buildRun,
   meetRanks,
+  namedModel,
   openTrainData,
   prepareProcess,
   type RunParts,
   refuseExisting,
   saveRun,
 } from './run.ts';
-import { clockAt, cosine, type Schedule, withWarmup } from './schedules.ts';
 import { memoryStats, noGrad, scope } from './torch/index.ts';
 import * as ops from './torch/ops.ts';
 import { trainStep } from './train-step.ts';
@@ -73,21 +73,12 @@ export interface TrainResult {
   skipped: Problems;
 }
 
-/** Durations of a config, all in steps. */
-interface Plan {
-  total: number;
-  evaluateEvery: number;
-  saveEvery: number;
-  logEvery: number;
-  lr: Schedule;
-}
-
 /** Trains until the config's duration is over or the signal aborts. Throws a CoupletError for what a person can mend. */
 export async function train(config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
   const runDir = join(options.runsDir ?? 'runs', config.name);
   const place = ranksFromEnvironment();
   if (options.resume) checkSameRun(config, runDir);
-  clipSpec(config.model as Parameters<typeof clipSpec>[0]);
+  namedModel(config); // refused before anything is opened
   checkBestBy(config.evaluate);
   const device = prepareProcess(config, place);
   const ranks = meetRanks(config, device, place);
@@ -99,10 +90,10 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
     evalData = await openEvalData(config.evaluate);
     dataset = await openTrainData(config);
     ranks.checkSame('data', String(dataset.size));
-    const plan = planOf(config, dataset.size);
+    const plan = planOf(config, { datasetSize: dataset.size, model: namedModel(config) });
     if (!options.resume && ranks.rank === 0) await rm(runPaths(runDir).tokenizer, { force: true }); // of a run that was refused
-    parts = await buildRun(config, { runDir, dataset, device, ranks });
-    return await runSteps(parts, { plan, evalData, options });
+    parts = await buildRun(config, { runDir, dataset, device, ranks, plan });
+    return await runSteps(parts, { evalData, options });
   } catch (error) {
     throw ranks.failed(error);
   } finally {
@@ -118,9 +109,10 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
 /** All steps that are left, with what happens between them. Every rank takes them; rank 0 alone writes, evaluates and tells. */
 async function runSteps(
   parts: RunParts,
-  { plan, evalData, options }: { plan: Plan; evalData: EvalData; options: TrainOptions },
+  { evalData, options }: { evalData: EvalData; options: TrainOptions },
 ): Promise<TrainResult> {
-  const { config, runDir, ranks } = parts;
+  const { config, runDir, ranks, plan } = parts;
+  const { budget } = plan;
   const { onEvent: tell = () => {}, signal } = options;
   const onEvent = ranks.rank === 0 ? tell : () => {};
   const start = await resumeStep(parts, { ...options, onEvent });
@@ -130,7 +122,7 @@ async function runSteps(
     await loader.close();
     throw error;
   });
-  onEvent({ type: 'start', step: start, totalSteps: plan.total, facts: factsOf(parts) });
+  onEvent({ type: 'start', step: start, totalSteps: plan.totalSteps(start), facts: factsOf(parts) });
 
   let saved = start;
   const save = async (step: number) => {
@@ -152,32 +144,49 @@ async function runSteps(
   };
 
   const { globalBatchSize } = config.batch;
-  const size = { totalSteps: plan.total, globalBatchSize, datasetSize: parts.dataset.size };
   let report: EvalReport | undefined;
   let step = start;
+  let clock = plan.clock(step);
   const log = new LogTimer(globalBatchSize, start);
+  const timer = new StepTimer();
   ranks.resetBytes();
+  const over = () => budget.over(plan.cost(clock));
   try {
-    while (step < plan.total && !ranks.anyWants(signal?.aborted ?? false)) {
-      const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.total;
+    while (!over() && !ranks.anyWants(signal?.aborted ?? false)) {
+      const { lr, epoch, progress: before } = clock;
+      const cost = plan.cost(clock);
+      const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.totalSteps(step);
       const batch = await loader.next();
-      const clock = clockAt(step, { ...size, lr: plan.lr });
-      const values = scope(() => trainStep(parts, toDevice(batch, parts.device), { ...clock, wanted }));
+      const rows = { first: ranks.rank * batch.size, total: globalBatchSize };
+      const values = scope(() => trainStep(parts, toDevice(batch, parts.device, rows), { ...clock, wanted }));
       batch.release();
+      budget.spend({ ...cost, seconds: timer.lap(budget, ranks) });
       step++;
+      clock = plan.clock(step);
       if (values) {
-        const { lr, epoch } = clock;
-        const row = { step, ...values, lr, epoch, ...log.rates(step, ranks), skipped: loader.problems.count };
+        const rates = log.rates(step, ranks);
+        const row = {
+          step,
+          ...values,
+          lr,
+          epoch,
+          ...spentOf(plan),
+          ...rates,
+          skipped: loader.problems.count,
+        };
         checkFinite(row, runDir);
         records?.metrics.write(row);
-        onEvent({ type: 'log', row, totalSteps: plan.total, samples: step * globalBatchSize });
+        onEvent({ type: 'log', row, totalSteps: plan.totalSteps(step), samples: step * globalBatchSize });
       }
-      const last = step === plan.total;
-      if (last || step % plan.evaluateEvery === 0) {
-        const measured = await log.pause(() => measure(step));
-        report = measured.report;
-        if (measured.improved || last || step % plan.saveEvery === 0) await log.pause(() => save(step));
-      } else if (step % plan.saveEvery === 0) await log.pause(() => save(step));
+      const at = { step, before, after: clock.progress };
+      const last = over();
+      await timer.pause(() =>
+        log.pause(async () => {
+          const measured = last || plan.evaluate(at) ? await measure(step) : undefined;
+          report = measured?.report ?? report;
+          if (last || measured?.improved || plan.save(at)) await save(step);
+        }),
+      );
       await setImmediate(); // signals, timers and sockets get their turn
     }
     if (saved !== step) await save(step);
@@ -188,8 +197,8 @@ async function runSteps(
   return {
     runDir,
     step,
-    totalSteps: plan.total,
-    finished: step === plan.total,
+    totalSteps: plan.totalSteps(step),
+    finished: over(),
     ...(report && { report }),
     skipped: loader.problems,
   };
@@ -229,22 +238,9 @@ async function openRecords({ config, runDir, ranks }: RunParts, start: number): 
   return { metrics, best };
 }
 
-function planOf(config: RunConfig, datasetSize: number): Plan {
-  const context = { globalBatchSize: config.batch.globalBatchSize, datasetSize };
-  const steps = (duration: Duration, path: string) => durationToSteps(duration, { ...context, path });
-  const never = Number.POSITIVE_INFINITY;
-  const total = steps(config.duration, 'duration');
-  const { peakLr } = config.optimizer;
-  const { warmup, shape, finalLr } = config.schedule;
-  const body = shape === 'cosine' ? cosine(peakLr, finalLr) : () => peakLr;
-  const warmupShare = steps(warmup, 'schedule.warmup') / total;
-  return {
-    total,
-    evaluateEvery: config.evaluate.every ? steps(config.evaluate.every, 'evaluate.every') : never,
-    saveEvery: config.checkpoint.every ? steps(config.checkpoint.every, 'checkpoint.every') : never,
-    logEvery: config.log.every.steps,
-    lr: withWarmup(body, { peak: peakLr, warmup: warmupShare, tick: 1 / total }),
-  };
+/** What a row of metrics says of the budget: seconds of training so far, and forwards where the method counts them. */
+function spentOf({ budget: { spent } }: RunParts['plan']): Record<string, number> {
+  return { train_seconds: spent.seconds, ...(spent.forwards > 0 && { forwards: spent.forwards }) };
 }
 
 async function resumeStep(parts: RunParts, { resume, onEvent }: TrainOptions): Promise<number> {
@@ -268,15 +264,13 @@ function openLoader(
   startStep: number,
 ): Loader {
   const { crop, flip, prefetchBatches, maxBadShare } = config.data;
-  const { needs } = findMethod(config.method.name);
   return createLoader(dataset, {
     globalBatchSize: config.batch.globalBatchSize,
     rank: ranks.rank,
     worldSize: ranks.worldSize,
     imageSize: model.image.imageSize,
-    views: needs.views,
     transform: { type: 'random-resized-crop', ...crop, flip },
-    ...(needs.tokens && { tokenizer }),
+    ...(tokenizer && { tokenizer }),
     seed: config.seed,
     startStep,
     workers: encoder.workers,
@@ -314,6 +308,29 @@ function diverged(what: string, runDir: string): CoupletError {
   return new CoupletError(
     `${what}: training diverged. What was saved in ${runDir} before is untouched. Start a run with a lower optimizer.peakLr, a longer schedule.warmup, or optimizer.clipGradNorm.`,
   );
+}
+
+/** The time of each step, what is done between steps left out: rank 0's where it is the budget, since ranks must stop together. */
+class StepTimer {
+  #since = performance.now();
+
+  lap({ unit }: Budget, ranks: Ranks): number {
+    const now = performance.now();
+    const seconds = (now - this.#since) / 1000;
+    this.#since = now;
+    return unit === 'seconds' && ranks.worldSize > 1
+      ? Number(ranks.share('the time of a step', String(seconds)))
+      : seconds;
+  }
+  /** Runs what is not training, and does not count its time. */
+  async pause<T>(body: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      return await body();
+    } finally {
+      this.#since += performance.now() - start;
+    }
+  }
 }
 
 /** Samples per second between two log lines, evaluations and checkpoints left out. */

@@ -98,9 +98,9 @@ function encodeImages({ method, device }: LoadedRun, pictures: Buffer[]): Embedd
 }
 
 function encodeTexts({ method, tokenizer, device }: LoadedRun, texts: string[]): Embeddings {
-  const ids = tokenizer.encodeBatch(texts);
+  const ids = tokenizer!.encodeBatch(texts);
   return embeddings(() =>
-    method.encodeTexts!(torch.tensor(ids, [texts.length, tokenizer.contextLength], { device })),
+    method.encodeTexts!(torch.tensor(ids, [texts.length, tokenizer!.contextLength], { device })),
   );
 }
 

@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 
-/** A length of training in exactly one unit. `epochs` and `samples` count over all ranks; `epochs` may be a fraction. */
+/** A length of training that is a number of steps. `epochs` and `samples` count over all ranks; `epochs` may be a fraction. */
 export type Duration = { steps: number } | { epochs: number } | { samples: number };
+/** What a run may spend: so many steps, or so much compute, or so much time. */
+export type BudgetDuration = Duration | { forwards: number } | { seconds: number };
+/** A part of a run: so many steps, or a share of its budget. */
+export type PartDuration = Duration | { share: number };
 
 const UNITS = ['steps', 'epochs', 'samples'] as const;
 
@@ -10,7 +14,7 @@ const UNITS = ['steps', 'epochs', 'samples'] as const;
 const durationOf = (least: 'some' | 'none') => {
   const whole = z.number().int();
   const real = z.number();
-  return z.union([
+  return [
     z.strictObject({ steps: (least === 'some' ? whole.min(1) : whole.min(0)).describe('optimizer steps') }),
     z.strictObject({
       epochs: (least === 'some' ? real.positive() : real.min(0)).describe('passes over the data'),
@@ -18,13 +22,27 @@ const durationOf = (least: 'some' | 'none') => {
     z.strictObject({
       samples: (least === 'some' ? whole.min(1) : whole.min(0)).describe('samples seen, over all ranks'),
     }),
-  ]);
+  ] as const;
 };
 
-/** `{ steps }`, `{ epochs }` or `{ samples }`, above zero. */
-export const durationSchema = durationOf('some');
-/** The same, and zero too. */
-export const durationOrNoneSchema = durationOf('none');
+const share = z.number().max(1);
+const shareOf = (schema: z.ZodNumber) => z.strictObject({ share: schema.describe('part of the whole run') });
+
+/** What a run may spend. */
+export const budgetSchema = z.union([
+  ...durationOf('some'),
+  z.strictObject({
+    forwards: z
+      .number()
+      .positive()
+      .describe("compute: forward passes of one sample's whole sequence, a backward counting as two"),
+  }),
+  z.strictObject({ seconds: z.number().positive().describe('time spent training, evaluations left out') }),
+]);
+/** How often, in a run: above zero. */
+export const durationSchema = z.union([...durationOf('some'), shareOf(share.positive())]);
+/** A part of a run, or nothing of it. */
+export const durationOrNoneSchema = z.union([...durationOf('none'), shareOf(share.min(0))]);
 
 export interface DurationContext {
   /** Samples in one optimizer step, over all ranks. */

@@ -20,7 +20,7 @@ import { methods } from '../methods/index.ts';
 import { type LoadOptions, loadConfig as load, parseConfig as parse } from './load.ts';
 import { type RunConfigSchema, runConfigSchema as schemaWith } from './schema.ts';
 
-export { type Duration, durationToSteps } from './duration.ts';
+export { type Duration, durationToSteps, type PartDuration } from './duration.ts';
 export type { ModelSpec } from './model-spec.ts';
 
 /** The schema of a run of this package's methods. */

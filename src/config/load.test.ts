@@ -122,11 +122,17 @@ describe('a wrong config', () => {
     ],
     [{ method: {} }, "method.name is missing: expected 'clip' or 'fastclip'"],
     [{ method: { name: 'fastclip' } }, 'method.gamma is missing: expected a number'],
-    [{ duration: 3 }, 'duration: expected { steps }, { epochs } or { samples }, got 3 (when training ends)'],
-    [{ duration: {} }, 'duration: expected exactly one of steps, epochs or samples, got none'],
+    [
+      { duration: 3 },
+      'duration: expected { steps }, { epochs }, { samples }, { forwards } or { seconds }, got 3 (when training ends)',
+    ],
+    [
+      { duration: {} },
+      'duration: expected exactly one of steps, epochs, samples, forwards or seconds, got none',
+    ],
     [
       { duration: { steps: 1, epochs: 1 } },
-      'duration: expected exactly one of steps, epochs or samples, got steps and epochs',
+      'duration: expected exactly one of steps, epochs, samples, forwards or seconds, got steps and epochs',
     ],
     [{ duration: { steps: 0 } }, 'duration.steps: expected at least 1, got 0 (optimizer steps)'],
     [{ duration: { steps: 1.5 } }, 'duration.steps: expected a whole number, got 1.5 (optimizer steps)'],

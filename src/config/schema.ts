@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { sourceSchema } from '../data/source.ts';
 import { tokenizerConfigSchema } from '../data/tokenizer.ts';
-import { durationOrNoneSchema, durationSchema } from './duration.ts';
+import { budgetSchema, durationOrNoneSchema, durationSchema } from './duration.ts';
 import { type MethodRegistry, methodSchema } from './methods.ts';
 import { modelSpecSchema } from './model-spec.ts';
 
@@ -50,6 +50,9 @@ const step = {
   peakLr: positive.default(5e-4).describe('learning rate after the warm-up, as the optimizer sees it'),
   weightDecay: z.number().min(0).default(0.1).describe('biases, gains and scales are exempt'),
   clipGradNorm: positive.optional().describe('greatest norm of all gradients together; none by default'),
+  clipEachGradNorm: positive
+    .optional()
+    .describe('greatest norm of the gradient of each parameter by itself; none by default'),
 };
 const adam = {
   beta1: beta.default(0.9).describe('decay of the mean of gradients'),
@@ -77,8 +80,17 @@ const optimizer = z.discriminatedUnion('name', [
 
 const schedule = z.strictObject({
   warmup: durationOrNoneSchema.default({ steps: 0 }).describe('linear rise from 0 to peakLr'),
-  shape: z.enum(['cosine', 'constant']).default('cosine').describe('the learning rate after the warm-up'),
-  finalLr: z.number().min(0).default(0).describe('learning rate at the end of a cosine'),
+  shape: z
+    .enum(['cosine', 'polynomial', 'constant'])
+    .default('cosine')
+    .describe('the learning rate after the warm-up; polynomial: peakLr (1 - s ** power)'),
+  power: positive.default(2).describe('of the polynomial; 2 keeps the rate high for long'),
+  finalLr: z.number().min(0).default(0).describe('learning rate at the end'),
+  finalWeightDecay: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('weight decay moves to this along half a cosine; by default it stays'),
 });
 
 const evaluate = z.strictObject({
@@ -150,7 +162,7 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
         .default(1)
         .describe('parts that a rank cuts its batch into, to need less memory; the numbers stay the same'),
     }),
-    duration: durationSchema.describe('when training ends'),
+    duration: budgetSchema.describe('when training ends'),
     optimizer: optimizer.prefault({}).describe('how weights move'),
     schedule: schedule.prefault({}).describe('how the learning rate moves'),
     evaluate: evaluate.prefault({}).describe('what is measured on held-out data'),

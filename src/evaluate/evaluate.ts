@@ -63,7 +63,7 @@ export async function evaluate(data: EvalData, encoder: Encoder): Promise<EvalRe
     const found = await encodeDataset(dataset, encoder, { texts: false });
     report.zeroShot = scope(() => {
       const classes = classFeatures(dataset.classNames!, {
-        ...encoder,
+        tokenizer: encoder.tokenizer!,
         templates,
         encodeTexts: (tokens) => encodeTexts(encoder, tokens),
       });
@@ -83,7 +83,7 @@ export async function evaluate(data: EvalData, encoder: Encoder): Promise<EvalRe
 }
 
 function encodeTexts({ method, tokenizer, device }: Encoder, tokens: Int32Array) {
-  return method.encodeTexts!(tokensToDevice(tokens, tokens.length / tokenizer.contextLength, device));
+  return method.encodeTexts!(tokensToDevice(tokens, tokens.length / tokenizer!.contextLength, device));
 }
 
 /** The report as metrics of one row: `eval/zero_shot_top1`, `eval/text_to_image_r10`, ... */

@@ -15,7 +15,8 @@ import * as ops from '../torch/ops.ts';
 /** What evaluators need of a run. */
 export interface Encoder {
   method: Method;
-  tokenizer: Tokenizer;
+  /** Where the method has texts. */
+  tokenizer?: Tokenizer;
   device: string;
   imageSize: number;
   workers: number;

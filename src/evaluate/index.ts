@@ -7,9 +7,8 @@ import { alone } from '../dist/index.ts';
 import { CoupletError } from '../errors.ts';
 import { loadTensorsInto } from '../io/checkpoint.ts';
 import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
-import { clipSpec } from '../models/registry.ts';
 import { findCheckpoint } from '../resume.ts';
-import { createMethod, encoderOf, modelFor, prepareProcess } from '../run.ts';
+import { contextLengthOf, createMethod, encoderOf, modelFor, prepareProcess } from '../run.ts';
 import { closeEvalData, type EvalReport, evaluate, openEvalData } from './evaluate.ts';
 import type { Encoder } from './features.ts';
 
@@ -59,8 +58,11 @@ export async function loadRun(
       `${runDir} has no checkpoint yet: train until the first one is saved (checkpoint.every).`,
     );
   const device = prepareProcess(config);
-  const { contextLength } = clipSpec(config.model as Parameters<typeof clipSpec>[0]).text;
-  const tokenizer = await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
+  const contextLength = contextLengthOf(config);
+  const tokenizer =
+    contextLength === undefined
+      ? undefined
+      : await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
   const model = modelFor(config, tokenizer);
   const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });
   try {
@@ -71,7 +73,7 @@ export async function loadRun(
     throw error;
   }
   return {
-    ...encoderOf(config, { method, tokenizer, device, model }),
+    ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),
     config,
     checkpoint: found.path,
     step: found.step,

@@ -2,9 +2,17 @@ import { z } from 'zod';
 import type { Ranks } from '../dist/index.ts';
 import { clipLoss } from '../losses/clip.ts';
 import type { NamedParams } from '../nn/module.ts';
+import type { Clock } from '../schedules.ts';
 import { noGrad, type Tensor } from '../torch/index.ts';
-import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
-import { TwoTowers } from './two-towers.ts';
+import {
+  type Batch,
+  defineMethod,
+  type Features,
+  type Method,
+  type MethodContext,
+  plainView,
+} from './method.ts';
+import { imageTowerCost, TwoTowers } from './two-towers.ts';
 
 const options = z.strictObject({
   name: z.literal('clip'),
@@ -29,9 +37,9 @@ class ClipMethod implements Method<null> {
     this.params = this.#towers.clip.namedParameters();
   }
 
-  encodeImages = (images: Batch['images']) => this.#towers.images(images);
+  encodeImages = (images: Tensor) => this.#towers.images(images);
   encodeTexts = (tokens: Batch['tokens']) => this.#towers.texts(tokens);
-  features = (batch: Batch) => this.#towers.features(batch);
+  features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
 
   loss({ image, text }: Features) {
     const logitScale = this.#towers.clip.logLogitScale.exp();
@@ -60,6 +68,8 @@ class ClipMethod implements Method<null> {
 export const clip = defineMethod({
   name: 'clip',
   options,
-  needs: { views: 1, tokens: true },
+  needs: { tokens: true },
+  views: plainView,
+  cost: imageTowerCost,
   create: (context) => new ClipMethod(context),
 });

@@ -20,7 +20,10 @@ const make = (options: Record<string, unknown> = {}) => makeMethod(NAME, { optio
 /** log g of each image and text of a batch, by the loop over pairs. */
 function naiveLogG(method: ReturnType<typeof make>, step: number) {
   return scope(() => {
-    const { images, tokens } = batchAt(step, NAME);
+    const {
+      views: [images],
+      tokens,
+    } = batchAt(step, NAME);
     const [image, text] = [method.encodeImages(images), method.encodeTexts!(tokens)].map((f) =>
       reshape(f.toNumbers(), f.shape[1]),
     );
@@ -85,7 +88,11 @@ describe('fastclip', () => {
     const ours = gradients(() => lossOf(method, batchAt(0, NAME), clock(0)).loss);
     // Autograd through the loss itself, where the surrogate stands for it: tau / 2 mean(log g1 + log g2).
     const rgcl = gradients(() => {
-      const { images, tokens, ids } = batchAt(0, NAME);
+      const {
+        views: [images],
+        tokens,
+        ids,
+      } = batchAt(0, NAME);
       const similarity = method.encodeImages(images).matmul(method.encodeTexts!(tokens).t);
       const options = { negatives: negativesOf(ids, ids), tau: tensor([TAU], []) };
       const logG = (s: Tensor) => logInnerEstimate(s, similarity.diagonal(), options);
@@ -143,7 +150,7 @@ describe('fastclip', () => {
     const logU = (ids: number[], blank: boolean) =>
       scope(() => {
         const batch = { ...batchAt(0, NAME), ids: int64(ids) };
-        if (blank) batch.images.select(0, 5).zero_();
+        if (blank) batch.views[0].select(0, 5).zero_();
         return logUOf(lossOf(method, batch, clock(0))).text.toNumbers();
       });
     const twins = [0, 1, 2, 3, 4, 0];

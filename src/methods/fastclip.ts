@@ -31,10 +31,11 @@ import {
   type Method,
   type MethodContext,
   type MethodState,
+  plainView,
 } from './method.ts';
 import { SampleTable } from './sample-table.ts';
 import { LearnedTemperature } from './temperature.ts';
-import { TwoTowers } from './two-towers.ts';
+import { imageTowerCost, TwoTowers } from './two-towers.ts';
 
 /** What moves after the step: rows of the sample table for all ids of the batch, and the global temperature's gradient. */
 interface Next {
@@ -92,7 +93,7 @@ class FastClip implements Method<Next> {
 
   encodeImages = (images: Tensor) => this.#towers.images(images);
   encodeTexts = (tokens: Tensor) => this.#towers.texts(tokens);
-  features = (batch: Batch) => this.#towers.features(batch);
+  features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
 
   loss(features: Features, ids: Tensor, clock: Clock) {
     const sight = this.#look(features as unknown as PerAnchor, ids);
@@ -244,6 +245,8 @@ class FastClip implements Method<Next> {
 export const fastclip = defineMethod({
   name: 'fastclip',
   options: fastClipOptions,
-  needs: { views: 1, tokens: true },
+  needs: { tokens: true },
+  views: plainView,
+  cost: imageTowerCost,
   create: (context) => new FastClip(context),
 });

@@ -1,19 +1,23 @@
 import type { z } from 'zod';
+import type { Compression } from '../compress/compression.ts';
 import type { Ranks } from '../dist/index.ts';
-import type { AnyClipSpec } from '../models/clip.ts';
+import type { AnyModelSpec } from '../models/registry.ts';
 import type { NamedParams } from '../nn/module.ts';
 import type { Clock } from '../schedules.ts';
 import type { Tensor } from '../torch/index.ts';
+import type { ViewRecipe } from '../views/recipe.ts';
 import type { SampleTable } from './sample-table.ts';
 
 /** One batch of this rank on the device. */
 export interface Batch {
-  /** uint8 [views * B, S, S, 3], channels last; view-major. */
-  images: Tensor;
+  /** One tensor a view, [B, S_v, S_v, 3], channels last: uint8, or float32 on the scale of bytes after photometric steps. */
+  views: Tensor[];
   /** int32 [B, L], columns after the longest text cut off; empty when the method needs no text. */
   tokens: Tensor;
   /** int64 [B], positions in the data index. */
   ids: Tensor;
+  /** Where these rows are in the global batch: what is drawn for all `total` rows and cut does not depend on ranks or parts. */
+  rows: { first: number; total: number };
 }
 
 /** Named tensors [B, ...] with gradient. Gradient accumulation cuts the step here (train-step.ts). */
@@ -35,8 +39,8 @@ export interface Method<Next = unknown> {
   encodeImages(images: Tensor): Tensor;
   /** int32 [B, L] -> [B, E], where the method has a text tower. */
   encodeTexts?(tokens: Tensor): Tensor;
-  /** What the loss is made of, by name, one row a sample: the part of the step that grows with the model. */
-  features(batch: Batch): Features;
+  /** What the loss is made of, by name, one row a sample: the part of the step that grows with the model. Pure; may run twice. */
+  features(batch: Batch, clock: Clock): Features;
   /** From the features of this rank's samples: pure but for the graph it records. Metrics are scalars without gradient. */
   loss(
     features: Features,
@@ -45,13 +49,17 @@ export interface Method<Next = unknown> {
   ): { loss: Tensor; metrics: Record<string, Tensor>; next: Next };
   /** The only other mutation: takes over what loss() computed for the next step, after the optimizer's update. */
   commit(next: Next, clock: Clock): void;
+  /** Parameters, by name, whose gradient this step ignores. */
+  frozen?(clock: Clock): ReadonlySet<string>;
+  /** Whether weight decay applies to a parameter; open_clip's rule (optim/groups.ts) unless a method has its own. */
+  decays?(name: string, tensor: Tensor): boolean;
   dispose(): void;
 }
 
 /** What a method is built from. */
 export interface MethodContext<Options> {
   options: Options;
-  model: AnyClipSpec;
+  model: AnyModelSpec;
   /** Samples in the data index: ids run from 0 to datasetSize - 1. */
   datasetSize: number;
   seed: number;
@@ -64,12 +72,45 @@ export interface MethodContext<Options> {
   ranks: Ranks;
 }
 
+/** What a method chooses its views by. */
+export interface ViewContext<Options> {
+  options: Options;
+  /** Side of what the model sees, in pixels. */
+  imageSize: number;
+  data: { crop: ViewRecipe['crop']; flip: boolean };
+}
+
+/** What a step's cost follows from. */
+export interface CostContext<Options> {
+  options: Options;
+  model: AnyModelSpec;
+  compression: Compression;
+}
+
+/** The one random crop that a config's `data` describes: the view of a method that takes one. */
+export function plainView({ imageSize, data }: ViewContext<unknown>): ViewRecipe[] {
+  return [{ size: imageSize, crop: data.crop, flip: data.flip ? 0.5 : 0 }];
+}
+
+/** Defaults that a method may bring: plain data, merged under a person's config. */
+export interface MethodDefaults {
+  data?: { crop?: Partial<ViewRecipe['crop']>; flip?: boolean; mean?: number[]; std?: number[] };
+  optimizer?: Record<string, unknown>;
+  schedule?: Record<string, unknown>;
+}
+
 /** A method's file exports one of these; methods/index.ts lists them. */
 export interface MethodDefinition<Schema extends z.ZodObject = z.ZodObject> {
   name: string;
   options: Schema;
-  /** What shared code must bring: views of each image, and whether texts are tokenized. */
-  needs: { views: number; tokens: boolean };
+  /** What shared code must bring besides pictures: whether texts are tokenized. */
+  needs: { tokens: boolean };
+  /** What is cut out of each picture, one recipe a view, in the order of Batch.views. */
+  views(context: ViewContext<z.output<Schema>>): ViewRecipe[];
+  /** What a sample of a step costs under a compression, in forward passes of one whole sequence (compress/cost.ts). */
+  cost?(context: CostContext<z.output<Schema>>): number;
+  /** Parts of a config that a run of this method starts from; what a person writes goes over them. */
+  defaults?: MethodDefaults;
   create(context: MethodContext<z.output<Schema>>): Method;
 }
 

@@ -2,9 +2,17 @@ import { z } from 'zod';
 import type { Ranks } from '../dist/index.ts';
 import { siglipLoss } from '../losses/siglip.ts';
 import type { NamedParams } from '../nn/module.ts';
+import type { Clock } from '../schedules.ts';
 import { full, type Tensor } from '../torch/index.ts';
-import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
-import { TwoTowers } from './two-towers.ts';
+import {
+  type Batch,
+  defineMethod,
+  type Features,
+  type Method,
+  type MethodContext,
+  plainView,
+} from './method.ts';
+import { imageTowerCost, TwoTowers } from './two-towers.ts';
 
 const options = z.strictObject({
   name: z.literal('siglip'),
@@ -31,7 +39,7 @@ class SigLip implements Method<null> {
 
   encodeImages = (images: Tensor) => this.#towers.images(images);
   encodeTexts = (tokens: Tensor) => this.#towers.texts(tokens);
-  features = (batch: Batch) => this.#towers.features(batch);
+  features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
 
   loss({ image, text }: Features) {
     const logitScale = this.#towers.clip.logLogitScale.exp();
@@ -60,6 +68,8 @@ class SigLip implements Method<null> {
 export const siglip = defineMethod({
   name: 'siglip',
   options,
-  needs: { views: 1, tokens: true },
+  needs: { tokens: true },
+  views: plainView,
+  cost: imageTowerCost,
   create: (context) => new SigLip(context),
 });

@@ -1,5 +1,5 @@
 import { CoupletError } from '../errors.ts';
-import type { AnyClipSpec, ClipSpec } from './clip.ts';
+import type { AnyClipSpec, ClipSpec, ImageSpec } from './clip.ts';
 import type { ResNetSpec } from './resnet.ts';
 import type { TextSpec } from './text.ts';
 import type { VitSpec } from './vit.ts';
@@ -63,8 +63,23 @@ export const resnetClipModels: Record<string, ClipSpec<ResNetSpec>> = {
 
 const models: Record<string, AnyClipSpec> = { ...clipModels, ...resnetClipModels };
 
+/** What a config may describe: an image tower, and a text tower beside it where a method has texts. */
+export type AnyModelSpec = AnyClipSpec | ImageModelSpec;
+
+/** An image tower alone. */
+export interface ImageModelSpec {
+  image: ImageSpec;
+}
+
+/** Whether a model has a text tower. */
+export function hasTexts(model: AnyModelSpec): model is AnyClipSpec {
+  return 'text' in model;
+}
+
 /** A model's spec by name, or the spec itself. */
-export function clipSpec(model: string | AnyClipSpec): AnyClipSpec {
+export function modelSpec(model: string | AnyClipSpec): AnyClipSpec;
+export function modelSpec(model: string | AnyModelSpec): AnyModelSpec;
+export function modelSpec(model: string | AnyModelSpec): AnyModelSpec {
   if (typeof model !== 'string') return model;
   const spec = models[model];
   if (!spec)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { backward, gradsOf, scope, tensor } from '../torch/index.ts';
-import { clipGradNorm } from './clip-grad.ts';
+import { clipEachGradNorm, clipGradNorm } from './clip-grad.ts';
 
 /** Two leaves with the gradients [3, 0] and [[4]]: joint norm 5. */
 const leaves = () => {
@@ -32,5 +32,16 @@ test('below the bound nothing changes', () => {
     expect(clipGradNorm(params, 100).item()).toBeCloseTo(5, 6);
     expect(gradsOf(params)[0]!.toNumbers()).toEqual([3, 0]);
     expect(gradsOf(params)[1]!.toNumbers()).toEqual([4]);
+  });
+});
+
+test('each by itself: only those above the bound are scaled, each by its own factor', () => {
+  scope(() => {
+    const params = leaves();
+    clipEachGradNorm(params, 3.5);
+    const [first, second, none] = gradsOf(params);
+    expect(none).toBeNull();
+    expect(first!.toNumbers()).toEqual([3, 0]);
+    expect(second!.toNumbers()).toEqual([expect.closeTo(3.5, 5)]);
   });
 });

@@ -15,3 +15,16 @@ export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor
     return norm;
   });
 }
+
+/** Scales each gradient by itself so that its own L2 norm is at most `maxNorm` (DINO, Caron et al. 2021, its clip_gradients). */
+export function clipEachGradNorm(params: readonly Tensor[], maxNorm: number): void {
+  noGrad(() => {
+    const grads = gradsOf(params).filter((grad) => grad !== null);
+    const norms = ops.stack(ops._foreach_norm_Scalar(grads, 2)); // [parameters]
+    const factors = norms.add(1e-6).pow(-1).mul(maxNorm).clamp(null, 1);
+    ops._foreach_mul__List(
+      grads,
+      grads.map((grad, i) => factors.select(0, i).to(grad.dtype)),
+    );
+  });
+}

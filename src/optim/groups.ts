@@ -13,8 +13,8 @@ export function decays(name: string, tensor: Tensor): boolean {
   return tensor.dim >= 2 && !/bn|ln|bias/.test(name);
 }
 
-/** The two groups of open_clip: with weight decay and without. */
-export function decayGroups(params: NamedParams, weightDecay: number): ParamGroup[] {
+/** Two groups, with weight decay and without: open_clip's rule, unless another one is given. */
+export function decayGroups(params: NamedParams, weightDecay: number, rule = decays): ParamGroup[] {
   const group = (entries: [string, Tensor][], decay: number): ParamGroup => ({
     names: entries.map(([name]) => name),
     tensors: entries.map(([, tensor]) => tensor),
@@ -23,11 +23,11 @@ export function decayGroups(params: NamedParams, weightDecay: number): ParamGrou
   const entries = [...params];
   return [
     group(
-      entries.filter(([name, tensor]) => decays(name, tensor)),
+      entries.filter(([name, tensor]) => rule(name, tensor)),
       weightDecay,
     ),
     group(
-      entries.filter(([name, tensor]) => !decays(name, tensor)),
+      entries.filter(([name, tensor]) => !rule(name, tensor)),
       0,
     ),
   ].filter(({ names }) => names.length > 0);

@@ -6,7 +6,7 @@ import type { AdamOptions } from './moments.ts';
 import type { Optimizer } from './optimizer.ts';
 import { Sgd, type SgdOptions } from './sgd.ts';
 
-export { clipGradNorm } from './clip-grad.ts';
+export { clipEachGradNorm, clipGradNorm } from './clip-grad.ts';
 export { decayGroups, type ParamGroup } from './groups.ts';
 export type { Optimizer } from './optimizer.ts';
 export { type AdamOptions, AdamW, type AdamWOptions, Lamb, Lion, type LionOptions, Sgd, type SgdOptions };

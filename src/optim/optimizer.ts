@@ -4,6 +4,8 @@ import type { Tensor } from '../torch/index.ts';
 export interface StepOptions {
   /** The learning rate of this step. */
   lr: number;
+  /** In place of the weight decay of the groups that have one. */
+  weightDecay?: number;
 }
 
 /** Moves parameters along their gradients; owns its state. */

@@ -42,14 +42,18 @@ export abstract class SlotOptimizer<Slot extends string> implements Optimizer {
 
   protected abstract update(live: Live<Slot>, rates: Rates): void;
 
-  step({ lr }: StepOptions): void {
+  step({ lr, weightDecay }: StepOptions): void {
     this.#steps++;
     const rates = { lr, steps: this.#steps };
     scope(() =>
       noGrad(() => {
         for (const group of this.#groups) {
           const live = this.#live(group);
-          if (live.params.length > 0) this.update(live, { ...rates, weightDecay: group.weightDecay });
+          if (live.params.length > 0)
+            this.update(live, {
+              ...rates,
+              weightDecay: group.weightDecay === 0 ? 0 : (weightDecay ?? group.weightDecay),
+            });
         }
       }),
     );

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { durationToSteps, loadConfig } from '../../src/config/index.ts';
+import { type Duration, durationToSteps, loadConfig } from '../../src/config/index.ts';
 import { readStateJson } from '../../src/io/checkpoint.ts';
-import { clipSpec } from '../../src/models/registry.ts';
+import { modelSpec } from '../../src/models/registry.ts';
 import { clockAt, gammaSchedule } from '../../src/schedules.ts';
 import { train } from '../../src/train.ts';
 import { makeShard, put } from '../data/make.ts';
@@ -76,13 +76,14 @@ describe.each(Object.entries(published))('%s', (name, row) => {
   test('has the published numbers', async () => {
     const config = await loadConfig(pathOf(name));
     expect(config.name).toBe(name);
-    expect(clipSpec(config.model as string).embedDim).toBe(row.embedDim);
+    expect(modelSpec(config.model as string).embedDim).toBe(row.embedDim);
     const [beta1, beta2, eps] = row.adam;
     const { peakLr, weightDecay } = row;
     expect(config.optimizer).toEqual({ name: 'adamw', peakLr, weightDecay, beta1, beta2, eps });
     expect(config.schedule).toEqual({
       warmup: { steps: row.warmup },
       shape: 'cosine',
+      power: 2,
       finalLr: row.finalLr,
     });
     if (config.method.name !== 'fastclip') throw new Error(config.method.name);
@@ -93,7 +94,7 @@ describe.each(Object.entries(published))('%s', (name, row) => {
 
     // Theirs rounds each epoch up to whole batches of every worker; ours is one stream of samples.
     const size = { globalBatchSize: config.batch.globalBatchSize, datasetSize: row.pairs };
-    const totalSteps = durationToSteps(config.duration, size);
+    const totalSteps = durationToSteps(config.duration as Duration, size);
     expect(Math.abs(totalSteps / row.steps - 1)).toBeLessThan(2e-3);
     const clock = clockAt(0, { ...size, totalSteps });
     const decayEpochs = Math.floor(gamma.decayShare * Math.ceil(clock.totalEpochs - 1e-9) + 1e-9);

@@ -4,6 +4,7 @@ import { type Batch, findMethod, type Method } from '../../src/methods/index.ts'
 import { AdamW, decayGroups } from '../../src/optim/index.ts';
 import { type Clock, clockAt } from '../../src/schedules.ts';
 import { backward, scope, Tensor, tensor } from '../../src/torch/index.ts';
+import type { ViewRecipe } from '../../src/views/recipe.ts';
 import { int64, uniform } from './numbers.ts';
 
 export const DATASET = 20;
@@ -58,16 +59,17 @@ export const clock = (step: number): Clock =>
 
 /** Six of twenty samples; which, and what they look like, depends on the step and the sample. */
 export function batchAt(step: number, name: string): Batch {
-  const { views } = findMethod(name).needs;
+  const { options, views } = findMethod(name);
+  const crop: ViewRecipe['crop'] = { scale: [0.5, 1], ratio: [1, 1], interpolation: 'bicubic' };
+  const recipes = views({ options: options.parse({ name }), imageSize: IMAGE, data: { crop, flip: false } });
   const ids = Array.from({ length: BATCH }, (_, i) => (step * BATCH + i) % DATASET);
-  const images = Uint8Array.from(
-    Array.from({ length: views }).flatMap((_, view) =>
-      ids.flatMap((id) => {
-        const next = uniform(1000 * view + id);
-        return Array.from({ length: IMAGE * IMAGE * 3 }, () => 128 + 127 * next());
-      }),
-    ),
-  );
+  const images = recipes.map(({ size }, view) => {
+    const bytes = ids.flatMap((id) => {
+      const next = uniform(1000 * view + id);
+      return Array.from({ length: size * size * 3 }, () => 128 + 127 * next());
+    });
+    return tensor(Uint8Array.from(bytes), [BATCH, size, size, 3]);
+  });
   const tokens = Int32Array.from(
     ids.flatMap((id) => {
       const next = uniform(7000 + id);
@@ -76,15 +78,16 @@ export function batchAt(step: number, name: string): Batch {
     }),
   );
   return {
-    images: tensor(images, [views * BATCH, IMAGE, IMAGE, 3]),
+    views: images,
     tokens: tensor(tokens, [BATCH, LENGTH]),
     ids: int64(ids),
+    rows: { first: 0, total: BATCH },
   };
 }
 
 /** Features and loss of one batch. */
 export const lossOf = (method: Method, batch: Batch, at: Clock) =>
-  method.loss(method.features(batch), batch.ids, at);
+  method.loss(method.features(batch, at), batch.ids, at);
 
 /** One update as train.ts does it; returns the metrics. */
 export function trainStep(name: string, method: Method, optimizer: AdamW, step: number) {

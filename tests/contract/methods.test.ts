@@ -182,7 +182,10 @@ describe.each(Object.keys(methods))('method %s', (name) => {
   test('encoders give float32 rows of unit length, the same with or without company', () => {
     step(0);
     scope(() => {
-      const { images, tokens } = batchAt(1, name);
+      const {
+        views: [images],
+        tokens,
+      } = batchAt(1, name);
       const encoders = [() => method.encodeImages(images.narrow(0, 0, BATCH))];
       if (method.encodeTexts) encoders.push(() => method.encodeTexts!(tokens));
       expect(encoders.length).toBe(findMethod(name).needs.tokens ? 2 : 1);
@@ -209,7 +212,10 @@ describe.each(Object.keys(methods))('method %s', (name) => {
     const half = makeMethod(name, { precision: 'bfloat16' });
     scope(() => {
       const [exact, rough] = [method, half].map((m) => lossOf(m, batchAt(0, name), clock(0)));
-      const { images, tokens } = batchAt(0, name);
+      const {
+        views: [images],
+        tokens,
+      } = batchAt(0, name);
       const encoders = [(m: Method) => m.encodeImages(images.narrow(0, 0, BATCH))];
       if (method.encodeTexts) encoders.push((m) => m.encodeTexts!(tokens));
       for (const encode of encoders) expect(encode(half).toNumbers()).not.toEqual(encode(method).toNumbers());

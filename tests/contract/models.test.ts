@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CoupletError } from '../../src/errors.ts';
 import { Clip, type ClipSpec } from '../../src/models/clip.ts';
-import { clipModels, clipSpec } from '../../src/models/registry.ts';
+import { clipModels, modelSpec } from '../../src/models/registry.ts';
 import { memoryStats } from '../../src/torch/index.ts';
 
 /** What open_clip's state dicts have. */
@@ -87,8 +87,8 @@ describe.each(Object.entries(clipModels))('%s', (name, spec) => {
 });
 
 test('a name that is not known is answered with those that are; a spec is taken as it is', () => {
-  expect(() => clipSpec('ViT-B-31')).toThrow(CoupletError);
-  expect(() => clipSpec('ViT-B-31')).toThrow(/ViT-B-31.*ViT-B-32/);
-  expect(clipSpec(clipModels.tiny)).toBe(clipModels.tiny);
-  expect(clipSpec('tiny')).toBe(clipModels.tiny);
+  expect(() => modelSpec('ViT-B-31')).toThrow(CoupletError);
+  expect(() => modelSpec('ViT-B-31')).toThrow(/ViT-B-31.*ViT-B-32/);
+  expect(modelSpec(clipModels.tiny)).toBe(clipModels.tiny);
+  expect(modelSpec('tiny')).toBe(clipModels.tiny);
 });

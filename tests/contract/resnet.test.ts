@@ -4,7 +4,7 @@ import { parseConfig, type RunConfigInput } from '../../src/config/index.ts';
 import { alone, nothingToAverage } from '../../src/dist/index.ts';
 import { type Batch, findMethod, type Method, methods } from '../../src/methods/index.ts';
 import { type AnyClipSpec, Clip } from '../../src/models/clip.ts';
-import { clipSpec, resnetClipModels } from '../../src/models/registry.ts';
+import { modelSpec, resnetClipModels } from '../../src/models/registry.ts';
 import { decays } from '../../src/optim/groups.ts';
 import { createOptimizer, decayGroups, type Optimizer } from '../../src/optim/index.ts';
 import { clockAt } from '../../src/schedules.ts';
@@ -31,9 +31,10 @@ function batchAt(step: number): Batch {
     15,
   ]);
   return {
-    images: tensor(bytes, [BATCH, SIDE, SIDE, 3]),
+    views: [tensor(bytes, [BATCH, SIDE, SIDE, 3])],
     tokens: tensor(Int32Array.from(tokens), [BATCH, LENGTH]),
     ids: int64([0, 1, 2, 3]),
+    rows: { first: 0, total: 4 },
   };
 }
 
@@ -48,7 +49,7 @@ test("RN50 has open_clip's names, shapes, buffers and count of parameters", () =
     shapes: Record<string, number[]>;
     buffers: string[];
   }>('open-clip-rn50.golden.json');
-  const spec = clipSpec('RN50');
+  const spec = modelSpec('RN50');
   expect(spec).toBe(resnetClipModels.RN50);
   expect(spec.image.heads).toBe(golden.heads);
   const clip = new Clip(spec, { seed: 0, device: 'meta' }); // shapes without memory
@@ -153,7 +154,7 @@ describe.each(Object.keys(methods))('method %s on a ResNet', (name) => {
       ...[...optimizer.state().tensors].map(([key, t]) => [`optimizer.${key}`, t] as const),
     ]);
   const buffers = () => arrays(new Map([...method.model].filter(([key]) => isBuffer(key))));
-  const encoded = () => noGrad(() => scope(() => method.encodeImages(batchAt(0).images).toNumbers()));
+  const encoded = () => noGrad(() => scope(() => method.encodeImages(batchAt(0).views[0]).toNumbers()));
 
   beforeEach(() => {
     before = memoryStats().liveTensors;
@@ -180,7 +181,7 @@ describe.each(Object.keys(methods))('method %s on a ResNet', (name) => {
     step(0);
     const still = buffers();
     const all = encoded();
-    const single = scope(() => method.encodeImages(batchAt(0).images.narrow(0, 1, 1)).toNumbers());
+    const single = scope(() => method.encodeImages(batchAt(0).views[0].narrow(0, 1, 1)).toNumbers());
     single.forEach((v, k) => {
       expect(v).toBeCloseTo(all[single.length + k], 5);
     });

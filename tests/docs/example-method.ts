@@ -7,9 +7,12 @@ import {
   type Features,
   type Method,
   type MethodContext,
+  plainView,
 } from '../../src/methods/method.ts';
 import { TwoTowers } from '../../src/methods/two-towers.ts';
 import type { NamedParams } from '../../src/nn/module.ts';
+import type { Clock } from '../../src/schedules.ts';
+import type { Tensor } from '../../src/torch/index.ts';
 import * as ops from '../../src/torch/ops.ts';
 
 const options = z.strictObject({
@@ -34,9 +37,9 @@ class ImageToText implements Method<null> {
     this.params.delete('logit_scale'); // in the checkpoint, but the optimizer does not move it
   }
 
-  encodeImages = (images: Batch['images']) => this.#towers.images(images);
+  encodeImages = (images: Tensor) => this.#towers.images(images);
   encodeTexts = (tokens: Batch['tokens']) => this.#towers.texts(tokens);
-  features = (batch: Batch) => this.#towers.features(batch);
+  features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
 
   loss({ image, text }: Features) {
     const [rows] = image.shape;
@@ -57,6 +60,7 @@ class ImageToText implements Method<null> {
 export const imageToText = defineMethod({
   name: 'image-to-text',
   options,
-  needs: { views: 1, tokens: true },
+  needs: { tokens: true },
+  views: plainView,
   create: (context) => new ImageToText(context),
 });

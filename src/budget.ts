@@ -1,0 +1,67 @@
+// What a run may spend, and what it has spent: the one clock that all schedules read.
+
+/** Of a run so far. */
+export interface Spent {
+  steps: number;
+  /** Forward passes of one sample's whole sequence (compress/cost.ts). */
+  forwards: number;
+  /** Seconds of training, evaluations and checkpoints left out. */
+  seconds: number;
+}
+
+/** What one step costs before it is taken; its seconds are known only after. */
+export type StepCost = Omit<Spent, 'seconds'>;
+
+/** A step more than this over the budget's end is not taken: sums of fractions may come out just above it. */
+const TOLERANCE = 1 + 1e-9;
+
+/** A budget in one unit, and the tally in all of them. */
+export class Budget {
+  readonly unit: keyof Spent;
+  readonly total: number;
+  #spent: Spent = { steps: 0, forwards: 0, seconds: 0 };
+
+  constructor(unit: keyof Spent, total: number) {
+    this.unit = unit;
+    this.total = total;
+  }
+
+  get spent(): Readonly<Spent> {
+    return this.#spent;
+  }
+
+  /** The share that is spent, in [0, 1]. */
+  get progress(): number {
+    return Math.min(1, this.#spent[this.unit] / this.total);
+  }
+
+  /** Whether a step of this cost would be more than is left; of seconds, whether none are left. */
+  over(cost: StepCost): boolean {
+    const spent = this.#spent[this.unit];
+    return this.unit === 'seconds' ? spent >= this.total : spent + cost[this.unit] > this.total * TOLERANCE;
+  }
+
+  spend(step: Spent): void {
+    const { steps, forwards, seconds } = this.#spent;
+    this.#spent = {
+      steps: steps + step.steps,
+      forwards: forwards + step.forwards,
+      seconds: seconds + step.seconds,
+    };
+  }
+
+  /** Goes on where a checkpoint was written. */
+  restore(spent: Spent): void {
+    this.#spent = { ...spent };
+  }
+}
+
+/** How many steps a budget in forwards pays for, when the cost of a step follows from the progress alone. */
+export function stepsWithin(total: number, costAt: (progress: number) => number): number {
+  const budget = new Budget('forwards', total);
+  for (;;) {
+    const cost = { steps: 1, forwards: costAt(budget.progress) };
+    if (budget.over(cost)) return budget.spent.steps;
+    budget.spend({ ...cost, seconds: 0 });
+  }
+}

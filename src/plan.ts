@@ -1,0 +1,157 @@
+// A run's config in numbers: its budget, its schedules, and what happens how often.
+import { Budget, type StepCost, stepsWithin } from './budget.ts';
+import type { Compression } from './compress/compression.ts';
+import { type Duration, durationToSteps, type PartDuration, type RunConfig } from './config/index.ts';
+import { CoupletError } from './errors.ts';
+import { findMethod } from './methods/index.ts';
+import type { AnyModelSpec } from './models/registry.ts';
+import { type Clock, clockAt, cosine, polynomial, type Schedule, withWarmup } from './schedules.ts';
+
+/** Two moments of a run: before a step and after it. */
+interface Moments {
+  step: number;
+  before: number;
+  after: number;
+}
+
+/** Whether something that happens every so often happens after a step. */
+export type Due = (at: Moments) => boolean;
+
+export interface Plan {
+  budget: Budget;
+  evaluate: Due;
+  save: Due;
+  logEvery: number;
+  /** Steps in all; where the budget is in seconds, by the pace so far, and without one infinite. */
+  totalSteps(step: number): number;
+  /** The clock before `step`, by what the budget says is spent. */
+  clock(step: number): Clock;
+  /** What the step at this clock costs. */
+  cost(clock: Pick<Clock, 'compression'>): StepCost;
+}
+
+/** What a plan is made from besides the config. */
+export interface PlanContext {
+  datasetSize: number;
+  model: AnyModelSpec;
+  /** How sequences are shortened over the run; absent: never. */
+  compression?: (progress: number) => Compression;
+}
+
+/** Throws a CoupletError for a duration of less than a step, and for a budget that pays for none. */
+export function planOf(config: RunConfig, context: PlanContext): Plan {
+  const { datasetSize, compression } = context;
+  const { globalBatchSize } = config.batch;
+  const steps = (duration: Duration, path: string) =>
+    durationToSteps(duration, { globalBatchSize, datasetSize, path });
+  const cost = costOf(config, context);
+  const budget = budgetOf(config, { steps, cost, ...(compression && { compression }) });
+  const known = totalStepsOf(budget, { cost, ...(compression && { compression }) });
+  const totalSteps = (step: number) => known ?? (budget.progress > 0 ? step / budget.progress : Infinity);
+  const due = (duration: PartDuration | undefined, path: string): Due => {
+    if (!duration) return () => false;
+    if ('share' in duration)
+      return ({ before, after }) => timesIn(after, duration) > timesIn(before, duration);
+    const every = steps(duration, path);
+    return ({ step }) => step % every === 0;
+  };
+  const schedules = {
+    lr: lrOf(config, { totalSteps: known, steps: (duration) => steps(duration, 'schedule.warmup') }),
+    ...weightDecayOf(config),
+    ...(compression && { compression }),
+  };
+  return {
+    budget,
+    cost: ({ compression: at }) => cost(at),
+    evaluate: due(config.evaluate.every, 'evaluate.every'),
+    save: due(config.checkpoint.every, 'checkpoint.every'),
+    logEvery: config.log.every.steps,
+    totalSteps,
+    clock: (step) =>
+      clockAt(step, {
+        totalSteps: totalSteps(step),
+        globalBatchSize,
+        datasetSize,
+        progress: budget.progress,
+        ...schedules,
+      }),
+  };
+}
+
+/** How many whole shares have gone by. */
+const timesIn = (progress: number, { share }: { share: number }) => Math.floor(progress / share + 1e-9);
+
+function costOf({ batch, method }: RunConfig, { model }: PlanContext) {
+  const definition = findMethod(method.name);
+  return (compression: Compression = wholeSequence(model)): StepCost => ({
+    steps: 1,
+    forwards: (definition.cost?.({ options: method, model, compression }) ?? 0) * batch.globalBatchSize,
+  });
+}
+
+/** The sequence that a model makes of its own patches. */
+const wholeSequence = ({ image }: AnyModelSpec): Compression => ({
+  tokenDropout: 0,
+  patchSize: 'patchSize' in image ? image.patchSize : 1,
+});
+
+interface Course {
+  cost: (compression?: Compression) => StepCost;
+  compression?: (progress: number) => Compression;
+}
+
+function budgetOf(
+  { duration, method }: RunConfig,
+  { steps, cost, compression }: Course & { steps: (duration: Duration, path: string) => number },
+): Budget {
+  if ('seconds' in duration) return new Budget('seconds', duration.seconds);
+  if (!('forwards' in duration)) return new Budget('steps', steps(duration, 'duration'));
+  const { forwards } = cost(compression?.(0));
+  if (forwards === 0)
+    throw new CoupletError(
+      `method ${method.name} does not say what a step costs: give duration in steps, epochs, samples or seconds.`,
+    );
+  if (forwards > duration.forwards)
+    throw new CoupletError(
+      `duration is { forwards: ${duration.forwards} }, less than one step, which costs ${forwards}: give more, or a smaller batch.globalBatchSize.`,
+    );
+  return new Budget('forwards', duration.forwards);
+}
+
+function totalStepsOf({ unit, total }: Budget, { cost, compression }: Course): number | undefined {
+  if (unit === 'seconds') return undefined;
+  return unit === 'steps' ? total : stepsWithin(total, (progress) => cost(compression?.(progress)).forwards);
+}
+
+function lrOf(
+  { optimizer: { peakLr }, schedule: { warmup, shape, power, finalLr } }: RunConfig,
+  { totalSteps, steps }: { totalSteps: number | undefined; steps: (duration: Duration) => number },
+): Schedule {
+  const bodies = {
+    cosine: cosine(peakLr, finalLr),
+    polynomial: polynomial(peakLr, finalLr, power),
+    constant: () => peakLr,
+  };
+  const total = totalSteps ?? Infinity;
+  return withWarmup(bodies[shape], { peak: peakLr, warmup: warmupShare(), tick: 1 / total });
+
+  function warmupShare(): number {
+    if ('share' in warmup) return warmup.share;
+    const count = steps(warmup);
+    if (count > 0 && totalSteps === undefined)
+      throw new CoupletError(
+        'schedule.warmup is in steps, but nobody knows how many there are in a duration of seconds: use { share: 0.05 }.',
+      );
+    return count / total;
+  }
+}
+
+/** Half a cosine to schedule.finalWeightDecay, where there is one (DINO, Caron et al. 2021). */
+function weightDecayOf({ optimizer, schedule }: RunConfig): { weightDecay?: Schedule } {
+  if (schedule.finalWeightDecay === undefined) return {};
+  if (optimizer.weightDecay === 0)
+    throw new CoupletError(
+      'schedule.finalWeightDecay needs an optimizer.weightDecay above 0 to start from: set one, or leave it out.',
+    );
+  return { weightDecay: cosine(optimizer.weightDecay, schedule.finalWeightDecay) };
+}
