@@ -4,6 +4,7 @@ import { basename, extname, resolve } from 'node:path';
 import { createJiti } from 'jiti';
 import type { z } from 'zod';
 import { CoupletError } from '../errors.ts';
+import { withMethodDefaults } from './defaults.ts';
 import type { MethodRegistry } from './methods.ts';
 import { assertPlainData } from './plain.ts';
 import { explain } from './problems.ts';
@@ -27,7 +28,7 @@ export function parseConfig<Registry extends MethodRegistry>(
   { methods, origin = 'the config' }: { methods: Registry; origin?: string },
 ): z.output<RunConfigSchema<Registry>> {
   const schema = runConfigSchema(methods);
-  const result = schema.safeParse(config);
+  const result = schema.safeParse(withMethodDefaults(config, methods));
   if (result.success) return result.data;
   const problems = explain(result.error.issues, { schema, config });
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;

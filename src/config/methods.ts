@@ -4,6 +4,8 @@ import { z } from 'zod';
 export interface MethodEntry {
   readonly name: string;
   readonly options: z.ZodObject;
+  /** Parts of a config that a run of it starts from. */
+  readonly defaults?: object;
 }
 
 /** Methods by name. `src/methods/index.ts` exports the one of this package. */

@@ -74,11 +74,20 @@ const textTower = z
     },
   });
 
-/** A two-tower CLIP model, spelt out; the usual ones have names (`ViT-B-32`). */
-export const modelSpecSchema = z.strictObject({
-  embedDim: size.describe('width E of the space that images and texts share'),
-  image: imageTower,
-  text: textTower,
-});
+/** A model, spelt out: an image tower, and a text tower beside it where the method has texts. The usual ones have names (`ViT-B-32`). */
+export const modelSpecSchema = z
+  .strictObject({
+    embedDim: size.optional().describe('width E of the space that images and texts share'),
+    image: imageTower.describe('the image tower'),
+    text: textTower.optional().describe('the text tower, for methods that have texts'),
+  })
+  .refine(({ text, embedDim }) => !text || embedDim !== undefined, {
+    path: ['embedDim'],
+    error: 'expected a width, since there is a text tower',
+  })
+  .refine(({ text, embedDim }) => text || embedDim === undefined, {
+    path: ['text'],
+    error: 'expected a text tower, since there is an embedDim',
+  });
 
 export type ModelSpec = z.output<typeof modelSpecSchema>;
