@@ -146,6 +146,7 @@ async function runSteps(
   const { globalBatchSize } = config.batch;
   let report: EvalReport | undefined;
   let step = start;
+  let collapsed = false;
   let clock = plan.clock(step);
   const log = new LogTimer(globalBatchSize, start);
   const timer = new StepTimer();
@@ -177,6 +178,8 @@ async function runSteps(
         checkFinite(row, runDir);
         records?.metrics.write(row);
         onEvent({ type: 'log', row, totalSteps: plan.totalSteps(step), samples: step * globalBatchSize });
+        if (row['train/collapsed'] === 1 && !collapsed) onEvent({ type: 'warning', message: collapse(step) });
+        collapsed = row['train/collapsed'] === 1;
       }
       const at = { step, before, after: clock.progress };
       const last = over();
@@ -302,6 +305,10 @@ function checkWeights({ method, runDir }: RunParts, step: number): void {
   const weights = [...method.model.values()].filter(({ dtype }) => dtype !== 'int64'); // counters have no norm
   const norm = noGrad(() => scope(() => ops.stack(ops._foreach_norm_Scalar(weights, 2)).sum().item()));
   if (!Number.isFinite(norm)) throw diverged(`a weight is not finite after step ${step}`, runDir);
+}
+
+function collapse(step: number): string {
+  return `at step ${step} features are nearly the same for all pictures (train/feature_std, train/effective_rank): the model collapses. A lower optimizer.peakLr or a longer schedule.warmup often helps.`;
 }
 
 function diverged(what: string, runDir: string): CoupletError {

@@ -46,7 +46,8 @@ export class Progress {
   #start({ step, totalSteps, facts }: Event<'start'>): void {
     const { runDir, parameters, device, precision, samples, skipped } = facts;
     const size = `${formatCount(parameters)} parameters on ${device} in ${precision}`;
-    const steps = step > 0 ? `from step ${step} to ${totalSteps}` : `${totalSteps} steps`;
+    const end = Number.isFinite(totalSteps) ? `${totalSteps}` : 'the end of its time';
+    const steps = step > 0 || end !== `${totalSteps}` ? `from step ${step} to ${end}` : `${end} steps`;
     this.say(`${runDir}: ${size}, ${samples} samples, ${steps}`);
     for (const text of skippedLines(skipped)) this.say(text);
     this.#step = step;
@@ -54,8 +55,9 @@ export class Progress {
   }
 
   /** `samples` counts from the start of the run, the line wants those since the last event. */
-  #log({ row, samples }: Event<'log'>): void {
+  #log({ row, samples, totalSteps }: Event<'log'>): void {
     const step = row.step!;
+    this.#line?.expect(Math.round(totalSteps));
     this.#line?.tick(step, { samples: ((step - this.#step) * samples) / step });
     this.#line?.log({ loss: row['train/loss']! });
     this.#step = step;

@@ -79,7 +79,7 @@ const REDRAW_SECONDS = 0.1;
 
 /** A line that is redrawn in place on a terminal; elsewhere (a file, CI, TERM=dumb) a line for each `log`. */
 export class StatusLine {
-  readonly #total: number;
+  #total: number;
   readonly #stream: StatusStream;
   readonly #now: () => number;
   readonly #live: boolean;
@@ -116,6 +116,11 @@ export class StatusLine {
     const now = this.#now();
     this.#pace.mark(step, { seconds: now, samples: this.#samples });
     if (this.#live && now - this.#drawnAt >= REDRAW_SECONDS) this.#draw(now);
+  }
+
+  /** The number of steps is known better now: of a budget in seconds it is an estimate. */
+  expect(totalSteps: number): void {
+    this.#total = totalSteps;
   }
 
   /** On log steps: the loss is known. Prints a line where there is no terminal. */

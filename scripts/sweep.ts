@@ -1,0 +1,134 @@
+// node --import jiti/register scripts/sweep.ts experiments/NAME.ts --out DIR [--parallel 4] [--seconds 500] [--only PATTERN] [--set path=value ...]
+//
+// Runs a list of runs, some at a time, each as its own `couplet train`; writes DIR/results.jsonl as they end, and a table last.
+// After --seconds those that still run are asked to stop, so that what they measured counts.
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type MetricsRow, readMetrics } from '../src/io/metrics.ts';
+
+/** One run: a config, and what is changed in it. */
+export interface SweepRun {
+  name: string;
+  config: string;
+  set?: Record<string, unknown>;
+}
+
+/** What a run came to. */
+export interface SweepResult {
+  name: string;
+  finished: boolean;
+  /** Of the whole process, with its start and its evaluations. */
+  seconds: number;
+  set: Record<string, unknown>;
+  /** Every evaluation, with samples and seconds of training so far. */
+  curve: Record<string, number>[];
+}
+
+const COUPLET = fileURLToPath(new URL('../dist/cli/couplet.cjs', import.meta.url));
+
+/** Evaluations of a run, each with the training before it: `train_seconds`, `epoch`, `samples_per_second`. */
+export function curveOf(rows: readonly MetricsRow[]): Record<string, number>[] {
+  let last: Record<string, number> = {};
+  return rows.flatMap((row) => {
+    if (!Object.keys(row).some((key) => key.startsWith('eval/'))) {
+      last = row;
+      return [];
+    }
+    const { train_seconds = 0, epoch = 0, samples_per_second = 0, forwards = 0 } = last;
+    return [{ train_seconds, epoch, samples_per_second, forwards, ...row }];
+  });
+}
+
+async function runOne(
+  { name, config, set = {} }: SweepRun,
+  { out, signal }: { out: string; signal: AbortSignal },
+) {
+  const changes = Object.entries(set).flatMap(([path, value]) => [
+    '--set',
+    `${path}=${JSON.stringify(value)}`,
+  ]);
+  const started = performance.now();
+  const child = spawn(
+    process.execPath,
+    [COUPLET, 'train', config, '--name', name, '--runs', join(out, 'runs'), ...changes],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let said = '';
+  child.stderr.on('data', (text: Buffer) => {
+    said = (said + text.toString()).slice(-2000);
+  });
+  const stop = () => child.kill('SIGINT');
+  signal.addEventListener('abort', stop);
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  signal.removeEventListener('abort', stop);
+  const runDir = join(out, 'runs', name);
+  const metrics = join(runDir, 'metrics.jsonl');
+  const curve = existsSync(metrics) ? curveOf(readMetrics(metrics)) : [];
+  rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
+  const finished = code === 0 && !signal.aborted;
+  if (code !== 0) process.stderr.write(`${name} ended with ${code}:\n${said}\n`);
+  return { name, finished, seconds: (performance.now() - started) / 1000, set, curve } satisfies SweepResult;
+}
+
+/** Runs all, `parallel` at a time, in order; tells each result as it comes. */
+export async function sweep(
+  runs: readonly SweepRun[],
+  options: { out: string; parallel: number; signal: AbortSignal; tell: (result: SweepResult) => void },
+): Promise<void> {
+  const queue = [...runs];
+  const lane = async () => {
+    for (let run = queue.shift(); run && !options.signal.aborted; run = queue.shift())
+      options.tell(await runOne(run, options));
+  };
+  await Promise.all(Array.from({ length: options.parallel }, lane));
+}
+
+/** `name  seconds  key value ...` of the last evaluation. */
+export function line({ name, seconds, finished, curve }: SweepResult): string {
+  const last = curve.at(-1) ?? {};
+  const values = Object.entries(last)
+    .filter(([key]) => /mean_recall|top1|train_seconds|epoch/.test(key))
+    .map(([key, value]) => `${key.replace('eval/', '')} ${value.toFixed(4)}`);
+  return [name.padEnd(36), `${seconds.toFixed(0)} s`, finished ? '' : 'cut', ...values].join('  ');
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      out: { type: 'string', default: 'sweep' },
+      parallel: { type: 'string', default: '1' },
+      seconds: { type: 'string' },
+      only: { type: 'string', default: '' },
+      set: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const { default: all } = (await import(resolve(positionals[0]!))) as { default: SweepRun[] };
+  const more = Object.fromEntries(
+    values.set.map((text) => {
+      const [path, ...rest] = text.split('=');
+      return [path, JSON.parse(rest.join('='))];
+    }),
+  );
+  const runs = all
+    .filter(({ name }) => new RegExp(values.only).test(name))
+    .map((run) => ({ ...run, set: { ...run.set, ...more } }));
+  mkdirSync(values.out, { recursive: true });
+  const controller = new AbortController();
+  const timer = values.seconds && setTimeout(() => controller.abort(), 1000 * Number(values.seconds));
+  const results: SweepResult[] = [];
+  const tell = (result: SweepResult) => {
+    results.push(result);
+    appendFileSync(join(values.out, 'results.jsonl'), `${JSON.stringify(result)}\n`);
+    console.log(line(result));
+  };
+  await sweep(runs, { out: values.out, parallel: Number(values.parallel), signal: controller.signal, tell });
+  clearTimeout(timer || undefined);
+  console.log(`\n${results.length} of ${runs.length} runs\n`);
+  for (const result of results.sort((a, b) => a.name.localeCompare(b.name))) console.log(line(result));
+}
+
+if (process.argv[1]?.endsWith('sweep.ts')) await main();

@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import { numbersOf, runsFolder, tinyConfig, trainTiny } from './harness.ts';
+import { asWebdataset, shapes } from './shapes.ts';
+
+const folder = runsFolder();
+const train = asWebdataset(`${folder}/train`, await shapes(64));
+const schedule = { warmup: { share: 0.2 } };
+
+describe('a budget in forwards', () => {
+  // A sample of CLIP's image tower costs three: sixteen samples a step, so 12 steps, and a part that pays for none.
+  const config = (name: string) =>
+    tinyConfig({
+      train,
+      name,
+      duration: { forwards: 3 * 16 * 12 + 40 },
+      schedule,
+      checkpoint: { every: { share: 0.5 } },
+    });
+
+  test('ends with the step that it pays for last, along the same schedule', async () => {
+    const { step, totalSteps, finished, rows } = await trainTiny(config('whole'), { runsDir: folder });
+    expect({ step, totalSteps, finished }).toEqual({ step: 12, totalSteps: 12, finished: true });
+    expect(rows.at(-1)!.forwards).toBe(3 * 16 * 12);
+    const rates = rows.map(({ lr }) => lr as number);
+    expect(Math.max(...rates)).toBe(rates[2]); // the warm-up is a fifth of it
+    expect(rates[11]).toBeLessThan(0.1 * rates[2]);
+  });
+
+  test('goes on after a stop as if there had been none', async () => {
+    const stop = new AbortController();
+    const onEvent = ({ type, ...event }: { type: string; row?: { step?: number } }) => {
+      if (type === 'log' && event.row!.step === 7) stop.abort();
+    };
+    const first = await trainTiny(config('parts'), { runsDir: folder, signal: stop.signal, onEvent });
+    expect(first).toMatchObject({ step: 7, finished: false });
+    const last = await trainTiny(config('parts'), { runsDir: folder, resume: 'latest' });
+    expect(last).toMatchObject({ step: 12, finished: true });
+    expect(last.rows.at(-1)!.forwards).toBe(3 * 16 * 12);
+    expect(numbersOf(last.runDir)).toEqual(numbersOf(`${folder}/whole`));
+  });
+
+  test('is refused when it is less than a step', async () => {
+    const poor = { ...config('poor'), duration: { forwards: 47 } };
+    await expect(trainTiny(poor, { runsDir: folder })).rejects.toThrow(
+      'duration is { forwards: 47 }, less than one step, which costs 48: give more, or a smaller batch.globalBatchSize.',
+    );
+  });
+});
+
+describe('a budget in seconds', () => {
+  const config = (name: string) => tinyConfig({ train, name, duration: { seconds: 1 }, schedule });
+
+  test('ends when they are over, the learning rate with it; evaluations come by its share', async () => {
+    const evaluate = { every: { share: 0.25 }, retrieval: { data: train } };
+    const { finished, rows, events } = await trainTiny({ ...config('timed'), evaluate }, { runsDir: folder });
+    expect(finished).toBe(true);
+    const logged = rows.filter((row) => 'train/loss' in row);
+    expect(logged.at(-1)!.train_seconds).toBeGreaterThanOrEqual(1);
+    expect(logged.at(-1)!.train_seconds).toBeLessThan(1 + 10 * (logged.at(-1)!.seconds_per_step as number));
+    expect(logged.at(-1)!.lr).toBeLessThan(2e-4); // of 2e-3
+    expect(events.filter(({ type }) => type === 'evaluated').length).toBeGreaterThanOrEqual(2);
+    expect(events.filter(({ type }) => type === 'evaluated').length).toBeLessThanOrEqual(4);
+  });
+
+  test('has no steps to warm up by', async () => {
+    const steps = { ...config('steps'), schedule: { warmup: { steps: 3 } } };
+    await expect(trainTiny(steps, { runsDir: folder })).rejects.toThrow(
+      /schedule\.warmup is in steps.*\{ share: 0\.05 \}/,
+    );
+  });
+});
