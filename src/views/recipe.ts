@@ -1,21 +1,36 @@
-/** How one view of a picture is made: plain data. Steps that are left out do nothing. */
+/** How one view of a picture is made: plain data. A step that is left out does nothing and costs nothing. */
 export interface ViewRecipe {
   /** Side of the square view, in pixels. */
   size: number;
+  /** `scale`: share of the picture's area, [least, most]. `ratio`: width over height, [least, most]. */
   crop: { scale: [number, number]; ratio: [number, number]; interpolation: 'bicubic' | 'bilinear' };
   /** Probability of a mirror image, left to right. */
   flip: number;
-  colorJitter?: {
-    probability: number;
-    brightness: number;
-    contrast: number;
-    saturation: number;
-    hue: number;
-  };
+  colorJitter?: ColorJitterRecipe;
   /** Probability. */
   grayscale?: number;
-  /** sigma in pixels, drawn uniformly. */
-  blur?: { probability: number; sigma: [number, number] };
-  /** Probability; bytes from 128 on are inverted. */
+  blur?: BlurRecipe;
+  /** Probability; values from 128 on are inverted. */
   solarize?: number;
+}
+
+/** Each factor is drawn uniformly from [1 - strength, 1 + strength], not below 0; the hue's shift from [-hue, hue] of a turn. */
+export interface ColorJitterRecipe {
+  probability: number;
+  brightness: number;
+  contrast: number;
+  saturation: number;
+  /** At most 0.5. */
+  hue: number;
+}
+
+export interface BlurRecipe {
+  probability: number;
+  /** Standard deviation in pixels of the view, [least, most]. */
+  sigma: [number, number];
+}
+
+/** Whether a recipe has any step after the crop and the flip. */
+export function isPhotometric({ colorJitter, grayscale, blur, solarize }: ViewRecipe): boolean {
+  return [colorJitter?.probability, grayscale, blur?.probability, solarize].some((share) => (share ?? 0) > 0);
 }

@@ -1,0 +1,70 @@
+// What a config may say about the photometric steps of its method's views.
+import { z } from 'zod';
+import type { BlurRecipe, ColorJitterRecipe, ViewRecipe } from './recipe.ts';
+
+const share = z.number().min(0).max(1);
+const strength = z.number().min(0);
+
+const colorJitter = z.strictObject({
+  probability: share.optional().describe('share of the views whose colours are changed'),
+  brightness: strength.optional().describe('the factor is drawn from 1 - this to 1 + this'),
+  contrast: strength.optional().describe('the factor is drawn from 1 - this to 1 + this'),
+  saturation: strength.optional().describe('the factor is drawn from 1 - this to 1 + this'),
+  hue: z.number().min(0).max(0.5).optional().describe('the hue turns by at most this part of the circle'),
+});
+
+const blur = z.strictObject({
+  probability: share.optional().describe('share of the views that are blurred'),
+  sigma: z
+    .tuple([z.number().positive(), z.number().positive()])
+    .refine(([least, most]) => least <= most, { error: 'expected [least, most] in that order' })
+    .optional()
+    .describe(
+      'standard deviation in pixels of the view, [least, most]; the papers have [0.1, 2] at 224 pixels',
+    ),
+});
+
+/** Overrides of a method's views. What is left out stays as the method has it, view by view. */
+export const augmentationSchema = z.strictObject({
+  colorJitter: z
+    .union([z.literal(false), colorJitter])
+    .optional()
+    .describe('changes of brightness, contrast, saturation and hue, in random order; false: none'),
+  grayscale: share.optional().describe('share of the views without colour'),
+  blur: z
+    .union([z.literal(false), blur])
+    .optional()
+    .describe('Gaussian blur; false: none, as SimCLR for pictures of 32 pixels'),
+  solarize: share.optional().describe('share of the views, of each kind, whose bright values are inverted'),
+});
+
+export type Augmentation = z.output<typeof augmentationSchema>;
+
+/** What a step that the method does not have starts from. */
+const JITTER: ColorJitterRecipe = {
+  probability: 0.8,
+  brightness: 0.4,
+  contrast: 0.4,
+  saturation: 0.2,
+  hue: 0.1,
+};
+const BLUR: BlurRecipe = { probability: 0.5, sigma: [0.1, 2] };
+
+/** A recipe with a config's overrides. */
+export function withAugmentation(recipe: ViewRecipe, overrides: Augmentation): ViewRecipe {
+  const result: ViewRecipe = { ...recipe };
+  if (overrides.colorJitter === false) delete result.colorJitter;
+  else if (overrides.colorJitter) {
+    result.colorJitter = { ...JITTER, ...recipe.colorJitter, ...given(overrides.colorJitter) };
+  }
+  if (overrides.blur === false) delete result.blur;
+  else if (overrides.blur) result.blur = { ...BLUR, ...recipe.blur, ...given(overrides.blur) };
+  if (overrides.grayscale !== undefined) result.grayscale = overrides.grayscale;
+  if (overrides.solarize !== undefined) result.solarize = overrides.solarize;
+  return result;
+}
+
+/** Without the keys that are there but undefined, which a spread would copy. */
+function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,108 @@
+// The random parameters of the photometric steps: a function of (seed, position in the stream, view), whatever the ranks.
+import { Draws } from '../data/random.ts';
+import type { ColorJitterRecipe, ViewRecipe } from './recipe.ts';
+
+/** Where each parameter is in a row of `drawPhotometric`. */
+export const column = {
+  /** When the hue is shifted: before the round 0, 1 or 2 of the other three, or after them (3); -1: no jitter. */
+  hueTurn: 0,
+  /** Three rounds of [amount, towards gray, towards the mean]: see photometric/blend.ts. */
+  rounds: 1,
+  /** The hue's shift in sixths of a turn. */
+  hue: 10,
+  /** 1 or 0. */
+  grayscale: 11,
+  /** Standard deviation in pixels; 0: no blur. */
+  sigma: 12,
+  /** 1 or 0. */
+  solarize: 13,
+} as const;
+export const COLUMNS = 14;
+
+/** Apart from the purposes of data/random.ts, so that crops and colours are independent. */
+const PHOTOMETRIC = 32;
+
+/** [towards gray, towards the mean] of brightness, contrast and saturation. */
+const TARGETS = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+] as const;
+
+/** The orders of brightness (0), contrast (1) and saturation (2). */
+const ORDERS = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+] as const;
+
+/**
+ * Draws for the views at `positions` of the stream of samples. Every step takes its draws whether it is in the recipe or not, so
+ * that switching one off leaves the others as they were.
+ * @param options.view which view of the sample: views of one sample are independent
+ * @returns [positions.length, COLUMNS], row by row, as `column` says
+ */
+export function drawPhotometric(
+  recipe: ViewRecipe,
+  options: { seed: number; positions: ArrayLike<number>; view: number },
+): Float32Array {
+  const { seed, positions, view } = options;
+  const rows = new Float32Array(positions.length * COLUMNS);
+  for (let i = 0; i < positions.length; i++) {
+    const row = rows.subarray(i * COLUMNS, (i + 1) * COLUMNS);
+    drawRow(row, recipe, new Draws(seed, positions[i]!, view, PHOTOMETRIC));
+  }
+  return rows;
+}
+
+function drawRow(row: Float32Array, recipe: ViewRecipe, draws: Draws): void {
+  drawJitter(row, recipe.colorJitter, draws);
+  row[column.grayscale] = chance(recipe.grayscale, draws);
+  const isBlurred = chance(recipe.blur?.probability, draws);
+  const [least, most] = recipe.blur?.sigma ?? [0, 0];
+  row[column.sigma] = draws.between(least, most) * isBlurred;
+  row[column.solarize] = chance(recipe.solarize, draws);
+}
+
+/** 1 with a probability, else 0. One draw. */
+function chance(probability: number | undefined, draws: Draws): 0 | 1 {
+  return draws.unit() < (probability ?? 0) ? 1 : 0;
+}
+
+/** Six draws: whether, in which of the 24 orders, and four strengths. */
+function drawJitter(row: Float32Array, jitter: ColorJitterRecipe | undefined, draws: Draws): void {
+  const isJittered = chance(jitter?.probability, draws) === 1;
+  const order = draws.below(24);
+  const amounts = [
+    amount(jitter?.brightness, draws),
+    amount(jitter?.contrast, draws),
+    amount(jitter?.saturation, draws),
+  ];
+  const shift = 6 * draws.between(-1, 1) * (jitter?.hue ?? 0);
+  row[column.hueTurn] = -1;
+  if (isJittered) writeJitter(row, { order, amounts, shift });
+}
+
+/**
+ * Writes one sample's jitter. @param jitter.order 0..23: the hue's turn (the remainder by 4) and one of the orders of the rest
+ * @param jitter.amounts 1 - factor of brightness, contrast and saturation, @param jitter.shift sixths of a turn
+ */
+export function writeJitter(
+  row: Float32Array,
+  { order, amounts, shift }: { order: number; amounts: readonly number[]; shift: number },
+): void {
+  row[column.hueTurn] = order % 4;
+  row[column.hue] = shift;
+  ORDERS[Math.floor(order / 4)]!.forEach((step, round) => {
+    const [towardsGray, towardsMean] = TARGETS[step]!;
+    row.set([amounts[step]!, towardsGray, towardsMean], column.rounds + 3 * round);
+  });
+}
+
+/** 1 - factor, the factor uniform in [max(0, 1 - strength), 1 + strength]. */
+function amount(strength = 0, draws: Draws): number {
+  return draws.between(-strength, Math.min(1, strength));
+}
