@@ -1,17 +1,19 @@
 import type { EvalReport } from '../evaluate/evaluate.ts';
 
+type Measured = NonNullable<EvalReport['zeroShot']>;
+
 /** A share as a person reads it: `71.23 %`. */
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
 
 /** An evaluation, a line for each number that people compare. */
-export function evalLines({ zeroShot, retrieval, skipped }: EvalReport): string[] {
+export function evalLines(report: EvalReport): string[] {
+  const { zeroShot, neighbours, linear, fineTune, retrieval, skipped } = report;
   const lines: string[] = [];
-  if (zeroShot) {
-    const { pictures, classes, top1, top5 } = zeroShot;
-    lines.push(
-      `zero-shot      top-1 ${percent(top1)}  top-5 ${percent(top5)}  (${pictures} pictures, ${classes} classes)`,
-    );
-  }
+  if (zeroShot) lines.push(accuracyLine('zero-shot', zeroShot));
+  if (neighbours)
+    lines.push(accuracyLine('k-nn', neighbours, `${neighbours.k} of ${neighbours.reference} neighbours`));
+  if (linear) lines.push(accuracyLine('linear', linear, `rate ${linear.rate}, ${linear.epochs} epochs`));
+  if (fineTune) lines.push(accuracyLine('fine-tuned', fineTune, `${fineTune.epochs} epochs`));
   if (retrieval) {
     const recalls = { 'image to text': retrieval.imageToText, 'text to image': retrieval.textToImage };
     for (const [way, { r1, r5, r10 }] of Object.entries(recalls)) {
@@ -22,6 +24,13 @@ export function evalLines({ zeroShot, retrieval, skipped }: EvalReport): string[
   }
   if (skipped > 0) lines.push(`${skipped} samples could not be read`);
   return lines;
+}
+
+/** `k-nn           top-1 71.23 %  top-5 99.00 %  (100 pictures, 10 classes, how)`. */
+function accuracyLine(name: string, found: Measured, how?: string): string {
+  const { top1, top5, pictures, classes } = found;
+  const facts = [`${pictures} pictures`, `${classes} classes`, ...(how ? [how] : [])].join(', ');
+  return `${name.padEnd(13)}  top-1 ${percent(top1)}  top-5 ${percent(top5)}  (${facts})`;
 }
 
 function cell(value: unknown): string {

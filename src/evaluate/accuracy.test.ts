@@ -31,6 +31,10 @@ it('what is no number is wrong', () => {
   expect(measure(scores, [0, 0, 0])).toEqual({ top1: 0.5 / 3, top5: 1 / 3 });
 });
 
+it('a picture without a class is wrong', () => {
+  expect(measure(() => tensor([1, 0, 1, 0], [2, 2]), [0, -1])).toEqual({ top1: 0.5, top5: 0.5 });
+});
+
 it('many rows are the mean over their parts', () => {
   const labels = Array.from({ length: 9000 }, (_, i) => (i < 4500 ? 0 : 1));
   expect(measure(() => tensor([1, 0], [1, 2]).expand(9000, 2), labels)).toEqual({ top1: 0.5, top5: 1 });

@@ -1,4 +1,6 @@
+// N samples, B samples of a batch, E embedding.
 import {
+  type Batch,
   type Dataset,
   type EvalBatches,
   type EvalOptions,
@@ -9,8 +11,8 @@ import type { Tokenizer } from '../data/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import { imagesToDevice, tokensToDevice } from '../feed.ts';
 import type { Method } from '../methods/index.ts';
-import { noGrad, scope, type Tensor } from '../torch/index.ts';
-import * as ops from '../torch/ops.ts';
+import { noGrad, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
+import type { LabelledRows } from './neighbours.ts';
 
 /** What evaluators need of a run. */
 export interface Encoder {
@@ -36,6 +38,8 @@ export interface DatasetFeatures {
 }
 
 const MICRO_BATCH = 256;
+/** Batches that are decoded while the device encodes. */
+const AHEAD = 4;
 
 /** Encodes a whole data set in index order, centre crops, no augmentation. The tensors belong to the caller. */
 export async function encodeDataset(
@@ -50,37 +54,69 @@ export async function encodeDataset(
     workers,
     maxBadShare,
     captions: texts,
+    prefetchBatches: AHEAD,
     ...(texts && { tokenizer }),
   };
-  const parts: Parts = { images: [], texts: [] };
+  const tables = { images: new Rows(dataset.size), texts: new Rows(dataset.size) };
   try {
-    return await gather(evalBatches(dataset, options), encoder, parts);
-  } finally {
-    for (const part of [...parts.images, ...parts.texts]) part.dispose();
+    return await gather(evalBatches(dataset, options), encoder, tables);
+  } catch (error) {
+    for (const table of Object.values(tables)) table.dispose();
+    throw error;
   }
 }
 
-/** Features of the batches so far. */
-interface Parts {
-  images: Tensor[];
-  texts: Tensor[];
+/** Rows of a table that is made once, so that features are held once, and a batch's are freed when it is done. */
+class Rows {
+  readonly #capacity: number;
+  #table: Tensor | undefined;
+  #count = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get any(): boolean {
+    return this.#table !== undefined;
+  }
+
+  /** Takes what `encode` returns, [B, E]. */
+  add(encode: () => Tensor): void {
+    noGrad(() =>
+      scope(() => {
+        const rows = encode();
+        const [count, width] = rows.shape;
+        this.#table ??= zeros([this.#capacity, width], rows).persist();
+        this.#table.narrow(0, this.#count, count).copy_(rows);
+        this.#count += count;
+      }),
+    );
+  }
+
+  /** The rows so far, which are then the caller's. */
+  take(): Tensor {
+    const all = this.#table!.narrow(0, 0, this.#count);
+    this.dispose();
+    return all;
+  }
+
+  dispose(): void {
+    this.#table?.dispose();
+    this.#table = undefined;
+  }
 }
 
 async function gather(
   batches: EvalBatches,
-  { method, device }: Encoder,
-  parts: Parts,
+  encoder: Encoder,
+  tables: { images: Rows; texts: Rows },
 ): Promise<DatasetFeatures> {
   const labels: number[] = [];
   const ids: bigint[] = [];
   for await (const batch of batches) {
-    noGrad(() => {
-      parts.images.push(scope(() => method.encodeImages(imagesToDevice(batch, device))));
-      if (batch.tokens)
-        parts.texts.push(scope(() => method.encodeTexts!(tokensToDevice(batch.tokens!, batch.size, device))));
-    });
-    labels.push(...batch.labels.subarray(0, batch.size));
-    ids.push(...batch.ids.subarray(0, batch.size));
+    addBatch(batch, encoder, tables);
+    labels.push(...batch.labels);
+    ids.push(...batch.ids);
     batch.release();
   }
   if (ids.length === 0)
@@ -88,10 +124,57 @@ async function gather(
       `None of the samples for the evaluation could be read.\n${listProblems(batches.problems)}`,
     );
   return {
-    images: ops.cat(parts.images, 0),
-    ...(parts.texts.length > 0 && { texts: ops.cat(parts.texts, 0) }),
+    images: tables.images.take(),
+    ...(tables.texts.any && { texts: tables.texts.take() }),
     labels: Int32Array.from(labels),
     ids,
     skipped: batches.problems.count,
   };
+}
+
+function addBatch(
+  batch: Batch,
+  { method, device }: Encoder,
+  { images, texts }: { images: Rows; texts: Rows },
+): void {
+  const { tokens, size } = batch;
+  images.add(() => method.encodeImages(imagesToDevice(batch, device)));
+  if (tokens) texts.add(() => method.encodeTexts!(tokensToDevice(tokens, size, device)));
+}
+
+/** Image features of data sets, each encoded once for all evaluations that read it. */
+export class ImageFeatures {
+  readonly #encoder: Encoder;
+  readonly #known = new Map<Dataset, DatasetFeatures & { classes: Tensor }>();
+
+  constructor(encoder: Encoder) {
+    this.#encoder = encoder;
+  }
+
+  /** Features and classes; they live until dispose(). */
+  async of(dataset: Dataset): Promise<LabelledRows & { labels: Tensor }> {
+    let known = this.#known.get(dataset);
+    if (!known) {
+      const found = await encodeDataset(dataset, this.#encoder, { texts: false });
+      known = { ...found, classes: labelTensor(found.labels, this.#encoder.device) };
+      this.#known.set(dataset, known);
+    }
+    return { features: known.images, labels: known.classes };
+  }
+
+  /** Samples that could not be read. */
+  get skipped(): number {
+    return [...this.#known.values()].reduce((sum, { skipped }) => sum + skipped, 0);
+  }
+
+  dispose(): void {
+    for (const { images, classes } of this.#known.values())
+      for (const one of [images, classes]) one.dispose();
+    this.#known.clear();
+  }
+}
+
+/** Class numbers as int64 on a device. */
+export function labelTensor(labels: Int32Array, device: string): Tensor {
+  return tensor(BigInt64Array.from(labels, BigInt), [labels.length], { device });
 }

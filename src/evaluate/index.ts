@@ -1,112 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { bestPath } from '../best.ts';
-import { loadConfig, type RunConfig } from '../config/index.ts';
-import { loadTokenizer } from '../data/tokenizer.ts';
-import { alone } from '../dist/index.ts';
-import { CoupletError } from '../errors.ts';
-import { loadTensorsInto } from '../io/checkpoint.ts';
-import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
-import { findCheckpoint } from '../resume.ts';
-import { contextLengthOf, createMethod, encoderOf, modelFor, prepareProcess } from '../run.ts';
-import { closeEvalData, type EvalReport, evaluate, openEvalData } from './evaluate.ts';
-import type { Encoder } from './features.ts';
-
+export type { Accuracy } from './accuracy.ts';
+export { type ClassifyOptions, classify } from './classify.ts';
+export { neighboursSchema } from './config.ts';
 export { type EvalReport, evalMetrics, evaluate, openEvalData } from './evaluate.ts';
 export { type DatasetFeatures, type Encoder, encodeDataset } from './features.ts';
+export { type FineTuneOptions, type FineTuneReport, fineTune } from './fine-tune.ts';
+export { type LabelledPair, openPair } from './labelled.ts';
+export { type LinearProbeOptions, type LinearProbeReport, linearProbe } from './linear-probe.ts';
+export { type LoadedRun, loadRun } from './load-run.ts';
+export {
+  type LabelledRows,
+  type NeighboursOptions,
+  type NeighboursReport,
+  neighbours,
+} from './neighbours.ts';
 export { type RetrievalReport, retrieval } from './retrieval.ts';
+export { type EvaluateRunOptions, evaluateRun, type RunReport } from './run.ts';
 export { type ZeroShotReport, zeroShot } from './zero-shot.ts';
-
-export interface EvaluateRunOptions {
-  /** 'latest', 'best', the folder of a checkpoint, or 'start': the weights before the first step. */
-  checkpoint?: string;
-  /** `path=value` changes to the saved config, e.g. another data set or device. */
-  set?: readonly string[];
-}
-
-export interface RunReport extends EvalReport {
-  checkpoint: string;
-  step: number;
-}
-
-/** A trained model with all that evaluators need. `close()` frees it. */
-export interface LoadedRun extends Encoder {
-  config: RunConfig;
-  checkpoint: string;
-  step: number;
-  close(): void;
-}
-
-/** Loads the model of a run's checkpoint, without its optimizer. Throws a CoupletError when there is none. */
-export async function loadRun(
-  runDir: string,
-  { checkpoint = 'latest', set = [] }: EvaluateRunOptions = {},
-): Promise<LoadedRun> {
-  const paths = runPaths(runDir);
-  if (!existsSync(paths.config))
-    throw new CoupletError(
-      `${runDir} is no run: it has no config.json. Give the folder that couplet train wrote, such as runs/NAME.`,
-    );
-  const config = await loadConfig(paths.config, { set });
-  const wanted = checkpoint === 'best' ? bestCheckpoint(runDir) : checkpoint;
-  const found =
-    wanted === 'start'
-      ? { path: wanted, step: 0 }
-      : await findCheckpoint(runDir, wanted, { flag: '--checkpoint' });
-  if (!found)
-    throw new CoupletError(
-      `${runDir} has no checkpoint yet: train until the first one is saved (checkpoint.every).`,
-    );
-  const device = prepareProcess(config);
-  const contextLength = contextLengthOf(config);
-  const tokenizer =
-    contextLength === undefined
-      ? undefined
-      : await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
-  const model = modelFor(config, tokenizer);
-  const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });
-  try {
-    // The seed alone makes the weights before the first step.
-    if (wanted !== 'start') await loadTensorsInto(join(found.path, MODEL_FILE), method.model);
-  } catch (error) {
-    method.dispose();
-    throw error;
-  }
-  return {
-    ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),
-    config,
-    checkpoint: found.path,
-    step: found.step,
-    close: () => method.dispose(),
-  };
-}
-
-function bestCheckpoint(runDir: string): string {
-  const path = bestPath(runDir);
-  if (!existsSync(path))
-    throw new CoupletError(
-      `${runDir} has no best checkpoint: set evaluate.every and evaluate.bestBy, or use --checkpoint latest.`,
-    );
-  const { step } = JSON.parse(readFileSync(path, 'utf8')) as { step: number };
-  return checkpointPath(runDir, step);
-}
-
-/** Evaluates a run's checkpoint on the data that its config names under `evaluate`. */
-export async function evaluateRun(runDir: string, options: EvaluateRunOptions = {}): Promise<RunReport> {
-  const run = await loadRun(runDir, options);
-  const data = await openEvalData(run.config.evaluate).catch((error) => {
-    run.close();
-    throw error;
-  });
-  try {
-    if (!data.zeroShot && !data.retrieval) {
-      throw new CoupletError(
-        `The config of ${runDir} names no evaluation: add evaluate.zeroShot or evaluate.retrieval, e.g. --set 'evaluate.retrieval.data={"type":"folder","path":"..."}'.`,
-      );
-    }
-    return { ...(await evaluate(data, run)), checkpoint: run.checkpoint, step: run.step };
-  } finally {
-    closeEvalData(data);
-    run.close();
-  }
-}

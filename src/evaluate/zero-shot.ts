@@ -3,12 +3,11 @@ import type { Tokenizer } from '../data/tokenizer.ts';
 import { normalizeRows } from '../models/clip.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
+import { type Accuracy, accuracy } from './accuracy.ts';
 
-export interface ZeroShotReport {
+export interface ZeroShotReport extends Accuracy {
   pictures: number;
   classes: number;
-  top1: number;
-  top5: number;
 }
 
 /** The prompts that a class name is put into when a config gives none. */
@@ -37,18 +36,13 @@ export function classFeatures(
   );
 }
 
-/** Accuracy of the nearest class: features [N, E] and [C, E], labels [N] in [0, C). */
-export function zeroShot(imageFeatures: Tensor, classes: Tensor, labels: Int32Array): ZeroShotReport {
-  const pictures = labels.length;
-  const count = classes.shape[0];
-  const best = Math.min(5, count);
-  const found = scope(() => ops.topk(imageFeatures.matmul(classes.t), best)[1].toNumbers()); // [N, best]
-  const within = (k: number) => {
-    let hits = 0;
-    for (let i = 0; i < pictures; i++) {
-      for (let j = 0; j < k; j++) if (found[i * best + j] === labels[i]) hits++;
-    }
-    return hits / pictures;
-  };
-  return { pictures, classes: count, top1: within(1), top5: within(best) };
+/** Accuracy of the nearest class: features [N, E] and [C, E], labels int64 [N] in [0, C). */
+export function zeroShot(imageFeatures: Tensor, classes: Tensor, labels: Tensor): ZeroShotReport {
+  const found = scope(() =>
+    accuracy(
+      noGrad(() => imageFeatures.matmul(classes.t)),
+      labels,
+    ),
+  );
+  return { pictures: imageFeatures.shape[0], classes: classes.shape[0], ...found };
 }

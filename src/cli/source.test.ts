@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { sourceFlag } from './source.ts';
+
+it('a path is a folder of classes', () => {
+  expect(sourceFlag('photos/test', '--test')).toEqual({ type: 'folder', path: 'photos/test' });
+});
+
+it('JSON is a source, or several', () => {
+  const parquet = { type: 'parquet', path: 'test.parquet' };
+  expect(sourceFlag(JSON.stringify(parquet), '--test')).toEqual(parquet);
+  expect(sourceFlag(JSON.stringify([parquet, parquet]), '--test')).toEqual([parquet, parquet]);
+});
+
+it('what is neither is said in a sentence', () => {
+  expect(() => sourceFlag('{"type":"parquet"', '--train')).toThrow(
+    /^--train \{"type":"parquet" looks like JSON and is none/,
+  );
+  expect(() => sourceFlag('{"type":"zip","path":"a"}', '--test')).toThrow(
+    /^--test .* is no source: expected a folder, or JSON such as/,
+  );
+});
