@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { shareOfWordsIn } from '../emoji-search/captions.ts';
+import { lot } from '../emoji-search/lot.ts';
+import { captionOf, queryOf } from './captions.ts';
+import {
+  type Drawing,
+  isColoured,
+  PLAIN,
+  type Pose,
+  poseOf,
+  rasterise,
+  readDrawing,
+  svgOf,
+} from './drawing.ts';
+import { type Icon, nameKey } from './icon.ts';
+import { loadLucide, loadTrainingPacks, packsInstalled } from './packs.ts';
+import { type Facts, type Sample, writeShard } from './shards.ts';
+import { splitByName, withoutRepeats } from './split.ts';
+
+const SAMPLES_PER_SHARD = 4096;
+/** Pictures at work at once: libvips runs in threads of its own. */
+const AT_ONCE = 64;
+
+/** What was written. */
+export interface IconData {
+  size: number;
+  train: PartSummary;
+  val: PartSummary & Familiar;
+  lucide: PartSummary & Familiar;
+  /** Drawings that no part holds: of held-out names, but not the one that is shown. */
+  setAside: number;
+}
+
+interface PartSummary {
+  shards: string;
+  pairs: number;
+  uniqueCaptions: number;
+  packs: Record<string, number>;
+}
+
+/** How much a test part shares with the training captions. */
+interface Familiar {
+  /** Pairs whose name, in any order of its words, is trained on in another drawing. */
+  namesInTraining: number;
+  captionsInTraining: number;
+  /** Share of the words of its captions. */
+  wordsInTraining: number;
+}
+
+/** Writes the shards into `folder`, in place of what is there. */
+export async function buildIconData(folder: string, size: number): Promise<IconData> {
+  if (!packsInstalled())
+    throw new Error('The icon packs are missing: npm ci --ignore-scripts --prefix examples/icon-search');
+  const building = `${folder}.building`;
+  await rm(building, { recursive: true, force: true });
+  await mkdir(building, { recursive: true });
+  const data = await writeAll(building, size);
+  await writeFile(join(building, 'dataset.json'), `${JSON.stringify(data, null, 2)}\n`);
+  await rm(folder, { recursive: true, force: true });
+  await rename(building, folder);
+  return data;
+}
+
+async function writeAll(folder: string, size: number): Promise<IconData> {
+  const drawings = new Map<Icon, Drawing>();
+  const load = (icons: Icon[]) => {
+    for (const icon of icons) drawings.set(icon, readDrawing(readFileSync(icon.file, 'utf8')));
+    return icons.filter((icon) => !isColoured(drawings.get(icon)!));
+  };
+  const icons = withoutRepeats(load(await loadTrainingPacks()), (icon) => drawings.get(icon)!.body);
+  const split = splitByName(icons);
+  const draft = (icon: Icon, { caption, pose }: { caption: string; pose?: Pose }): Draft => {
+    const key = [icon.pack, icon.id, icon.style].filter(Boolean).join('-');
+    return { drawing: drawings.get(icon)!, icon, key, caption, pose: pose ?? poseOf(key) };
+  };
+  const train = shuffled(split.train.map((icon) => draft(icon, { caption: captionOf(icon) })));
+  const val = withoutEqualCaptions(split.val.map((icon) => draft(icon, { caption: captionOf(icon) })));
+  const lucide = load(loadLucide()).map((icon) => draft(icon, { caption: queryOf(icon), pose: PLAIN }));
+  const write = (part: string, drafts: Draft[]) => writePart(folder, { part, drafts, size });
+  return {
+    size,
+    train: await write('train', train),
+    val: { ...(await write('val', val)), ...familiar(val, train) },
+    lucide: { ...(await write('lucide', lucide)), ...familiar(lucide, train) },
+    setAside: split.setAside.length + split.val.length - val.length,
+  };
+}
+
+/** A sample before it is drawn. */
+interface Draft {
+  icon: Icon;
+  drawing: Drawing;
+  key: string;
+  caption: string;
+  pose: Pose;
+}
+
+/** A fixed shuffle, so that even reading in order mixes packs. */
+const shuffled = (drafts: Draft[]): Draft[] => {
+  const lots = new Map(drafts.map((draft) => [draft, lot(`order ${draft.key}`)]));
+  return drafts.toSorted((a, b) => lots.get(a)! - lots.get(b)!);
+};
+
+/** A test has one right picture for each caption. */
+function withoutEqualCaptions(drafts: Draft[]): Draft[] {
+  const seen = new Set<string>();
+  return drafts.filter(({ caption }) => !seen.has(caption) && seen.add(caption));
+}
+
+async function writePart(
+  folder: string,
+  { part, drafts, size }: { part: string; drafts: Draft[]; size: number },
+): Promise<PartSummary> {
+  const shards = Math.ceil(drafts.length / SAMPLES_PER_SHARD);
+  const nameOf = (shard: number | string) => `${part}-${String(shard).padStart(5, '0')}.tar`;
+  for (let shard = 0; shard < shards; shard++) {
+    const from = shard * SAMPLES_PER_SHARD;
+    await writeShard(
+      join(folder, nameOf(shard)),
+      await drawn(drafts.slice(from, from + SAMPLES_PER_SHARD), size),
+    );
+  }
+  const last = String(shards - 1).padStart(5, '0');
+  return {
+    shards: shards === 1 ? nameOf(0) : `${part}-{00000..${last}}.tar`,
+    pairs: drafts.length,
+    uniqueCaptions: new Set(drafts.map(({ caption }) => caption)).size,
+    packs: countsOf(drafts.map(({ icon }) => icon.pack)),
+  };
+}
+
+async function drawn(drafts: Draft[], size: number): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (let from = 0; from < drafts.length; from += AT_ONCE) {
+    const some = drafts.slice(from, from + AT_ONCE);
+    samples.push(...(await Promise.all(some.map((draft) => sampleOf(draft, size)))));
+  }
+  return samples;
+}
+
+async function sampleOf({ icon, drawing, key, caption, pose }: Draft, size: number): Promise<Sample> {
+  const { pack, name, style } = icon;
+  const { ink, background } = pose;
+  const facts: Facts = { key, caption, pack, name, style, ink, background };
+  return { picture: await rasterise(svgOf(drawing, pose, size)), facts };
+}
+
+function countsOf(names: string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
+function familiar(test: Draft[], train: Draft[]): Familiar {
+  const names = new Set(train.map(({ icon }) => nameKey(icon.name)));
+  const captions = new Set(train.map(({ caption }) => caption));
+  return {
+    namesInTraining: test.filter(({ icon }) => names.has(nameKey(icon.name))).length,
+    captionsInTraining: test.filter(({ caption }) => captions.has(caption)).length,
+    wordsInTraining: shareOfWordsIn(
+      [...captions],
+      test.map(({ caption }) => caption),
+    ),
+  };
+}
