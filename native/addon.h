@@ -36,7 +36,8 @@ struct Op {
   std::vector<bool> returnsArgument;  // in-place results: JavaScript has that tensor already
 };
 
-struct Dist;  // dist.cc
+struct Dist;    // dist.cc
+struct Graphs;  // graph.cc
 
 /** All state of one environment (a worker thread may load the addon too): no statics. */
 struct Addon {
@@ -48,6 +49,7 @@ struct Addon {
   napi_ref torchError = nullptr;
   napi_ref disposedError = nullptr;
   std::shared_ptr<Dist> dist;
+  std::shared_ptr<Graphs> graphs;
   std::mutex borrowedMutex;
   std::vector<napi_ref> returned;  // typed arrays that no tensor reads any more; freed on the JavaScript thread
 
@@ -116,5 +118,6 @@ std::vector<Export> tensorExports();
 std::vector<Export> autogradExports();
 std::vector<Export> deviceExports();
 std::vector<Export> distExports();
+std::vector<Export> graphExports();
 
 }  // namespace couplet

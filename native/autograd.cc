@@ -26,9 +26,10 @@ napi_value backward(Call& call) {
   return nullptr;
 }
 
-/** gradients(outputs, inputs) -> handles: torch.autograd.grad, null where an input was not used. */
+/** gradients(outputs, inputs, seeds?) -> handles: torch.autograd.grad, null where an input was not used. */
 napi_value gradients(Call& call) {
-  return toHandles(call.addon, torch::autograd::grad(tensorsOf(call, 0), tensorsOf(call, 1), {}, c10::nullopt, false, true));
+  const std::vector<at::Tensor> seeds = call.missing(2) ? std::vector<at::Tensor>() : tensorsOf(call, 2);
+  return toHandles(call.addon, torch::autograd::grad(tensorsOf(call, 0), tensorsOf(call, 1), seeds, c10::nullopt, false, true));
 }
 
 /** gradsOf(handles) -> handles of .grad, null where there is none. */
@@ -41,6 +42,15 @@ napi_value gradsOf(Call& call) {
 napi_value setGrad(Call& call) {
   const at::Tensor tensor = call.tensor(0);
   tensor.mutable_grad() = call.missing(1) ? at::Tensor() : call.tensor(1);
+  return nullptr;
+}
+
+/** setGrads(handles, grads): each tensor's .grad is that one, not a copy. */
+napi_value setGrads(Call& call) {
+  const auto tensors = tensorsOf(call, 0);
+  const auto grads = tensorsOf(call, 1);
+  if (tensors.size() != grads.size()) throw std::invalid_argument("as many gradients as tensors are needed");
+  for (size_t i = 0; i < tensors.size(); i++) tensors[i].mutable_grad() = grads[i];
   return nullptr;
 }
 
@@ -98,7 +108,7 @@ napi_value leaveAutocast(Call& call) {
 }  // namespace
 
 std::vector<Export> autogradExports() {
-  return {{"backward", backward}, {"gradients", gradients}, {"gradsOf", gradsOf}, {"setGrad", setGrad},
+  return {{"backward", backward}, {"gradients", gradients}, {"gradsOf", gradsOf}, {"setGrad", setGrad}, {"setGrads", setGrads},
           {"clearGrads", clearGrads}, {"setRequiresGrad", setRequiresGrad}, {"requiresGrad", requiresGrad},
           {"setGradMode", setGradMode}, {"enterAutocast", enterAutocast}, {"leaveAutocast", leaveAutocast}};
 }

@@ -42,9 +42,10 @@ export interface Native {
   clearTable(): void;
   // autograd.cc
   backward(loss: Handle, seed?: Handle | null): void;
-  gradients(outputs: readonly Handle[], inputs: readonly Handle[]): (Handle | null)[];
+  gradients(outputs: readonly Handle[], inputs: readonly Handle[], seeds?: readonly Handle[]): (Handle | null)[];
   gradsOf(handles: readonly Handle[]): (Handle | null)[];
   setGrad(handle: Handle, grad: Handle | null): void;
+  setGrads(handles: readonly Handle[], grads: readonly Handle[]): void;
   clearGrads(handles: readonly Handle[]): void;
   setRequiresGrad(handle: Handle, on: boolean): void;
   requiresGrad(handle: Handle): boolean;
@@ -66,6 +67,13 @@ export interface Native {
   seedGenerator(id: number, seed: number): void;
   generatorState(id: number): Handle;
   setGeneratorState(id: number, state: Handle): void;
+  // graph.cc: CUDA only
+  recorderEnter(): void;
+  recorderLeave(): void;
+  graphBegin(): void;
+  graphEnd(): number;
+  graphReplay(id: number): void;
+  graphDispose(id: number): void;
   // dist.cc
   backends(): { gloo: boolean; nccl: boolean };
   storeOpen(host: string, port: number, isServer: boolean, timeoutMs: number): { id: number; port: number };

@@ -31,14 +31,14 @@ const COUPLET = fileURLToPath(new URL('../dist/cli/couplet.cjs', import.meta.url
 
 /** Evaluations of a run, each with the training before it: `train_seconds`, `epoch`, `samples_per_second`. */
 export function curveOf(rows: readonly MetricsRow[]): Record<string, number>[] {
-  let last: Record<string, number> = {};
+  let last: MetricsRow = { step: 0 };
   return rows.flatMap((row) => {
     if (!Object.keys(row).some((key) => key.startsWith('eval/'))) {
       last = row;
       return [];
     }
     const { train_seconds = 0, epoch = 0, samples_per_second = 0, forwards = 0 } = last;
-    return [{ train_seconds, epoch, samples_per_second, forwards, ...row }];
+    return [{ train_seconds, epoch, samples_per_second, forwards, ...row } as Record<string, number>];
   });
 }
 

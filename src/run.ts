@@ -14,6 +14,7 @@ import { findMethod, type Method } from './methods/index.ts';
 import { type AnyModelSpec, hasTexts, modelSpec } from './models/registry.ts';
 import { adamOptions, createOptimizer, decayGroups, type Optimizer } from './optim/index.ts';
 import type { Plan } from './plan.ts';
+import { RecordedFeatures } from './recorded-features.ts';
 import {
   cudaCount,
   Generator,
@@ -106,6 +107,7 @@ export interface RunParts {
   ranks: Ranks;
   averager: GradientAverager;
   plan: Plan;
+  recorded?: RecordedFeatures;
 }
 
 /** Opens the training data. Throws a CoupletError when it lacks what the method needs. */
@@ -149,7 +151,16 @@ export async function buildRun(
     ranks,
     averager: averagerOf(config, { method, ranks }),
     plan,
+    ...(recordsSteps(config, { device, ranks }) && { recorded: new RecordedFeatures(method) }),
   };
+}
+
+/** Steps are recorded on a GPU, by a rank that is alone and takes its batch whole. */
+function recordsSteps(
+  { cudaGraphs, batch }: RunConfig,
+  { device, ranks }: Pick<RunParts, 'device' | 'ranks'>,
+): boolean {
+  return cudaGraphs && device.startsWith('cuda') && ranks.worldSize === 1 && batch.gradAccumSteps === 1;
 }
 
 /** Parts of a batch add up on a rank first, so there is one all-reduce after them; a whole one is averaged while backward runs. */

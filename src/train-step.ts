@@ -4,6 +4,7 @@ import type { GradientAverager, Ranks } from './dist/index.ts';
 import type { Batch, Features, Method } from './methods/index.ts';
 import { BatchStatistics } from './nn/batch-norm.ts';
 import { clipEachGradNorm, clipGradNorm, type Optimizer } from './optim/index.ts';
+import type { Recorded, RecordedFeatures } from './recorded-features.ts';
 import type { Clock } from './schedules.ts';
 import { backward, clearGrads, gradsOf, noGrad, scope, type Tensor } from './torch/index.ts';
 import * as ops from './torch/ops.ts';
@@ -14,6 +15,8 @@ export interface StepParts {
   config: Pick<RunConfig, 'batch' | 'optimizer'>;
   averager: GradientAverager;
   ranks: Ranks;
+  /** The towers as CUDA graphs, where the config asks for them. */
+  recorded?: RecordedFeatures;
 }
 
 /** One update from one batch of this rank. Returns the metrics when they are wanted: only reading them waits for the device. */
@@ -24,19 +27,22 @@ export function trainStep(
 ): Record<string, number> | undefined {
   const { method, optimizer, ranks, config } = parts;
   return scope(() => {
-    const statistics = new BatchStatistics();
-    const { metrics, next } = statistics.during(() =>
-      config.batch.gradAccumSteps === 1
-        ? backwardWhole(parts, batch, clock)
-        : backwardInParts(parts, batch, clock),
-    );
+    const recorded = parts.recorded?.run(batch, clock);
+    const statistics = recorded?.statistics ?? new BatchStatistics();
+    const { metrics, next } = recorded
+      ? backwardRecorded(method, recorded, { batch, clock })
+      : statistics.during(() =>
+          config.batch.gradAccumSteps === 1
+            ? backwardWhole(parts, batch, clock)
+            : backwardInParts(parts, batch, clock),
+        );
     const gradNorm = prepareGradients(method, config.optimizer, clock);
     optimizer.step({
       lr: clock.lr,
       ...(clock.weightDecay !== undefined && { weightDecay: clock.weightDecay }),
     });
     method.commit(next, clock);
-    statistics.commit();
+    statistics.commit({ keep: recorded !== undefined });
     return clock.wanted
       ? readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }, ranks)
       : undefined;
@@ -59,6 +65,21 @@ function prepareGradients(
 function backwardWhole({ method, averager }: StepParts, batch: Batch, clock: Clock) {
   const { loss, metrics, next } = method.loss(method.features(batch, clock), batch.ids, clock);
   averager.backward(loss);
+  return { metrics, next };
+}
+
+/** As backwardWhole, but the towers' kernels are replayed: only the loss, which changes with the clock, is run op by op. */
+function backwardRecorded(
+  method: Method,
+  { features, learned, backward: pullBack }: Recorded,
+  { batch, clock }: { batch: Batch; clock: Clock },
+) {
+  const whole: Features = { ...features };
+  for (const name of learned) whole[name] = features[name].detach().requireGrad();
+  const { loss, metrics, next } = method.loss(whole, batch.ids, clock);
+  backward(loss);
+  const pulls = gradsOf(learned.map((name) => whole[name]));
+  pullBack(Object.fromEntries(learned.map((name, i) => [name, pulls[i]!])));
   return { metrics, next };
 }
 

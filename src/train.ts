@@ -97,6 +97,7 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
   } catch (error) {
     throw ranks.failed(error);
   } finally {
+    parts?.recorded?.dispose();
     parts?.averager.dispose();
     parts?.method.dispose();
     parts?.optimizer.dispose();
@@ -166,7 +167,7 @@ async function runSteps(
       clock = plan.clock(step);
       if (values) {
         const rates = log.rates(step, ranks);
-        const row = {
+        const row: Record<string, number> & { step: number } = {
           step,
           ...values,
           lr,

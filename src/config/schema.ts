@@ -150,6 +150,10 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
       .enum(['float32', 'bfloat16'])
       .default('float32')
       .describe('bfloat16 is autocast: weights stay float32'),
+    cudaGraphs: z
+      .boolean()
+      .default(false)
+      .describe('record the kernels of a step and replay them: small models on one GPU gain much'),
     threads: count.optional().describe('CPU threads of libtorch; default the physical cores'),
     model: z
       .union([z.string().min(1), modelSpecSchema])

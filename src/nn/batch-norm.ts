@@ -34,8 +34,17 @@ export class BatchStatistics {
     seen.variances.push(variance.persist());
   }
 
-  /** running = 0.9 running + 0.1 seen, after the step's backward; several batches of one step (micro-batches) count as their mean. */
-  commit(): void {
+  /** Drops what was seen. */
+  forget(): void {
+    for (const { means, variances } of this.#seen.values())
+      for (const value of [...means, ...variances]) value.dispose();
+    this.#seen.clear();
+  }
+
+  /** running = 0.9 running + 0.1 seen, after the step's backward; several batches of one step (micro-batches) count as their
+   * mean. `keep`: the same tensors will hold what the next step sees (recorded steps).
+   */
+  commit({ keep = false }: { keep?: boolean } = {}): void {
     if (this.#seen.size === 0) return;
     const norms = [...this.#seen.keys()];
     const running = norms.flatMap((norm) => [norm.runningMean, norm.runningVar]);
@@ -59,8 +68,7 @@ export class BatchStatistics {
         );
       }
     });
-    for (const value of seen.flat()) value.dispose();
-    this.#seen.clear();
+    if (!keep) this.forget();
   }
 }
 

@@ -8,16 +8,28 @@ export function backward(loss: Tensor, seed?: Tensor): void {
   native.backward(loss.handle, seed?.handle);
 }
 
-/** d(sum of outputs)/d(input), without touching the leaves' own gradients; null where an input was not used. */
-export function gradients(outputs: readonly Tensor[], inputs: readonly Tensor[]): (Tensor | null)[] {
+/**
+ * d(sum of outputs)/d(input), each output weighed by its seed where seeds are given, without touching the leaves' own
+ * gradients; null where an input was not used.
+ */
+export function gradients(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  seeds?: readonly Tensor[],
+): (Tensor | null)[] {
   return native
-    .gradients(handles(outputs), handles(inputs))
+    .gradients(handles(outputs), handles(inputs), seeds && handles(seeds))
     .map((handle) => (handle === null ? null : new Tensor(handle)));
 }
 
 /** The gradients that backward() left, null where there is none. */
 export function gradsOf(tensors: readonly Tensor[]): (Tensor | null)[] {
   return native.gradsOf(handles(tensors)).map((handle) => (handle === null ? null : new Tensor(handle)));
+}
+
+/** Makes each tensor's gradient the given one, not a copy of it. */
+export function setGrads(tensors: readonly Tensor[], grads: readonly Tensor[]): void {
+  native.setGrads(handles(tensors), handles(grads));
 }
 
 /** Drops the gradients, so that the next backward writes instead of adding. */

@@ -1,7 +1,8 @@
 export { cudaCount, resolveDevice, setMatmulPrecision, setThreads, shutdown, synchronize } from './device.ts';
 export type { DType } from './dtype.ts';
 export { TensorDisposedError, TorchError } from './errors.ts';
-export { autocast, backward, clearGrads, gradients, gradsOf, noGrad } from './grad.ts';
+export { autocast, backward, clearGrads, gradients, gradsOf, noGrad, setGrads } from './grad.ts';
+export { type Draw, Graph, StepInputs, stepInput } from './graph.ts';
 export { Generator, rand, randn } from './random.ts';
 export { type MemoryStats, memoryStats, scope } from './scope.ts';
 export {
