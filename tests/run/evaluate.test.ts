@@ -1,7 +1,16 @@
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { evalMetrics, evaluateRun, type RunReport } from '../../src/evaluate/index.ts';
+import { neighboursSchema } from '../../src/evaluate/config.ts';
+import {
+  evalMetrics,
+  evaluate,
+  evaluateRun,
+  loadRun,
+  openEvalData,
+  type RunReport,
+} from '../../src/evaluate/index.ts';
+import { checkBestBy } from '../../src/evaluate/metrics.ts';
 import type { MetricsRow } from '../../src/io/metrics.ts';
 import { memoryStats } from '../../src/torch/index.ts';
 import { couplet, rowsOf, runsFolder, tinyConfig, trainTiny } from './harness.ts';
@@ -9,6 +18,7 @@ import { asFolder, asParquet, asWebdataset, shapes } from './shapes.ts';
 
 const folder = runsFolder();
 const heldOut = await shapes(96, { seed: 1 });
+const known = await shapes(192, { seed: 2 });
 let runDir: string;
 /** Evaluations of the run, first to last. */
 let evaluated: MetricsRow[];
@@ -37,6 +47,95 @@ beforeAll(async () => {
   expect(evaluated.map(({ step }) => step)).toEqual([10, 20, 25]);
   expect(evalMetrics(result.report!)).toEqual(metricsOf(evaluated.at(-1)!));
 }, 60_000);
+
+describe('classification by features of a run that was saved', () => {
+  const held = { type: 'folder', path: `${folder}/classes` } as const; // the held-out shapes
+  const same = asWebdataset(`${folder}/same`, heldOut);
+
+  test('k-nn, linear and fine-tuned, from the command and from the library, are the same', async () => {
+    const before = memoryStats().liveTensors;
+    const train = asFolder(`${folder}/known`, known);
+    const report = await evaluateRun(runDir, {
+      knn: true,
+      linear: { epochs: 5 },
+      fineTune: { epochs: 5 },
+      train,
+      test: held,
+    });
+    expect(memoryStats().liveTensors).toBe(before);
+    expect(report).toMatchObject({
+      step: 25,
+      neighbours: { pictures: 96, reference: 192, classes: 96, k: 20, temperature: 0.07 },
+      linear: { pictures: 96, classes: 96, epochs: 5 },
+      fineTune: { pictures: 96, classes: 96, epochs: 5 },
+      skipped: 0,
+    });
+    expect(report.zeroShot).toBeUndefined();
+    for (const { top1, top5 } of [report.neighbours!, report.linear!]) {
+      expect(top1).toBeGreaterThan(5 / 96);
+      expect(top5).toBeGreaterThan(top1);
+    }
+    const flags = ['--knn', '--linear', '--fine-tune', '--epochs', '5', '--train', `${folder}/known`];
+    const command = ['eval', runDir, ...flags, '--test', JSON.stringify(held), '--json'];
+    const { code, stdout, stderr } = await couplet(command, { cwd: folder }).ended;
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(report);
+    expect(stderr).toMatch(/fine-tuning {4}epoch 5 {2}loss \d/);
+  });
+
+  test('the nearest neighbour of a picture that is known is itself', async () => {
+    const report = await evaluateRun(runDir, { knn: { k: 1 }, train: same, test: held, checkpoint: 'start' });
+    expect(report).toMatchObject({ step: 0, neighbours: { k: 1, top1: 1 } });
+  });
+
+  test('while training, a sample of the reference is drawn by the seed', async () => {
+    const before = memoryStats().liveTensors;
+    const run = await loadRun(runDir);
+    const part = { data: held, train: same, k: 5, samples: 40 };
+    const config = { neighbours: neighboursSchema.parse(part) };
+    const open = (seed: number) => openEvalData(config, { ...run.config, seed });
+    const drawn = async (seed: number) => [...(await open(seed)).neighbours!.pair.train.index.columns.label];
+    const report = await evaluate(await open(1), run);
+    // A class that was not drawn has no neighbour; a picture that was drawn has itself.
+    expect(report.neighbours).toMatchObject({ pictures: 96, reference: 40, classes: 96, top1: 40 / 96 });
+    expect(await evaluate(await open(1), run)).toEqual(report);
+    expect(await drawn(1)).toEqual(await drawn(1));
+    expect(await drawn(2)).not.toEqual(await drawn(1));
+    expect(evalMetrics(report)).toEqual({
+      'eval/knn_top1': report.neighbours!.top1,
+      'eval/knn_top5': report.neighbours!.top5,
+    });
+    expect(() => checkBestBy({ ...config, bestBy: 'knn_top1' })).not.toThrow();
+    expect(() => checkBestBy({ ...config, bestBy: 'knn_top2' })).toThrow(/did you mean knn_top1\?$/);
+    run.close();
+    expect(memoryStats().liveTensors).toBe(before);
+  });
+
+  test('what is missing is said in a sentence', async () => {
+    const set = ['evaluate={}'];
+    await expect(evaluateRun(runDir, { linear: true, set })).rejects.toThrow(
+      /^There are no held-out pictures to measure on: give --test FOLDER/,
+    );
+    await expect(evaluateRun(runDir, { test: held })).rejects.toThrow(
+      /^--train and --test name pictures for --knn/,
+    );
+    await expect(
+      evaluateRun(runDir, { knn: true, train: asParquet(`${folder}/unlabelled`, heldOut), test: held }),
+    ).rejects.toThrow(/^--train has no labels/);
+    const wrong = await couplet(['eval', runDir, '--linear', '--epochs', 'many'], { cwd: folder }).ended;
+    expect(wrong.code).not.toBe(0);
+    expect(wrong.stderr).toMatch(/'--epochs <count>' argument 'many' is invalid. expected a whole number/);
+  });
+
+  test('an encoder without texts is not asked for them', async () => {
+    const { tokenizer: _, ...run } = await loadRun(runDir);
+    const data = await openEvalData(run.config.evaluate, run.config);
+    await expect(evaluate(data, run)).rejects.toThrow(
+      /^evaluate\.zeroShot compares pictures with texts, and .* has no text tower: use evaluate\.neighbours/,
+    );
+    run.close();
+  });
+});
 
 describe('evaluating a run that was saved', () => {
   test('gives the numbers of its last evaluation, bit for bit, and leaves no tensor', async () => {
