@@ -1,0 +1,81 @@
+// OpenCLIP, SigLIP and every version of FastCLIP on the icons of examples/icon-search: which settings, then which method.
+// node --import jiti/register scripts/sweep.ts experiments/fastclip-icons.ts --out DIR --parallel 6 --only '^tune'
+import type { SweepRun } from '../scripts/sweep.ts';
+
+const CONFIG = 'examples/icon-search/config.ts';
+const LRS = [5e-4, 1e-3, 2e-3];
+
+/** The parts of a run that a row names. */
+interface Row {
+  method: Record<string, unknown>;
+  lr: number;
+}
+
+const clip = (temperature = 0.07) => ({ name: 'clip', temperature });
+const siglip = (temperature = 0.1) => ({ name: 'siglip', temperature });
+const fastclip = (version: string, more: object = {}) => ({ name: 'fastclip', version, ...more });
+const tau = (init: number) => ({ temperature: { init } });
+
+/** Six settings for each method: three learning rates, then what decides its temperature. */
+export const tuning: Record<string, Row[]> = {
+  clip: [
+    ...LRS.map((lr) => ({ method: clip(), lr })),
+    { method: clip(), lr: 4e-3 },
+    { method: clip(0.03), lr: 1e-3 },
+    { method: clip(0.2), lr: 1e-3 },
+  ],
+  siglip: [
+    ...LRS.map((lr) => ({ method: siglip(), lr })),
+    { method: siglip(), lr: 4e-3 },
+    { method: siglip(0.05), lr: 1e-3 },
+    { method: siglip(0.2), lr: 1e-3 },
+  ],
+  ...Object.fromEntries(
+    ['sogclr', 'v1'].map((version) => [
+      version,
+      [
+        ...LRS.map((lr) => ({ method: fastclip(version, tau(0.05)), lr })),
+        ...[0.03, 0.07, 0.1].map((init) => ({ method: fastclip(version, tau(init)), lr: 1e-3 })),
+      ],
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['isogclr', 'v2'].map((version) => [
+      version,
+      [
+        ...LRS.map((lr) => ({ method: fastclip(version, { rho: 4 }), lr })),
+        ...[2.5, 5.5, 7].map((rho) => ({ method: fastclip(version, { rho }), lr: 1e-3 })),
+      ],
+    ]),
+  ),
+  v0: [
+    ...LRS.map((lr) => ({ method: fastclip('v0'), lr })),
+    { method: fastclip('v0', { temperature: { lrShare: 0.25 } }), lr: 1e-3 },
+    { method: fastclip('v0', { temperature: { gradient: 'released' } }), lr: 1e-3 },
+    { method: fastclip('v0', tau(0.03)), lr: 1e-3 },
+  ],
+  v3: [
+    ...LRS.map((lr) => ({ method: fastclip('v3', { rho: 4 }), lr })),
+    ...[2.5, 5.5].map((rho) => ({ method: fastclip('v3', { rho }), lr: 1e-3 })),
+    { method: fastclip('v3', { rho: 4, temperature: { gradient: 'released' } }), lr: 1e-3 },
+  ],
+};
+
+/** Everything that is not told apart. */
+const common = {
+  'data.hold': 'device',
+  cudaGraphs: true,
+  precision: 'bfloat16',
+  'batch.globalBatchSize': 128,
+  'evaluate.every': { share: 0.25 },
+};
+
+const tunes: SweepRun[] = Object.entries(tuning).flatMap(([name, rows]) =>
+  rows.map(({ method, lr }, i) => ({
+    name: `tune-${name}-${i}`,
+    config: CONFIG,
+    set: { ...common, duration: { epochs: 12 }, method, 'optimizer.peakLr': lr },
+  })),
+);
+
+export default tunes;
