@@ -52,19 +52,28 @@ export function drawPhotometric(
   const { seed, positions, view } = options;
   const rows = new Float32Array(positions.length * COLUMNS);
   for (let i = 0; i < positions.length; i++) {
-    const row = rows.subarray(i * COLUMNS, (i + 1) * COLUMNS);
-    drawRow(row, recipe, new Draws(seed, positions[i]!, view, PHOTOMETRIC));
+    drawRow({ rows, start: i * COLUMNS }, recipe, new Draws(seed, positions[i]!, view, PHOTOMETRIC));
   }
   return rows;
 }
 
-function drawRow(row: Float32Array, recipe: ViewRecipe, draws: Draws): void {
+/** The sigma of a recipe without blur. */
+const NONE = [0, 0] as const;
+
+/** One row of the whole: views of typed arrays cost more than all draws of a row. */
+interface Row {
+  rows: Float32Array;
+  start: number;
+}
+
+function drawRow(row: Row, recipe: ViewRecipe, draws: Draws): void {
+  const { rows, start } = row;
   drawJitter(row, recipe.colorJitter, draws);
-  row[column.grayscale] = chance(recipe.grayscale, draws);
+  rows[start + column.grayscale] = chance(recipe.grayscale, draws);
   const isBlurred = chance(recipe.blur?.probability, draws);
-  const [least, most] = recipe.blur?.sigma ?? [0, 0];
-  row[column.sigma] = draws.between(least, most) * isBlurred;
-  row[column.solarize] = chance(recipe.solarize, draws);
+  const [least, most] = recipe.blur?.sigma ?? NONE;
+  rows[start + column.sigma] = draws.between(least, most) * isBlurred;
+  rows[start + column.solarize] = chance(recipe.solarize, draws);
 }
 
 /** 1 with a probability, else 0. One draw. */
@@ -73,17 +82,15 @@ function chance(probability: number | undefined, draws: Draws): 0 | 1 {
 }
 
 /** Six draws: whether, in which of the 24 orders, and four strengths. */
-function drawJitter(row: Float32Array, jitter: ColorJitterRecipe | undefined, draws: Draws): void {
+function drawJitter(row: Row, jitter: ColorJitterRecipe | undefined, draws: Draws): void {
   const isJittered = chance(jitter?.probability, draws) === 1;
   const order = draws.below(24);
-  const amounts = [
-    amount(jitter?.brightness, draws),
-    amount(jitter?.contrast, draws),
-    amount(jitter?.saturation, draws),
-  ];
+  const brightness = amount(jitter?.brightness, draws);
+  const contrast = amount(jitter?.contrast, draws);
+  const saturation = amount(jitter?.saturation, draws);
   const shift = 6 * draws.between(-1, 1) * (jitter?.hue ?? 0);
-  row[column.hueTurn] = -1;
-  if (isJittered) writeJitter(row, { order, amounts, shift });
+  if (isJittered) writeJitter(row, { order, amounts: [brightness, contrast, saturation], shift });
+  else row.rows[row.start + column.hueTurn] = -1;
 }
 
 /**
@@ -91,15 +98,19 @@ function drawJitter(row: Float32Array, jitter: ColorJitterRecipe | undefined, dr
  * @param jitter.amounts 1 - factor of brightness, contrast and saturation, @param jitter.shift sixths of a turn
  */
 export function writeJitter(
-  row: Float32Array,
+  { rows, start }: Row,
   { order, amounts, shift }: { order: number; amounts: readonly number[]; shift: number },
 ): void {
-  row[column.hueTurn] = order % 4;
-  row[column.hue] = shift;
-  ORDERS[Math.floor(order / 4)]!.forEach((step, round) => {
-    const [towardsGray, towardsMean] = TARGETS[step]!;
-    row.set([amounts[step]!, towardsGray, towardsMean], column.rounds + 3 * round);
-  });
+  rows[start + column.hueTurn] = order % 4;
+  rows[start + column.hue] = shift;
+  const steps = ORDERS[Math.floor(order / 4)]!;
+  for (let round = 0; round < 3; round++) {
+    const step = steps[round]!;
+    const at = start + column.rounds + 3 * round;
+    rows[at] = amounts[step]!;
+    rows[at + 1] = TARGETS[step]![0];
+    rows[at + 2] = TARGETS[step]![1];
+  }
 }
 
 /** 1 - factor, the factor uniform in [max(0, 1 - strength), 1 + strength]. */

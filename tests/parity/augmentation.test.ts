@@ -65,8 +65,7 @@ function jitterRows(cases: readonly Jittered[]): Float32Array {
   const rows = new Float32Array(cases.length * COLUMNS);
   cases.forEach(({ order, factors }, i) => {
     const amounts = factors.slice(0, 3).map((factor) => 1 - factor);
-    const row = rows.subarray(i * COLUMNS, (i + 1) * COLUMNS);
-    writeJitter(row, { order: orderNumber(order), amounts, shift: 6 * factors[3] });
+    writeJitter({ rows, start: i * COLUMNS }, { order: orderNumber(order), amounts, shift: 6 * factors[3] });
   });
   return rows;
 }

@@ -18,11 +18,12 @@ const CONTIGUOUS = 0;
  * device, without waiting for it; the draws go there in one copy, the row numbers in another. Values stay float: they are clamped
  * to [0, 255] where torchvision clamps, and never rounded to bytes between the steps (the papers' code, on Pillow pictures, rounds).
  *
- * Cost, with u = 12 B S S bytes, a pass over the batch: two to get planes of floats, and for each row that has it jitter 52
- * (2 in and out, three rounds of 8, hue 24), grayscale 4, blur 9 and two products of 2 S^3 per plane, solarize 7. MoCo v3 at
- * 64 px and 512 rows: u = 25 MB, 1.3 GB for view 1 and 1.2 GB for view 2, about 110 launches each.
+ * Cost: about 90 launches, and with u = 12 B S S bytes (one pass over the batch) two u to get planes of floats, then for the share of
+ * rows that a step has: jitter 50 u (4 in and out, three rounds of 7, hue 25), grayscale 4, blur 9 and two products of 2 S^3 per
+ * plane, solarize 7. MoCo v3's view 1 at 64 px and 512 rows: u = 25 MB, 1.3 GB. bench/augmentation.ts measures; on one H200 such a
+ * view takes 1.5 ms, all of it the host's handing over (a training step of the device hides that), and 3.7 ms at 224 px and 256 rows.
  *
- * Call it outside of autocast(), which would make blur's products coarse.
+ * Call it outside of autocast() and with 'exact' matrix products (device.ts): gray values and blur are products.
  * @param images uint8 or float32 [B, S, S, 3], 0..255; stays as it is
  * @param draws [B, COLUMNS] of drawPhotometric for the same recipe
  * @returns float32 [B, S, S, 3], 0..255 (a view of planes); `images` itself when the recipe has no such step
@@ -70,14 +71,16 @@ class RowBatch {
 
   /** Runs a step on the rows of one list, [n, 3, S, S] and their parameters [n, COLUMNS, 1, 1], and puts its result in their place. */
   change(list: number, step: (images: Tensor, parameters: Tensor) => Tensor): void {
-    const count = this.#lists[list]!.length;
-    if (count === 0) return;
-    scope(() => {
-      const start = this.#lists.slice(0, list).reduce((sum, rows) => sum + rows.length, 0);
-      const index = this.#index.narrow(0, start, count);
-      const parameters = this.#parameters.indexSelect(0, index).view(count, COLUMNS, 1, 1);
+    const rows = this.#lists[list]!;
+    if (rows.length === 0) return;
+    const isWhole = rows.length === this.planes.shape[0] && rows.every((row, i) => row === i);
+    this.planes = scope(() => {
+      if (isWhole) return step(this.planes, this.#parameters.view(-1, COLUMNS, 1, 1));
+      const start = this.#lists.slice(0, list).reduce((sum, { length }) => sum + length, 0);
+      const index = this.#index.narrow(0, start, rows.length);
+      const parameters = this.#parameters.indexSelect(0, index).view(-1, COLUMNS, 1, 1);
       const changed = step(this.planes.indexSelect(0, index), parameters);
-      ops.index_copy_(this.planes, 0, index, changed);
+      return ops.index_copy_(this.planes, 0, index, changed);
     });
   }
 }

@@ -1,5 +1,6 @@
 import { arange, scope, type Tensor } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
+import { constant } from './constants.ts';
 
 /** Where the Gaussian is cut, in standard deviations: outside lies less than 1e-4 of it. */
 const CUT = 4;
@@ -21,7 +22,7 @@ export function blur(images: Tensor, { sigma, radius }: { sigma: Tensor; radius:
   return scope(() => {
     const [n, channels, side] = images.shape as [number, number, number, number];
     const matrix = ops
-      .matmul(gaussian(sigma.view(n, 1), radius), mirrored(radius, images))
+      .matmul(gaussian(sigma.view(n, 1), radius), mirrored(radius, side, images.device))
       .view(n, side, side);
     const rows = images.reshape(n, channels * side, side).matmul(matrix.transpose(1, 2));
     return matrix.unsqueeze(1).matmul(rows.view(n, channels, side, side));
@@ -36,17 +37,17 @@ function gaussian(sigma: Tensor, radius: number): Tensor {
 }
 
 /** [2 radius + 1, S S]: for each offset o the 0-1 matrix whose row i reads pixel i + o, or its mirror image. */
-function mirrored(radius: number, like: Tensor): Tensor {
-  const side = like.shape[2]!;
-  const options = { dtype: like.dtype, device: like.device };
-  const pixels = arange(0, side, options);
-  const wanted = arange(-radius, radius + 1, options)
-    .view(-1, 1, 1)
-    .add(pixels.view(side, 1))
-    .abs();
-  const read = ops.rsub_Scalar(wanted.sub(side - 1).abs(), side - 1); // [2 radius + 1, S, 1]
-  return read
-    .eq(pixels)
-    .to(like.dtype)
-    .view(2 * radius + 1, side * side);
+function mirrored(radius: number, side: number, device: string): Tensor {
+  return constant(`mirrored ${radius} ${side} ${device}`, () => {
+    const pixels = arange(0, side, { device });
+    const wanted = arange(-radius, radius + 1, { device })
+      .view(-1, 1, 1)
+      .add(pixels.view(side, 1))
+      .abs();
+    const read = ops.rsub_Scalar(wanted.sub(side - 1).abs(), side - 1); // [2 radius + 1, S, 1]
+    return read
+      .eq(pixels)
+      .to('float32')
+      .view(2 * radius + 1, side * side);
+  });
 }

@@ -1,5 +1,6 @@
-import { scope, type Tensor } from '../../torch/index.ts';
+import { scope, type Tensor, tensor } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
+import { constant } from './constants.ts';
 
 /** Less than any chroma that a float picture on the scale of bytes can have, apart from 0. */
 const TINY = 1e-12;
@@ -16,7 +17,8 @@ export function shiftHue(images: Tensor, shift: Tensor): Tensor {
     const chroma = value.sub(least);
     const angle = hueOf(images, { value, chroma }).add_(shift);
     // |k - 2| in [1, 2] is 2 - clamp(min(k, 4 - k), 0, 1)
-    const offsets = ops.arange_start_step(5, 0, -2, images.dtype, undefined, images.device).view(1, 3, 1, 1);
+    const { device } = images;
+    const offsets = constant(`hue ${device}`, () => tensor([5, 3, 1], [3, 1, 1], { device }));
     const distance = ops.remainder__Scalar(angle.add(offsets), 6).add_(-2);
     ops.abs_(distance).clamp_(1, 2);
     return ops.addcmul(least.sub(chroma), distance, chroma);

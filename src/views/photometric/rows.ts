@@ -13,14 +13,16 @@ export interface StepRows {
 
 /** @param draws [rows, COLUMNS] of drawPhotometric */
 export function rowsOfSteps(draws: Float32Array): StepRows {
-  const all = Array.from({ length: draws.length / COLUMNS }, (_, row) => row);
-  const value = (row: number, which: number) => draws[row * COLUMNS + which]!;
-  const turns = [0, 1, 2, 3].map((turn) => all.filter((row) => value(row, column.hueTurn) === turn));
-  return {
-    jitter: turns.flat(),
-    hueTurns: turns.map((rows) => rows.length),
-    grayscale: all.filter((row) => value(row, column.grayscale) > 0),
-    blur: all.filter((row) => value(row, column.sigma) > 0),
-    solarize: all.filter((row) => value(row, column.solarize) > 0),
-  };
+  const turns: number[][] = [[], [], [], []];
+  const rows: StepRows = { jitter: [], hueTurns: [], grayscale: [], blur: [], solarize: [] };
+  for (let row = 0, at = 0; at < draws.length; row++, at += COLUMNS) {
+    const turn = draws[at + column.hueTurn]!;
+    if (turn >= 0) turns[turn]!.push(row);
+    if (draws[at + column.grayscale]! > 0) rows.grayscale.push(row);
+    if (draws[at + column.sigma]! > 0) rows.blur.push(row);
+    if (draws[at + column.solarize]! > 0) rows.solarize.push(row);
+  }
+  rows.jitter = turns.flat();
+  rows.hueTurns = turns.map(({ length }) => length);
+  return rows;
 }
