@@ -4,24 +4,12 @@ import { join } from 'node:path';
 import { shareOfWordsIn } from '../emoji-search/captions.ts';
 import { lot } from '../emoji-search/lot.ts';
 import { captionOf, queryOf } from './captions.ts';
-import {
-  type Drawing,
-  isColoured,
-  PLAIN,
-  type Pose,
-  poseOf,
-  rasterise,
-  readDrawing,
-  svgOf,
-} from './drawing.ts';
+import { type Drawing, isColoured, readDrawing } from './drawing.ts';
 import { type Icon, nameKey } from './icon.ts';
 import { loadLucide, loadTrainingPacks, packsInstalled } from './packs.ts';
-import { type Facts, type Sample, writeShard } from './shards.ts';
+import { type Draft, type PartSummary, writePart } from './part.ts';
+import { PLAIN, type Pose, poseOf } from './pose.ts';
 import { splitByName, withoutRepeats } from './split.ts';
-
-const SAMPLES_PER_SHARD = 4096;
-/** Pictures at work at once: libvips runs in threads of its own. */
-const AT_ONCE = 64;
 
 /** What was written. */
 export interface IconData {
@@ -31,13 +19,6 @@ export interface IconData {
   lucide: PartSummary & Familiar;
   /** Drawings that no part holds: of held-out names, but not the one that is shown. */
   setAside: number;
-}
-
-interface PartSummary {
-  shards: string;
-  pairs: number;
-  uniqueCaptions: number;
-  packs: Record<string, number>;
 }
 
 /** How much a test part shares with the training captions. */
@@ -88,15 +69,6 @@ async function writeAll(folder: string, size: number): Promise<IconData> {
   };
 }
 
-/** A sample before it is drawn. */
-interface Draft {
-  icon: Icon;
-  drawing: Drawing;
-  key: string;
-  caption: string;
-  pose: Pose;
-}
-
 /** A fixed shuffle, so that even reading in order mixes packs. */
 const shuffled = (drafts: Draft[]): Draft[] => {
   const lots = new Map(drafts.map((draft) => [draft, lot(`order ${draft.key}`)]));
@@ -107,50 +79,6 @@ const shuffled = (drafts: Draft[]): Draft[] => {
 function withoutEqualCaptions(drafts: Draft[]): Draft[] {
   const seen = new Set<string>();
   return drafts.filter(({ caption }) => !seen.has(caption) && seen.add(caption));
-}
-
-async function writePart(
-  folder: string,
-  { part, drafts, size }: { part: string; drafts: Draft[]; size: number },
-): Promise<PartSummary> {
-  const shards = Math.ceil(drafts.length / SAMPLES_PER_SHARD);
-  const nameOf = (shard: number | string) => `${part}-${String(shard).padStart(5, '0')}.tar`;
-  for (let shard = 0; shard < shards; shard++) {
-    const from = shard * SAMPLES_PER_SHARD;
-    await writeShard(
-      join(folder, nameOf(shard)),
-      await drawn(drafts.slice(from, from + SAMPLES_PER_SHARD), size),
-    );
-  }
-  const last = String(shards - 1).padStart(5, '0');
-  return {
-    shards: shards === 1 ? nameOf(0) : `${part}-{00000..${last}}.tar`,
-    pairs: drafts.length,
-    uniqueCaptions: new Set(drafts.map(({ caption }) => caption)).size,
-    packs: countsOf(drafts.map(({ icon }) => icon.pack)),
-  };
-}
-
-async function drawn(drafts: Draft[], size: number): Promise<Sample[]> {
-  const samples: Sample[] = [];
-  for (let from = 0; from < drafts.length; from += AT_ONCE) {
-    const some = drafts.slice(from, from + AT_ONCE);
-    samples.push(...(await Promise.all(some.map((draft) => sampleOf(draft, size)))));
-  }
-  return samples;
-}
-
-async function sampleOf({ icon, drawing, key, caption, pose }: Draft, size: number): Promise<Sample> {
-  const { pack, name, style } = icon;
-  const { ink, background } = pose;
-  const facts: Facts = { key, caption, pack, name, style, ink, background };
-  return { picture: await rasterise(svgOf(drawing, pose, size)), facts };
-}
-
-function countsOf(names: string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
-  return counts;
 }
 
 function familiar(test: Draft[], train: Draft[]): Familiar {

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { lot } from '../emoji-search/lot.ts';
+import type { Pose } from './pose.ts';
 
 /** An SVG file's root attributes that matter, and what is inside. */
 export interface Drawing {
@@ -11,18 +11,6 @@ export interface Drawing {
   strokeWidth?: number;
   /** Without the root element, so it is the same for all files that draw the same. */
   body: string;
-}
-
-/** How one icon is drawn on a square canvas; colours are "#rrggbb", `angle` in degrees, the others shares of the canvas. */
-export interface Pose {
-  ink: string;
-  background: string;
-  scale: number;
-  x: number;
-  y: number;
-  angle: number;
-  /** 0 to 1, from the thinnest to the thickest lines. */
-  weight: number;
 }
 
 /** Reads an icon's SVG: one root element with a view box. Throws when it is something else. */
@@ -81,60 +69,3 @@ export const rasterise = (svg: string): Promise<Buffer> =>
     .flatten()
     .png({ palette: true, colours: 16, dither: 0, compressionLevel: 9, effort: 1 })
     .toBuffer();
-
-/** As the pack itself shows it: dark on white, in the middle. */
-export const PLAIN: Pose = {
-  ink: '#1d1b18',
-  background: '#ffffff',
-  scale: 0.84,
-  x: 0.5,
-  y: 0.5,
-  angle: 0,
-  weight: 0.5,
-};
-
-/** Any pose, from a hash of the key alone: colours, place and weight of lines say nothing about the caption. */
-export function poseOf(key: string): Pose {
-  const chance = (what: string) => lot(`${key} ${what}`);
-  return {
-    ...coloursOf(chance),
-    scale: 0.66 + 0.3 * chance('scale'),
-    x: chance('x'),
-    y: chance('y'),
-    angle: 12 * (chance('angle') - 0.5),
-    weight: chance('weight'),
-  };
-}
-
-/** Least contrast of ink and background, as WCAG 2 counts it (1 to 21); 3 is what it asks of graphics. */
-const LEAST_CONTRAST = 3;
-const WHITE = '#ffffff';
-
-/** A third of the backgrounds are white, the others of any colour; the ink is any colour with enough contrast to it. */
-function coloursOf(chance: (what: string) => number): Pick<Pose, 'ink' | 'background'> {
-  const background = chance('paper') < 1 / 3 ? WHITE : colour(chance, 'background');
-  for (let attempt = 0; ; attempt++) {
-    const ink = colour(chance, `ink ${attempt}`);
-    if (contrast(ink, background) >= LEAST_CONTRAST) return { ink, background };
-  }
-}
-
-function colour(chance: (what: string) => number, what: string): string {
-  const byte = (channel: string) => Math.floor(256 * chance(`${what} ${channel}`));
-  const hex = (value: number) => value.toString(16).padStart(2, '0');
-  return `#${['red', 'green', 'blue'].map((channel) => hex(byte(channel))).join('')}`;
-}
-
-/** Contrast ratio of two colours, 1 to 21 (WCAG 2.2, section 1.4.3). */
-export function contrast(a: string, b: string): number {
-  const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y) as [number, number];
-  return (light + 0.05) / (dark + 0.05);
-}
-
-function luminance(hex: string): number {
-  const [red, green, blue] = [1, 3, 5].map((at) => {
-    const share = Number.parseInt(hex.slice(at, at + 2), 16) / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  }) as [number, number, number];
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}
