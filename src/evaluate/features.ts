@@ -37,7 +37,14 @@ export interface DatasetFeatures {
   skipped: number;
 }
 
-const MICRO_BATCH = 256;
+/**
+ * Pictures that are encoded at a time, by their side: a scope holds what all layers of a tower made of them, 32 GB for 256
+ * pictures of 224 pixels and a ViT-B/16 in float32.
+ */
+function microBatchSize(imageSize: number): number {
+  return Math.max(16, Math.min(256, Math.floor(2 ** 21 / imageSize ** 2)));
+}
+
 /** Batches that are decoded while the device encodes. */
 const AHEAD = 4;
 
@@ -49,7 +56,7 @@ export async function encodeDataset(
 ): Promise<DatasetFeatures> {
   const { tokenizer, imageSize, workers, maxBadShare } = encoder;
   const options: EvalOptions = {
-    microBatchSize: MICRO_BATCH,
+    microBatchSize: microBatchSize(imageSize),
     imageSize,
     workers,
     maxBadShare,

@@ -12,6 +12,7 @@ import {
 } from '../../src/evaluate/index.ts';
 import { checkBestBy } from '../../src/evaluate/metrics.ts';
 import type { MetricsRow } from '../../src/io/metrics.ts';
+import { findMethod, methods } from '../../src/methods/index.ts';
 import { memoryStats } from '../../src/torch/index.ts';
 import { couplet, rowsOf, runsFolder, tinyConfig, trainTiny } from './harness.ts';
 import { asFolder, asParquet, asWebdataset, shapes } from './shapes.ts';
@@ -133,6 +134,16 @@ describe('classification by features of a run that was saved', () => {
     await expect(evaluate(data, run)).rejects.toThrow(
       /^evaluate\.zeroShot compares pictures with texts, and .* has no text tower: use evaluate\.neighbours/,
     );
+    // Said before a run starts, too: by the method's name.
+    const registry: Record<string, unknown> = methods;
+    registry.pictures = { ...findMethod('clip'), needs: { tokens: false } };
+    const config = { ...run.config, method: { name: 'pictures' } as never };
+    const { zeroShot, retrieval } = config.evaluate;
+    await expect(openEvalData({ zeroShot }, config)).rejects.toThrow(
+      /^evaluate\.zeroShot .*, and method pictures has no text tower/,
+    );
+    await expect(openEvalData({ retrieval }, config)).rejects.toThrow(/^evaluate\.retrieval compares/);
+    delete registry.pictures;
     run.close();
   });
 });
