@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import {
-  dot,
   error,
   finiteDifferences,
   int64,
@@ -12,6 +11,15 @@ import {
   uniform,
   unitRows,
 } from '../../tests/contract/numbers.ts';
+import {
+  each,
+  naiveA,
+  naiveG,
+  naiveGradient,
+  type Pair,
+  type Case as PairsCase,
+  weightedG,
+} from '../../tests/contract/pairs.ts';
 import { backward, type DType, gradsOf, scope, type Tensor, tensor } from '../torch/index.ts';
 import {
   logInnerEstimate,
@@ -28,13 +36,8 @@ const TAU = 0.5;
 const EPS = 1e-3;
 const RHO = 0.7;
 
-interface Case {
-  image: Matrix;
-  text: Matrix;
-  ids: number[];
-  tau: number;
-  eps: number;
-}
+/** With one temperature. */
+type Case = PairsCase & { tau: number };
 
 const DISTINCT: Case = {
   image: unitRows(B, E, 11),
@@ -46,80 +49,6 @@ const DISTINCT: Case = {
 /** The second and the fifth are one sample. */
 const DUPLICATED: Case = { ...DISTINCT, ids: [0, 1, 2, 3, 1, 5] };
 
-// --- the loops over pairs, section 1 of the method, in plain numbers -------------------------------------------------
-
-interface Pair {
-  image: number[];
-  text: number[];
-}
-
-const each = (f: (side: 'image' | 'text') => number[]): Pair => ({ image: f('image'), text: f('text') });
-
-/** Candidates of anchor i: all that are another sample. */
-const candidates = ({ ids }: Case, i: number) => ids.map((_, j) => j).filter((j) => ids[j] !== ids[i]);
-
-/** h_ij of an image or of a text as the anchor. */
-function difference({ image, text }: Case, side: 'image' | 'text', [i, j]: [number, number]): number {
-  return (side === 'image' ? dot(image[i], text[j]) : dot(image[j], text[i])) - dot(image[i], text[i]);
-}
-
-function naiveG(batch: Case): Pair {
-  return each((side) =>
-    batch.ids.map((_, i) => {
-      const others = candidates(batch, i);
-      const terms = others.map((j) => Math.exp(difference(batch, side, [i, j]) / batch.tau));
-      return terms.reduce((sum, v) => sum + v, 0) / others.length;
-    }),
-  );
-}
-
-/** The estimator that the surrogate stands for, q fixed: 1/2 1/|B| sum_i [q1_i g1_i + q2_i g2_i]. */
-function weightedG(batch: Case, q: Pair): number {
-  const g = naiveG(batch);
-  return (dot(q.image, g.image) + dot(q.text, g.text)) / (2 * batch.ids.length);
-}
-
-/** Section 1.5, differentiated by hand and pair by pair. */
-function naiveGradient(batch: Case, q: Pair): { image: Matrix; text: Matrix } {
-  const zero = () => batch.image.map((row) => row.map(() => 0));
-  const out = { image: zero(), text: zero() };
-  const addTo = (row: number[], factor: number, values: number[]) => {
-    for (let k = 0; k < row.length; k++) row[k] += factor * values[k];
-  };
-  const { image, text, tau } = batch;
-  for (const i of batch.ids.keys()) {
-    const others = candidates(batch, i);
-    for (const j of others) {
-      const share = 1 / (2 * batch.ids.length * others.length * tau);
-      const w1 = share * q.image[i] * Math.exp(difference(batch, 'image', [i, j]) / tau);
-      addTo(out.image[i], w1, text[j]); // h1_ij = image_i . text_j - image_i . text_i
-      addTo(out.image[i], -w1, text[i]);
-      addTo(out.text[j], w1, image[i]);
-      addTo(out.text[i], -w1, image[i]);
-      const w2 = share * q.text[i] * Math.exp(difference(batch, 'text', [i, j]) / tau);
-      addTo(out.image[j], w2, text[i]); // h2_ij = image_j . text_i - image_i . text_i
-      addTo(out.text[i], w2, image[j]);
-      addTo(out.image[i], -w2, text[i]);
-      addTo(out.text[i], -w2, image[i]);
-    }
-  }
-  return out;
-}
-
-/** a_i of section 1.6. */
-function naiveA(batch: Case, q: Pair): Pair {
-  return each((side) =>
-    batch.ids.map((_, i) => {
-      const others = candidates(batch, i);
-      const terms = others.map((j) => {
-        const h = difference(batch, side, [i, j]) / batch.tau;
-        return Math.exp(h) * h;
-      });
-      return (q[side][i] * terms.reduce((sum, v) => sum + v, 0)) / others.length;
-    }),
-  );
-}
-
 /** 1/2 RGCL-g on the batch, section 1.2: with gamma = 1 the estimators are its gradients. */
 function halfRgcl(batch: Case): number {
   const g = naiveG(batch);
@@ -127,7 +56,7 @@ function halfRgcl(batch: Case): number {
   return (batch.tau / (2 * batch.ids.length)) * logs.reduce((sum, v) => sum + v, 0) + RHO * batch.tau;
 }
 
-// --- the same through the engine -------------------------------------------------------------------------------------
+// --- through the engine ----------------------------------------------------------------------------------------------
 
 const logs = (values: number[], dtype: DType) =>
   tensor(Float64Array.from(values, Math.log), undefined, { dtype });
