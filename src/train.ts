@@ -87,7 +87,7 @@ export async function train(config: RunConfig, options: TrainOptions = {}): Prom
   let parts: RunParts | undefined;
   try {
     if (!options.resume && ranks.rank === 0) refuseExisting(runDir);
-    evalData = await openEvalData(config.evaluate);
+    evalData = await openEvalData(config.evaluate, config);
     dataset = await openTrainData(config);
     ranks.checkSame('data', String(dataset.size));
     const plan = planOf(config, { datasetSize: dataset.size, model: namedModel(config) });

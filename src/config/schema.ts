@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { sourceSchema } from '../data/source.ts';
 import { tokenizerConfigSchema } from '../data/tokenizer.ts';
+import { neighboursSchema } from '../evaluate/config.ts';
 import { budgetSchema, durationOrNoneSchema, durationSchema } from './duration.ts';
 import { type MethodRegistry, methodSchema } from './methods.ts';
 import { modelSpecSchema } from './model-spec.ts';
@@ -110,6 +111,7 @@ const evaluate = z.strictObject({
     .strictObject({ data: sources.describe('pairs of picture and caption') })
     .optional()
     .describe('captions by pictures and pictures by captions'),
+  neighbours: neighboursSchema.optional().describe('classification by the nearest labelled pictures'),
   bestBy: z.string().min(1).optional().describe('the metric whose highest value makes the best checkpoint'),
 });
 
