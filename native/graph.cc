@@ -1,5 +1,6 @@
 // CUDA graphs: a sequence of kernels recorded once and launched again as one. Memory of all graphs comes from one pool.
 #ifdef COUPLET_CUDA
+#include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAStream.h>
 #endif

@@ -38,6 +38,10 @@ const data = z.strictObject({
   std: channels
     .default([0.26862954, 0.26130258, 0.27577711])
     .describe('per channel, of pixels in [0, 1]; default that of OpenAI'),
+  hold: z
+    .enum(['none', 'device'])
+    .default('none')
+    .describe('device: all pictures are decoded once and held there, and cropped there from then on'),
   workers: z
     .union([z.literal('auto'), count])
     .default('auto')
