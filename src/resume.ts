@@ -17,8 +17,9 @@ import {
   stepOfCheckpoint,
   verifyCheckpoint,
 } from './io/checkpoint-files.ts';
-import { gatheredTables, liveState, type RunParts } from './run.ts';
-import { Generator } from './torch/index.ts';
+import type { Method } from './methods/index.ts';
+import { liveState, type RunParts } from './run.ts';
+import { Generator, type Tensor } from './torch/index.ts';
 
 /** A change in one of these would make another run of it. */
 const FIXED = ['seed', 'model', 'method', 'data', 'batch', 'optimizer'] as const;
@@ -107,6 +108,19 @@ export async function removeLater(runDir: string, step: number): Promise<Checkpo
   return later;
 }
 
+/** Whole tables by sample id, on the host, to be filled from a checkpoint. */
+function emptyTables({ tables = new Map() }: Method): Map<string, Tensor> {
+  return new Map(
+    [...tables].flatMap(([name, table]) => {
+      const { rows, visited } = table.whole();
+      return [
+        [`method.${name}.rows`, rows],
+        [`method.${name}.visited`, visited],
+      ] as const;
+    }),
+  );
+}
+
 /** Overwrites model, method, optimizer and random state with those of a checkpoint. */
 export async function restoreRun(parts: RunParts, path: string): Promise<void> {
   const json = await readStateJson(path);
@@ -118,7 +132,7 @@ export async function restoreRun(parts: RunParts, path: string): Promise<void> {
   await loadTensorsInto(join(path, MODEL_FILE), parts.method.model);
   const generator = new Generator('cpu');
   const random = generator.state();
-  const tables = gatheredTables(parts.method);
+  const tables = emptyTables(parts.method);
   await loadTensorsInto(
     join(path, STATE_TENSORS_FILE),
     new Map([...liveState(parts), ...tables, ['random.cpu', random]]),

@@ -26,6 +26,7 @@ import {
   logNegativeCount,
   movingAverage,
   negativesOf,
+  similarityOf,
   surrogateLoss,
   temperatureGradient,
 } from './global-contrastive.ts';
@@ -64,7 +65,11 @@ const logs = (values: number[], dtype: DType) =>
 function logG(batch: Case, dtype: DType = 'float64'): { image: Tensor; text: Tensor } {
   const similarity = matrix(batch.image, dtype).matmul(matrix(batch.text, dtype).t);
   const ids = int64(batch.ids);
-  const options = { negatives: negativesOf(ids, ids), tau: scalar(batch.tau, dtype) };
+  const options = {
+    negatives: negativesOf(ids, ids),
+    logCount: logNegativeCount(ids, dtype),
+    tau: scalar(batch.tau, dtype),
+  };
   return {
     image: logInnerEstimate(similarity, similarity.diagonal(), options),
     text: logInnerEstimate(similarity.t, similarity.diagonal(), options),
@@ -84,9 +89,10 @@ function estimate(batch: Case, u: Pair, { ranks = 1, dtype = 'float64' as DType 
         dtype,
       );
     const logU = { image: withEps(u.image), text: withEps(u.text) };
+    const logCount = logNegativeCount(globalIds, dtype);
     const state = (start: number, length: number) => ({
       logU: { image: logU.image.narrow(0, start, length), text: logU.text.narrow(0, start, length) },
-      logCount: logNegativeCount(negativesOf(globalIds.narrow(0, start, length), globalIds), global.image),
+      logCount: logCount.narrow(0, start, length),
     });
     const grads: number[][] = [];
     const a: Pair = { image: [], text: [] };
@@ -98,7 +104,7 @@ function estimate(batch: Case, u: Pair, { ranks = 1, dtype = 'float64' as DType 
       const local = { image: rows(leaves[0]), text: rows(leaves[1]) };
       const own = state(rank * b, b);
       const result = surrogateLoss(
-        { local, global, negatives },
+        { local, global, negatives, similarity: similarityOf(local, global) },
         { local: own, global: state(0, batch.ids.length), tau },
       );
       backward(result.loss.mul(batch.tau));
@@ -239,6 +245,16 @@ describe('duplicates', () => {
   test('negativesOf masks the anchor itself and its duplicates, also on another rank', () => {
     scope(() => {
       expect(negativesOf(int64([7, 3]), int64([7, 3, 7, 1])).toNumbers()).toEqual([0, 1, 0, 1, 1, 0, 1, 1]);
+    });
+  });
+
+  test('logNegativeCount counts the others, whatever their order', () => {
+    scope(() => {
+      const counts = logNegativeCount(int64([7, 3, 7, 2 ** 40, 7, -1]), 'float64')
+        .exp()
+        .toNumbers();
+      expect(error(counts, [3, 5, 3, 5, 3, 5])).toBeLessThan(1e-12);
+      expect(logNegativeCount(int64([4, 4]), 'float32').toNumbers()).toEqual([0, 0]);
     });
   });
 

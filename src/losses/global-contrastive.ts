@@ -1,7 +1,7 @@
 // FastCLIP's global contrastive loss (Wei et al. 2024, arXiv 2407.01445): three pure functions.
 // b anchors of this rank, B anchors of all ranks, E embedding. Every exponential is taken of a difference of logs,
 // so nothing overflows or underflows at tau = 0.01; eps sits inside the logs.
-import type { Tensor } from '../torch/index.ts';
+import type { DType, Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
 /** One value per sample for each kind of anchor. */
@@ -14,8 +14,24 @@ export interface PerAnchor {
 export interface ContrastiveBatch {
   local: PerAnchor; // [b, E]
   global: PerAnchor; // [B, E], detached unless `gathersGradient`
+  similarity: Similarity;
   /** bool [b, B]: true where candidate j is not anchor i itself nor a duplicate of it. */
   negatives: Tensor;
+}
+
+/** How this rank's anchors meet all candidates, with gradient. */
+export interface Similarity {
+  image: Tensor; // [b, B] local images, all texts
+  text: Tensor; // [b, B] local texts, all images
+  positive: Tensor; // [b] s_ii
+}
+
+export function similarityOf(local: PerAnchor, global: PerAnchor): Similarity {
+  return {
+    image: local.image.matmul(global.text.t),
+    text: local.text.matmul(global.image.t),
+    positive: local.image.mul(local.text).sum(1),
+  };
 }
 
 /** Samples that differ: bool [b, B]. A duplicate id in a batch is no negative of itself. */
@@ -23,24 +39,29 @@ export function negativesOf(localIds: Tensor, globalIds: Tensor): Tensor {
   return ops.ne_Tensor(localIds.unsqueeze(1), globalIds.unsqueeze(0));
 }
 
-/** log of the number of negatives of each anchor, [b]; 0 for an anchor without any, whose sum over them is 0 already. */
-export function logNegativeCount(negatives: Tensor, like: Tensor): Tensor {
-  return negatives.sum(1).to(like.dtype).clamp(1, null).log();
+/**
+ * log of the number of negatives of each sample of a global batch: B less how often its id occurs in it.
+ * @param ids int64 [B]. @returns [B]; 0 for a sample without any, whose sum over them is 0 already.
+ */
+export function logNegativeCount(ids: Tensor, dtype: DType): Tensor {
+  const order = ops.argsort(ids);
+  const place = (right: boolean) => ops.searchsorted_Tensor(ids, ids, false, right, undefined, order);
+  return place(false).sub(place(true)).add(ids.shape[0]).to(dtype).clamp(1, null).log();
 }
 
 /**
  * Inner function, section 1.2:  g_i = 1/|B_i-| sum_{j in B_i-} exp(h_ij / tau),  h_ij = s_ij - s_ii.
  * @param similarity [b, B] anchor i against candidate j. @param positive [b] s_ii. @param tau scalar, or [b].
- * @returns log g [b]; -inf for an anchor without negatives.
+ * @param logCount [b] log |B_i-|. @returns log g [b]; -inf for an anchor without negatives.
  */
 export function logInnerEstimate(
   similarity: Tensor,
   positive: Tensor,
-  { negatives, tau }: { negatives: Tensor; tau: Tensor },
+  { negatives, logCount, tau }: { negatives: Tensor; logCount: Tensor; tau: Tensor },
 ): Tensor {
   const scaled = similarity.sub(positive.unsqueeze(1)).div(tau.dim === 0 ? tau : tau.unsqueeze(1));
   const masked = ops.masked_fill_Scalar(scaled, negatives.logicalNot(), Number.NEGATIVE_INFINITY);
-  return ops.logsumexp(masked, [1]).sub(logNegativeCount(negatives, similarity));
+  return ops.logsumexp(masked, [1]).sub(logCount);
 }
 
 /**
@@ -101,10 +122,8 @@ export function surrogateLoss(
   batch: ContrastiveBatch,
   options: SurrogateOptions,
 ): { loss: Tensor; a: PerAnchor } {
-  const { local, global, negatives } = batch;
+  const { global, similarity, negatives } = batch;
   const { timesTau = false, gathersGradient = false } = options;
-  const imageToText = local.image.matmul(global.text.t); // [b, B] local images against all texts
-  const textToImage = local.text.matmul(global.image.t); // [b, B]
 
   /** A block whose anchors stand in rows (`dim` 1: of this rank) or in columns (`dim` 0: of all ranks). */
   const part = (
@@ -123,21 +142,21 @@ export function surrogateLoss(
 
   // a: anchors of this rank, all candidates; the anchor's own pair with gradient.
   const rows = { state: options.local, dim: 1 } as const;
-  const positive = local.image.mul(local.text).sum(1).unsqueeze(1); // [b, 1]
-  const aImage = part(imageToText.sub(positive), 'image', rows);
-  const aText = part(textToImage.sub(positive), 'text', rows);
+  const positive = similarity.positive.unsqueeze(1); // [b, 1]
+  const aImage = part(similarity.image.sub(positive), 'image', rows);
+  const aText = part(similarity.text.sub(positive), 'text', rows);
   const parts = [aImage.forLoss, aText.forLoss];
   if (!gathersGradient) {
-    // b: all anchors, candidates of this rank. A candidate text j meets image anchor i at textToImage[j, i].
+    // b: all anchors, candidates of this rank. A candidate text j meets image anchor i at similarity.text[j, i].
     const columns = { state: options.global, dim: 0 } as const;
     const others = global.image.mul(global.text).sum(1).unsqueeze(0); // [1, B], without gradient
-    parts.push(part(textToImage.sub(others), 'image', columns).forLoss);
-    parts.push(part(imageToText.sub(others), 'text', columns).forLoss);
+    parts.push(part(similarity.text.sub(others), 'image', columns).forLoss);
+    parts.push(part(similarity.image.sub(others), 'text', columns).forLoss);
   }
   const loss = parts
     .reduce((sum, next) => sum.add(next))
     .sum()
-    .mul(0.5 / local.image.shape[0]);
+    .mul(0.5 / batch.local.image.shape[0]);
   return { loss, a: { image: aImage.value.detach().sum(1), text: aText.value.detach().sum(1) } };
 }
 

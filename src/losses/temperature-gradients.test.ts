@@ -18,6 +18,7 @@ import {
   negativesOf,
   type PerAnchor,
   plainTemperatureGradient,
+  similarityOf,
   surrogateLoss,
 } from './global-contrastive.ts';
 
@@ -43,24 +44,25 @@ function quantities(taus: { image: number[]; text: number[] }) {
   const similarity = image.matmul(text.t);
   const ids = int64([0, 1, 2, 3, 4]);
   const negatives = negativesOf(ids, ids);
+  const logCount = logNegativeCount(ids, 'float64');
   const tau: PerAnchor = {
     image: tensor(taus.image, undefined, { dtype: 'float64' }),
     text: tensor(taus.text, undefined, { dtype: 'float64' }),
   };
   const logU = (s: typeof similarity, own: PerAnchor['image']) =>
-    movingAverage(own, logInnerEstimate(s, similarity.diagonal(), { negatives, tau: own }), {
+    movingAverage(own, logInnerEstimate(s, similarity.diagonal(), { negatives, logCount, tau: own }), {
       visited: own.gt(9),
       gamma: 1,
       eps: EPS,
     });
   const state = {
     logU: { image: logU(similarity, tau.image), text: logU(similarity.t, tau.text) },
-    logCount: logNegativeCount(negatives, similarity),
+    logCount,
     tau,
   };
   const features = { image, text };
   const { a } = surrogateLoss(
-    { local: features, global: features, negatives },
+    { local: features, global: features, negatives, similarity: similarityOf(features, features) },
     { local: state, global: state, tau: scalar(1) },
   );
   return { logU: state.logU, a };

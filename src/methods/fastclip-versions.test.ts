@@ -26,6 +26,7 @@ const B = 7;
 const E = 5;
 const EPS = 1e-3;
 const RHO = 0.8;
+const INIT = 0.5;
 const BETA1 = 0.9; // of the fixture's optimizer
 const IDS = [3, 11, 0, 19, 11, 7, 5]; // one sample twice
 const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
@@ -50,7 +51,12 @@ function someTable(version: Version) {
   const next = uniform(40);
   const column = (f: () => number) => Float32Array.from({ length: DATASET }, f);
   const u = () => column(() => Math.log(EPS + 1.5 + next()));
-  const own = () => [column(() => 0.4 + 0.1 * next()), column(() => 0), column(() => 0)];
+  const tau = (id: number) => (id % 2 ? 0.4 + 0.1 * next() : INIT);
+  const own = () => [
+    Float32Array.from({ length: DATASET }, (_, id) => tau(id)),
+    column(() => 0),
+    column(() => 0),
+  ];
   const columns = [u(), u(), ...(VERSIONS[version].rule === 'individual' ? [...own(), ...own()] : [])];
   return { columns, visited: Uint8Array.from({ length: DATASET }, (_, id) => id % 2) };
 }
@@ -69,7 +75,7 @@ function step(
       eps: EPS,
       timesTau,
       gamma: { min: EPOCHS[12] },
-      temperature: { init: 0.5, gradient },
+      temperature: { init: INIT, gradient },
     },
   });
   const given = scope(() => {

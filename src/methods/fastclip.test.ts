@@ -9,13 +9,14 @@ import {
   trainStep,
 } from '../../tests/contract/method-fixture.ts';
 import { dot, error, int64, reshape } from '../../tests/contract/numbers.ts';
-import { logInnerEstimate, negativesOf } from '../losses/global-contrastive.ts';
+import { logInnerEstimate, logNegativeCount, negativesOf } from '../losses/global-contrastive.ts';
 import { clockAt } from '../schedules.ts';
 import { backward, clearGrads, gradsOf, ones, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
 
 const TAU = 0.07;
 const NAME = 'fastclip';
-const make = (options: Record<string, unknown> = {}) => makeMethod(NAME, { options });
+const make = (options: Record<string, unknown> = {}, datasetSize = DATASET) =>
+  makeMethod(NAME, { options, datasetSize });
 
 /** log g of each image and text of a batch, by the loop over pairs. */
 function naiveLogG(method: ReturnType<typeof make>, step: number) {
@@ -94,7 +95,11 @@ describe('fastclip', () => {
         ids,
       } = batchAt(0, NAME);
       const similarity = method.encodeImages(images).matmul(method.encodeTexts!(tokens).t);
-      const options = { negatives: negativesOf(ids, ids), tau: tensor([TAU], []) };
+      const options = {
+        negatives: negativesOf(ids, ids),
+        logCount: logNegativeCount(ids, 'float32'),
+        tau: tensor([TAU], []),
+      };
       const logG = (s: Tensor) => logInnerEstimate(s, similarity.diagonal(), options);
       return logG(similarity)
         .add(logG(similarity.t))
@@ -180,5 +185,28 @@ describe('fastclip', () => {
     for (const epoch of [0, 1, 7, 13]) expect(gammaAt(epoch)).toBeCloseTo(published(epoch), 3);
     for (const epoch of [14, 30]) expect(gammaAt(epoch)).toBeCloseTo(0.2, 3);
     method.dispose();
+  });
+
+  test('ids spread over 400 million samples: the steps of twenty samples, bit for bit', () => {
+    const run = (spread: number) => {
+      const method = make({}, DATASET * spread);
+      const optimizer = makeOptimizer(method);
+      const losses = Array.from({ length: 8 }, (_, step) =>
+        scope(() => {
+          const batch = { ...batchAt(step, NAME) };
+          batch.ids = batch.ids.mul(spread);
+          const at = { ...clock(step), epoch: Math.floor((step * 6) / DATASET) };
+          const { loss, metrics, next } = lossOf(method, batch, at);
+          backward(loss);
+          optimizer.step({ lr: 3e-3 });
+          method.commit(next, at);
+          return [metrics.loss.item(), metrics.log_u.item(), metrics.temperature.item()];
+        }),
+      );
+      optimizer.dispose();
+      method.dispose();
+      return losses;
+    };
+    expect(run(20_000_000)).toEqual(run(1));
   });
 });

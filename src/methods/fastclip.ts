@@ -10,6 +10,8 @@ import {
   negativesOf,
   type PerAnchor,
   plainTemperatureGradient,
+  type Similarity,
+  similarityOf,
   surrogateLoss,
   temperatureGradient,
 } from '../losses/global-contrastive.ts';
@@ -48,10 +50,12 @@ interface Next {
 interface Sight {
   features: PerAnchor; // [b, E] with gradient
   global: PerAnchor; // [B, E]
+  similarity: Similarity; // [b, B] with gradient
   ids: Tensor; // [B]
   negatives: Tensor; // [b, B]
+  logCount: Tensor; // [B] log of how many of them each sample has
   tau: Tensor; // scalar
-  previous: { values: Tensor; visited: Tensor }; // of all B ids
+  previous: { values: Tensor; visited: Tensor }; // [columns, b], [b]
 }
 
 /** FastCLIP (Wei et al. 2024), all versions: a global contrastive loss with a moving average u per sample. */
@@ -100,7 +104,7 @@ class FastClip implements Method<Next> {
     const { own, all, rows, logInner } = noGrad(() => this.#anchors(sight, clock));
     const { rho, timesTau, gathersGradient, temperature } = this.#parts;
     const { loss, a } = surrogateLoss(
-      { local: sight.features, global: sight.global, negatives: sight.negatives },
+      { ...sight, local: sight.features },
       { local: own, global: all, tau: sight.tau, timesTau, gathersGradient },
     );
     return noGrad(() => {
@@ -135,54 +139,41 @@ class FastClip implements Method<Next> {
     return {
       features,
       global,
+      similarity: similarityOf(features, global),
       ids,
       negatives: negativesOf(localIds, ids),
+      logCount: logNegativeCount(ids, features.image.dtype),
       tau: this.#temperature.tau,
       previous: this.#table.read(ids),
     };
   }
 
-  /** This rank's columns of a tensor whose last dimension is the global batch. */
-  #mine(tensor: Tensor, count: number): Tensor {
-    return tensor.narrow(tensor.dim - 1, this.#ranks.rank * count, count);
-  }
-
   /** The new u of this rank's anchors, then of all; the temperatures are those of before the step. */
-  #anchors({ features, global, negatives, tau, previous }: Sight, clock: Clock) {
+  #anchors({ similarity, negatives, logCount: countOfAll, tau, previous }: Sight, clock: Clock) {
     const { eps, temperature } = this.#parts;
-    const count = features.image.shape[0];
-    const individual = temperature.rule === 'individual';
-    const before = this.#mine(previous.values, count);
-    const temperatures = individual
-      ? unpackTemperatures(before.narrow(0, 2, TEMPERATURE_COLUMNS))
-      : undefined;
-    const positive = features.image.detach().mul(features.text.detach()).sum(1);
-    const inner = (side: keyof PerAnchor, similarity: Tensor) =>
-      logInnerEstimate(similarity, positive, { negatives, tau: temperatures ? temperatures[side].tau : tau });
-    const logInner = {
-      image: inner('image', features.image.detach().matmul(global.text.detach().t)),
-      text: inner('text', features.text.detach().matmul(global.image.detach().t)),
-    };
-    const average = { visited: this.#mine(previous.visited, count), gamma: this.#gamma(clock), eps };
+    const { values, visited } = previous;
+    const count = visited.shape[0];
+    const logCount = countOfAll.narrow(0, this.#ranks.rank * count, count);
+    const taus = temperature.rule === 'individual' ? temperaturesIn(values) : undefined;
+    const inner = (side: keyof PerAnchor) =>
+      logInnerEstimate(similarity[side].detach(), similarity.positive.detach(), {
+        negatives,
+        logCount,
+        tau: taus ? taus[side] : tau,
+      });
+    const logInner = { image: inner('image'), text: inner('text') };
+    const average = { visited, gamma: this.#gamma(clock), eps };
     const logU = {
-      image: movingAverage(before.select(0, 0), logInner.image, average),
-      text: movingAverage(before.select(0, 1), logInner.text, average),
+      image: movingAverage(values.select(0, 0), logInner.image, average),
+      text: movingAverage(values.select(0, 1), logInner.text, average),
     };
-    const logCount = logNegativeCount(negatives, logU.image);
-    const own: AnchorState = {
-      logU,
-      logCount,
-      ...(temperatures && { tau: { image: temperatures.image.tau, text: temperatures.text.tau } }),
-    };
-    const scalars = this.#gatherColumns([logU.image, logU.text, logCount]);
-    const old = individual
-      ? unpackTemperatures(previous.values.narrow(0, 2, TEMPERATURE_COLUMNS))
-      : undefined;
-    const all: AnchorState = {
-      logU: { image: scalars.select(0, 0), text: scalars.select(0, 1) },
-      logCount: scalars.select(0, 2),
-      ...(old && { tau: { image: old.image.tau, text: old.text.tau } }),
-    };
+    const scalars = this.#gatherColumns([logU.image, logU.text, ...(taus ? [taus.image, taus.text] : [])]);
+    const pair = (start: number): PerAnchor => ({
+      image: scalars.select(0, start),
+      text: scalars.select(0, start + 1),
+    });
+    const own: AnchorState = { logU, logCount, ...(taus && { tau: taus }) };
+    const all: AnchorState = { logU: pair(0), logCount: countOfAll, ...(taus && { tau: pair(2) }) };
     return { own, all, logInner, rows: scalars.narrow(0, 0, 2) };
   }
 
@@ -197,10 +188,7 @@ class FastClip implements Method<Next> {
     step: { own: AnchorState; a: PerAnchor; rows: Tensor; clock: Clock },
   ): Tensor {
     const { individualLr, min, max } = this.#parts.temperature;
-    const count = sight.features.image.shape[0];
-    const before = unpackTemperatures(
-      this.#mine(sight.previous.values, count).narrow(0, 2, TEMPERATURE_COLUMNS),
-    );
+    const before = unpackTemperatures(sight.previous.values.narrow(0, 2, TEMPERATURE_COLUMNS));
     const gradient = individualTemperatureGradient(step.own.logU, step.a, this.#parts.rho);
     const options = { ...this.#adam, lr: individualLr, min, max, epoch: step.clock.epoch };
     const columns = (['image', 'text'] as const).flatMap((side) => {
@@ -240,6 +228,12 @@ class FastClip implements Method<Next> {
     this.#temperature.dispose();
     this.#table.dispose();
   }
+}
+
+/** The temperatures in the rows of a table. */
+function temperaturesIn(values: Tensor): PerAnchor {
+  const { image, text } = unpackTemperatures(values.narrow(0, 2, TEMPERATURE_COLUMNS));
+  return { image: image.tau, text: text.tau };
 }
 
 export const fastclip = defineMethod({

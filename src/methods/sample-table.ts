@@ -1,34 +1,49 @@
+// n samples, K ranks, B samples of a global batch, b of this rank's part of it.
 import type { Ranks } from '../dist/index.ts';
-import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
+import { noGrad, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
+import { allocateTable, tableSize } from './table-size.ts';
+
+export interface TableOptions {
+  datasetSize: number;
+  /** What each column holds of a sample that was never seen. */
+  fill: readonly number[];
+  device: string;
+  ranks: Ranks;
+}
+
+/** A table is gathered in pieces of so many places of each rank: what a checkpoint needs on the device beside the table. */
+const PIECE = 1 << 20;
 
 /**
  * Numbers that belong to samples, by id: FastCLIP's u, and v2's temperatures. Rank r of K keeps the ids with id mod K = r, at
  * place id div K, so each holds O(n / K); a batch's rows are fetched from their owners and handed back to them.
+ * The rows of a sample that was never seen are not written at all: on the CPU they take no memory until they are.
  */
 export class SampleTable {
   readonly #rows: Tensor; // [columns, places + 1]; the last place takes what belongs to other ranks
   readonly #visited: Tensor; // bool [places + 1]
+  readonly #fill: Tensor; // [columns, 1]
+  readonly #absent: Tensor; // the same, but NaN first: how an owner says that a sample was never seen
   readonly #size: number;
   readonly #places: number;
   readonly #ranks: Ranks;
 
-  /** `fill`: what each column starts with. */
-  constructor(options: { datasetSize: number; fill: readonly number[]; device: string; ranks: Ranks }) {
-    const { datasetSize, fill, device, ranks } = options;
+  /** Throws a CoupletError when a share does not fit into memory. */
+  constructor({ datasetSize, fill, device, ranks }: TableOptions) {
+    const size = tableSize({ datasetSize, columns: fill.length, worldSize: ranks.worldSize });
     this.#size = datasetSize;
-    this.#places = Math.ceil(datasetSize / ranks.worldSize);
+    this.#places = size.places;
     this.#ranks = ranks;
-    this.#rows = zeros([fill.length, this.#places + 1], { device }).persist();
-    this.#visited = zeros([this.#places + 1], { dtype: 'bool', device }).persist();
-    scope(() =>
-      noGrad(() =>
-        fill.forEach((value, column) => void ops.fill__Scalar(this.#rows.select(0, column), value)),
-      ),
-    );
+    const { rows, visited } = allocateTable(size, device);
+    this.#rows = rows;
+    this.#visited = visited;
+    const column = (values: readonly number[]) => tensor([...values], [fill.length, 1], { device }).persist();
+    this.#fill = column(fill);
+    this.#absent = column([Number.NaN, ...fill.slice(1)]);
   }
 
-  /** This rank's share, live. */
+  /** This rank's share, live; rows of samples that were never seen hold anything. */
   get live(): { rows: Tensor; visited: Tensor } {
     return { rows: this.#rows, visited: this.#visited };
   }
@@ -43,18 +58,24 @@ export class SampleTable {
     };
   }
 
-  /** The rows of any ids [B], the same on every rank: values [columns, B] and visited bool [B]. */
+  /**
+   * The rows of this rank's part of a batch: values [columns, b] and visited bool [b].
+   * @param ids [B], of all ranks, b of each in the order of ranks. Collective.
+   */
   read(ids: Tensor): { values: Tensor; visited: Tensor } {
     return noGrad(() => {
       const { mine, places } = this.#owned(ids);
-      const values = this.#rows.indexSelect(1, places);
-      const visited = this.#visited.indexSelect(0, places);
-      if (this.#ranks.worldSize === 1) return { values, visited };
+      const stored = this.#rows.indexSelect(1, places);
+      const seen = this.#visited.indexSelect(0, places);
+      if (this.#ranks.worldSize === 1)
+        return { values: ops.where_self(seen, stored, this.#fill), visited: seen };
       // Each id has one owner: the sum of what owners give, and of zeros from the others, is its row.
-      const given = ops.cat([values, visited.to(values.dtype).unsqueeze(0)], 0);
-      const all = this.#ranks.allReduceSum(ops.masked_fill_Scalar(given, mine.logicalNot(), 0), 'u');
-      const columns = values.shape[0];
-      return { values: all.narrow(0, 0, columns), visited: all.select(0, columns).gt(0.5) };
+      const known = ops.where_self(seen, stored, this.#absent);
+      const given = ops.masked_fill_Scalar(known, mine.logicalNot(), 0).t.contiguous(); // [B, columns]
+      const rows = this.#ranks.reduceScatter(given, 'u').t;
+      const first = rows.select(0, 0);
+      const visited = first.eq(first); // not NaN
+      return { values: ops.where_self(visited, rows, this.#fill), visited };
     });
   }
 
@@ -68,27 +89,44 @@ export class SampleTable {
     });
   }
 
-  /** The whole table by id, of all ranks: rows [columns, n], visited bool [n]. Collective; new tensors. */
+  /** A whole table on the host, to be filled: rows [columns, n], visited bool [n]. */
+  whole(): { rows: Tensor; visited: Tensor } {
+    return {
+      rows: zeros([this.#rows.shape[0], this.#size]),
+      visited: zeros([this.#size], { dtype: 'bool' }),
+    };
+  }
+
+  /** The whole table by id, of all ranks, on the host: rows [columns, n], visited bool [n]. Collective; new tensors. */
   gather(): { rows: Tensor; visited: Tensor } {
-    const { worldSize } = this.#ranks;
-    return scope(() => {
-      const rows = this.#ranks.allGather(this.#rows.narrow(1, 0, this.#places).t.contiguous(), 'checkpoint'); // [K places, columns]
-      const visited = this.#ranks.allGather(
-        this.#visited.narrow(0, 0, this.#places).to('uint8').contiguous(),
-        'checkpoint',
+    const whole = this.whole();
+    for (let from = 0; from < this.#places; from += PIECE)
+      scope(() =>
+        noGrad(() => this.#gatherPiece(whole, { from, count: Math.min(PIECE, this.#places - from) })),
       );
-      /** [K places, ...] in the order of ranks -> in the order of ids. */
-      const byId = (all: Tensor, width: number) =>
-        all
-          .reshape(worldSize, this.#places, width)
-          .transpose(0, 1)
-          .reshape(worldSize * this.#places, width)
-          .narrow(0, 0, this.#size);
-      return {
-        rows: byId(rows, this.#rows.shape[0]).t.clone(),
-        visited: byId(visited, 1).reshape(this.#size).to('bool'),
-      };
-    });
+    return whole;
+  }
+
+  /** Places [from, from + count) of all K ranks are ids [K from, K (from + count)), those beyond n left out. */
+  #gatherPiece(
+    whole: { rows: Tensor; visited: Tensor },
+    { from, count }: { from: number; count: number },
+  ): void {
+    const { worldSize } = this.#ranks;
+    const start = from * worldSize;
+    const length = Math.min(count * worldSize, this.#size - start);
+    const seen = this.#visited.narrow(0, from, count);
+    const rows = ops.where_self(seen, this.#rows.narrow(1, from, count), this.#fill).t.contiguous();
+    /** [K, count, width] in the order of ranks -> [length, width] in the order of ids. */
+    const byId = (mine: Tensor, width: number) =>
+      this.#ranks
+        .allGather(mine, 'checkpoint')
+        .reshape(worldSize, count, width)
+        .transpose(0, 1)
+        .reshape(worldSize * count, width)
+        .narrow(0, 0, length);
+    whole.rows.narrow(1, start, length).copy_(byId(rows, rows.shape[1]).t);
+    whole.visited.narrow(0, start, length).copy_(byId(seen.to('uint8').contiguous(), 1).reshape(length));
   }
 
   /** Takes this rank's share of a whole table [columns, n]. */
@@ -106,7 +144,6 @@ export class SampleTable {
   }
 
   dispose(): void {
-    this.#rows.dispose();
-    this.#visited.dispose();
+    for (const tensor of [this.#rows, this.#visited, this.#fill, this.#absent]) tensor.dispose();
   }
 }

@@ -36,13 +36,20 @@ export function makeMethod(
     precision = 'float32',
     options = {},
     ranks = alone,
-  }: { seed?: number; precision?: 'float32' | 'bfloat16'; options?: object; ranks?: Ranks } = {},
+    datasetSize = DATASET,
+  }: {
+    seed?: number;
+    precision?: 'float32' | 'bfloat16';
+    options?: object;
+    ranks?: Ranks;
+    datasetSize?: number;
+  } = {},
 ): Method {
   const definition = findMethod(name);
   return definition.create({
     options: definition.options.parse({ name, ...options }),
     model: MODEL,
-    datasetSize: DATASET,
+    datasetSize,
     seed,
     device: 'cpu',
     precision,

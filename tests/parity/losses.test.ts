@@ -5,6 +5,7 @@ import {
   logNegativeCount,
   movingAverage,
   negativesOf,
+  similarityOf,
   surrogateLoss,
   temperatureGradient,
 } from '../../src/losses/global-contrastive.ts';
@@ -89,22 +90,23 @@ test.each(
       const global = { image: local.image.detach(), text: local.text.detach() };
       const ids = tensor(BigInt64Array.from(step.ids, BigInt));
       const negatives = negativesOf(ids, ids);
-      const similarity = global.image.matmul(global.text.t);
+      const logCount = logNegativeCount(ids, dtype);
+      const similarity = similarityOf(local, global);
       const options = { visited: table.visited.indexSelect(0, ids), gamma: step.gamma, eps };
       const updated = (side: 'image' | 'text', s: Tensor) =>
         movingAverage(
           table[side].indexSelect(0, ids),
-          logInnerEstimate(s, similarity.diagonal(), { negatives, tau }),
+          logInnerEstimate(s.detach(), similarity.positive.detach(), { negatives, logCount, tau }),
           options,
         );
-      const logU = { image: updated('image', similarity), text: updated('text', similarity.t) };
+      const logU = { image: updated('image', similarity.image), text: updated('text', similarity.text) };
       const u = (side: Tensor) => side.exp().sub(eps).toNumbers();
       expect(error(u(logU.image), step.uImage)).toBeLessThan(tolerance);
       expect(error(u(logU.text), step.uText)).toBeLessThan(tolerance);
 
-      const anchors = { logU, logCount: logNegativeCount(negatives, similarity) };
+      const anchors = { logU, logCount };
       const { loss, a } = surrogateLoss(
-        { local, global, negatives },
+        { local, global, negatives, similarity },
         { local: anchors, global: anchors, tau },
       );
       backward(loss.mul(tau));
