@@ -1,3 +1,4 @@
+import { CoupletError } from '../errors.ts';
 import type { Tensor } from '../torch/index.ts';
 
 /** How the image sequences of a step are shortened: what a schedule gives, plain data. */
@@ -14,4 +15,60 @@ export interface SequencePlan {
   patchSize?: number;
   /** int64 [B, K]: indices of the patches that stay, per sample. */
   keep?: Tensor;
+  /** float32 [layers, 2, B]: what each block's attention and MLP are multiplied by (drop-path.ts). */
+  pathScales?: Tensor;
+}
+
+/** The sequence that a model with patches of this side makes. */
+export function noCompression(patchSize: number): Compression {
+  return { tokenDropout: 0, patchSize };
+}
+
+/** K = floor((1 - d) N): how many of N patch tokens stay (section 1.3; the class token comes on top). */
+export function keptTokens(patches: number, tokenDropout: number): number {
+  // (1 - 0.9) 100 in binary is just below 10.
+  return Math.floor((1 - tokenDropout) * patches + 1e-9);
+}
+
+/** Patches of a square image of side `imageSize`, which the patch divides. */
+export function patchCount(imageSize: number, patchSize: number): number {
+  return (imageSize / patchSize) ** 2;
+}
+
+/** L = 1 + floor((1 - d) N): tokens of a sequence, the class token among them. */
+export function sequenceLength(
+  imageSize: number,
+  { tokenDropout, patchSize }: { tokenDropout?: number; patchSize: number },
+): number {
+  return 1 + keptTokens(patchCount(imageSize, patchSize), tokenDropout ?? 0);
+}
+
+/** Sides of patches that divide an image into more than one. */
+export function patchSizesThatFit(imageSize: number): number[] {
+  const sides = Array.from({ length: Math.floor(imageSize / 2) }, (_, i) => i + 1);
+  return sides.filter((side) => imageSize % side === 0);
+}
+
+/**
+ * Throws a CoupletError for a patch that does not divide the image and for a dropout that leaves no token.
+ * @param options.name what the error calls it: the config's path
+ */
+export function checkCompression(
+  { tokenDropout, patchSize }: Compression,
+  { imageSize, name = 'compression' }: { imageSize: number; name?: string },
+): void {
+  if (!Number.isInteger(patchSize) || patchSize < 1 || imageSize % patchSize !== 0)
+    throw new CoupletError(
+      `${name}.patchSize is ${patchSize}, which does not divide images of ${imageSize} pixels: use one of ${patchSizesThatFit(imageSize).join(', ')}, or another imageSize.`,
+    );
+  if (!(tokenDropout >= 0 && tokenDropout < 1))
+    throw new CoupletError(
+      `${name}.tokenDropout is ${tokenDropout}: expected the share of patches that is dropped, from 0 to below 1.`,
+    );
+  const patches = patchCount(imageSize, patchSize);
+  if (keptTokens(patches, tokenDropout) >= 1) return;
+  const most = Math.floor((1 - 1 / patches) * 1000) / 1000;
+  throw new CoupletError(
+    `${name}.tokenDropout is ${tokenDropout}, which leaves none of the ${patches} patches of ${patchSize} pixels in an image of ${imageSize}: use at most ${most}, or smaller patches.`,
+  );
 }

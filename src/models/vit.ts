@@ -1,12 +1,23 @@
-// B batch, N patches, D width, E embedding, p patch side.
-import { Block, type BlockNames, OPEN_CLIP_BLOCK, TIMM_BLOCK } from '../nn/block.ts';
+// B batch, N patches, K patches that stay, D width, E embedding, p patch side.
+import type { SequencePlan } from '../compress/compression.ts';
+import { patchScalingTensor, scaleKernel } from '../compress/patch-scaling.ts';
+import { Block } from '../nn/block.ts';
 import type { Init } from '../nn/init.ts';
 import { LayerNorm } from '../nn/layer-norm.ts';
 import { Module } from '../nn/module.ts';
-import { patchEmbed } from '../nn/patch-embed.ts';
-import { sinCosPositions } from '../nn/position.ts';
+import { embedPatches, type Grid, gridOf, patchify, patchifyKept } from '../nn/patch-embed.ts';
+import {
+  bicubicGridMatrix,
+  keptPositions,
+  resizePositions,
+  sinCosOnGrid,
+  sinCosPositions,
+} from '../nn/position.ts';
 import { type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
+import type { VitStyle } from './vit-style.ts';
+
+export { DINO_VIT, MOCO_V3_VIT, OPEN_CLIP_VIT, TIMM_VIT, type VitStyle } from './vit-style.ts';
 
 export interface VitSpec {
   type?: 'vit';
@@ -21,62 +32,10 @@ export interface VitSpec {
   positionEmbedding: 'learned' | 'sincos';
 }
 
-/** What distinguishes one family's ViT from another's: names, and three details of the architecture. */
-export interface VitStyle {
-  names: {
-    classToken: string;
-    positions: string;
-    patchWeight: string;
-    patchBias: string;
-    preNorm: string;
-    blocks: string;
-    norm: string;
-    block: BlockNames;
-  };
-  /** open_clip keeps class token and positions without leading dimensions of one; timm does not. */
-  flatTokens: boolean;
-  patchBias: boolean;
-  preNorm: boolean;
-  normEps: number;
-}
-
-export const OPEN_CLIP_VIT: VitStyle = {
-  names: {
-    classToken: 'class_embedding',
-    positions: 'positional_embedding',
-    patchWeight: 'conv1.weight',
-    patchBias: 'conv1.bias',
-    preNorm: 'ln_pre.',
-    blocks: 'transformer.resblocks.',
-    norm: 'ln_post.',
-    block: OPEN_CLIP_BLOCK,
-  },
-  flatTokens: true,
-  patchBias: false,
-  preNorm: true,
-  normEps: 1e-5,
-};
-
-export const TIMM_VIT: VitStyle = {
-  names: {
-    classToken: 'cls_token',
-    positions: 'pos_embed',
-    patchWeight: 'patch_embed.proj.weight',
-    patchBias: 'patch_embed.proj.bias',
-    preNorm: 'norm_pre.',
-    blocks: 'blocks.',
-    norm: 'norm.',
-    block: TIMM_BLOCK,
-  },
-  flatTokens: false,
-  patchBias: true,
-  preNorm: false,
-  normEps: 1e-6,
-};
-
 /** A vision transformer (Dosovitskiy et al. 2021): images [B, 3, H, W] -> one vector [B, D] each. */
 export class VisionTransformer extends Module {
   readonly spec: VitSpec;
+  readonly #style: VitStyle;
   readonly #classToken: Tensor; // [D] or [1, 1, D]
   readonly #positions: Tensor; // [1 + N, D] or [1, 1 + N, D]
   readonly #kernel: Tensor; // [D, 3, p, p]
@@ -88,7 +47,7 @@ export class VisionTransformer extends Module {
   constructor(init: Init, spec: VitSpec, style: VitStyle) {
     super();
     const { width, patchSize, imageSize } = spec;
-    const { names } = style;
+    const { names, start } = style;
     const grid = imageSize / patchSize;
     if (!Number.isInteger(grid))
       throw new RangeError(`patch size ${patchSize} does not divide image size ${imageSize}`);
@@ -96,45 +55,106 @@ export class VisionTransformer extends Module {
       style.flatTokens ? shape : [...Array<number>(count).fill(1), ...shape];
     const scale = width ** -0.5;
     this.spec = spec;
-    this.#classToken = this.parameter(names.classToken, init.normal(lead([width], 2), scale));
+    this.#style = style;
+    this.#classToken = this.parameter(
+      names.classToken,
+      init.normal(lead([width], 2), start?.classToken ?? scale),
+    );
     const positionShape = lead([1 + grid * grid, width], 1);
     if (spec.positionEmbedding === 'learned') {
-      this.#positions = this.parameter(names.positions, init.normal(positionShape, scale));
+      this.#positions = this.parameter(
+        names.positions,
+        init.normal(positionShape, start?.positions ?? scale),
+      );
     } else {
-      const table = sinCosPositions({ grid, width, prefixTokens: 1 });
+      const table = sinCosPositions({ grid, width, prefixTokens: 1, first: style.firstAxis });
       this.#positions = this.parameter(names.positions, tensor(table, positionShape, init)).requireGrad(
         false,
       );
     }
-    const fanIn = 3 * patchSize * patchSize;
-    this.#kernel = this.parameter(names.patchWeight, init.fanIn([width, 3, patchSize, patchSize], fanIn));
-    this.#bias = style.patchBias ? this.parameter(names.patchBias, init.fanIn([width], fanIn)) : null;
+    const { kernel, bias } = startOfPatches(init, spec, style);
+    this.#kernel = this.parameter(names.patchWeight, kernel).requireGrad(!style.frozenPatches);
+    this.#bias = bias && this.parameter(names.patchBias, bias).requireGrad(!style.frozenPatches);
     this.#preNorm = style.preNorm
       ? this.child(names.preNorm, new LayerNorm(init, width, style.normEps))
       : null;
-    const options = { ...spec, causal: false, names: names.block, normEps: style.normEps };
+    const options = {
+      ...spec,
+      causal: false,
+      names: names.block,
+      normEps: style.normEps,
+      ...(start && { start: start.linear }),
+    };
     this.#blocks = Array.from({ length: spec.layers }, (_, i) =>
       this.child(`${names.blocks}${i}.`, new Block(init, options)),
     );
     this.#norm = this.child(names.norm, new LayerNorm(init, width, style.normEps));
   }
 
-  /** The sequence that enters the blocks: [B, 1 + N, D], class token first. */
-  embed(images: Tensor): Tensor {
-    const patches = patchEmbed(images, this.#kernel, this.#bias);
+  /** The sequence that enters the blocks: [B, 1 + K, D], class token first, all N patches without a plan. */
+  embed(images: Tensor, { patchSize = this.spec.patchSize, keep }: SequencePlan = {}): Tensor {
+    const pixels = keep ? patchifyKept(images, patchSize, keep) : patchify(images, patchSize);
+    const patches = embedPatches(pixels, this.#kernelOf(patchSize), this.#bias);
     const [batch, , width] = patches.shape;
     const classTokens = this.#classToken.view(1, 1, width).expand(batch, 1, width).to(patches.dtype);
-    const sequence = ops.cat([classTokens, patches], 1).add(this.#positions);
+    const positions = this.#positionsOn(gridOf(images, patchSize));
+    const sequence = ops
+      .cat([classTokens, patches], 1)
+      .add(keep ? keptPositions(positions.view(-1, width), keep) : positions);
     return this.#preNorm ? this.#preNorm.forward(sequence) : sequence;
   }
 
-  /** [B, 3, H, W], normalised -> [B, D]. */
-  forward(images: Tensor): Tensor {
-    let x = this.embed(images);
-    for (const block of this.#blocks) x = block.forward(x);
+  /** The patch projection for patches of side q: [D, 3, q, q]. */
+  #kernelOf(q: number): Tensor {
+    const { patchSize } = this.spec;
+    if (q === patchSize) return this.#kernel;
+    const { device } = this.#kernel;
+    const scaling = this.constant(`patches ${q}`, () => patchScalingTensor(patchSize, q, device));
+    return scaleKernel(this.#kernel, scaling);
+  }
+
+  /** Positions of the class token and of the patches of a grid: as they are stored for the model's own. */
+  #positionsOn(grid: Grid): Tensor {
+    const { imageSize, patchSize, width, positionEmbedding } = this.spec;
+    const base = imageSize / patchSize;
+    if (grid.rows === base && grid.columns === base) return this.#positions;
+    const stored = this.#positions.view(-1, width);
+    const key = `positions ${grid.rows} x ${grid.columns}`;
+    if (positionEmbedding === 'learned')
+      return resizePositions(
+        stored,
+        this.constant(key, () => bicubicGridMatrix(base, grid, stored.device)),
+      );
+    const options = { grid, baseGrid: base, width, first: this.#style.firstAxis };
+    return ops.cat([stored.narrow(0, 0, 1), this.constant(key, () => sinCosOnGrid(options, stored))], 0);
+  }
+
+  /**
+   * [B, 3, H, W], normalised -> [B, D]. The sides may be others than the model's as long as the patch divides them.
+   * A plan shortens the sequence: larger patches first, then the tokens that stay.
+   */
+  forward(images: Tensor, plan: SequencePlan = {}): Tensor {
+    let x = this.embed(images, plan);
+    const scales = plan.pathScales?.unbind(0);
+    this.#blocks.forEach((block, i) => {
+      x = block.forward(x, scales?.[i]);
+    });
     // The norm works token by token: for the class token alone it is cheaper after pooling, and the same.
     if (this.spec.pool === 'class') return this.#norm.forward(x.select(1, 0));
     const patches = x.shape[1] - 1;
     return this.#norm.forward(x.narrow(1, 1, patches)).mean(1);
   }
+}
+
+/** The patch projection and its bias, which the names of some families lack. */
+function startOfPatches(
+  init: Init,
+  { width, patchSize }: VitSpec,
+  { start, patchBias }: VitStyle,
+): { kernel: Tensor; bias: Tensor | null } {
+  const shape = [width, 3, patchSize, patchSize];
+  const fanIn = 3 * patchSize * patchSize;
+  const kernel = start?.patches ? start.patches(init, shape) : init.fanIn(shape, fanIn);
+  if (!patchBias) return { kernel, bias: null };
+  return { kernel, bias: start?.patches ? init.zeros([width]) : init.fanIn([width], fanIn) };
 }

@@ -42,6 +42,9 @@ export interface BlockStd {
   mlpOut: number;
 }
 
+/** Starts a weight [out, in] that holds so many matrices, one above the other: 3 for queries, keys and values. */
+export type WeightStart = (init: Init, shape: readonly [number, number], parts: number) => Tensor;
+
 export interface BlockOptions {
   width: number;
   heads: number;
@@ -50,6 +53,8 @@ export interface BlockOptions {
   names: BlockNames;
   normEps: number;
   std?: BlockStd;
+  /** How all weights start, with biases of zero; goes before `std`. */
+  start?: WeightStart;
 }
 
 /** One pre-norm transformer block, [B, N, D] -> [B, N, D]: x += attention(norm(x)); x += mlp(norm(x)). */
@@ -64,10 +69,11 @@ export class Block extends Module {
 
   constructor(init: Init, options: BlockOptions) {
     super();
-    const { width, names, std } = options;
+    const { width, names, std, start } = options;
     const hidden = Math.round(width * options.mlpRatio);
-    const weight = (shape: [number, number], deviation?: number) =>
-      deviation === undefined ? undefined : init.normal(shape, deviation);
+    const weight = (shape: [number, number], deviation?: number, parts = 1) =>
+      start?.(init, shape, parts) ?? (deviation === undefined ? undefined : init.normal(shape, deviation));
+    const bias = (size: number) => (start ? init.zeros([size]) : undefined);
     this.#options = options;
     this.#norm1 = this.child(names.norm1, new LayerNorm(init, width, options.normEps));
     this.#qkv = this.child(
@@ -76,7 +82,7 @@ export class Block extends Module {
         init,
         { in: width, out: 3 * width },
         {
-          weight: weight([3 * width, width], std?.qkv) ?? init.xavier([3 * width, width]),
+          weight: weight([3 * width, width], std?.qkv, 3) ?? init.xavier([3 * width, width]),
           bias: init.zeros([3 * width]),
         },
       ),
@@ -92,18 +98,32 @@ export class Block extends Module {
     this.#norm2 = this.child(names.norm2, new LayerNorm(init, width, options.normEps));
     this.#mlpIn = this.child(
       names.mlpIn,
-      new Linear(init, { in: width, out: hidden }, { weight: weight([hidden, width], std?.mlpIn) }),
+      new Linear(
+        init,
+        { in: width, out: hidden },
+        { weight: weight([hidden, width], std?.mlpIn), bias: bias(hidden) },
+      ),
     );
     this.#mlpOut = this.child(
       names.mlpOut,
-      new Linear(init, { in: hidden, out: width }, { weight: weight([width, hidden], std?.mlpOut) }),
+      new Linear(
+        init,
+        { in: hidden, out: width },
+        { weight: weight([width, hidden], std?.mlpOut), bias: bias(width) },
+      ),
     );
   }
 
-  forward(x: Tensor): Tensor {
+  /** @param scales [2, B]: what the attention and the MLP of each sample are multiplied by (stochastic depth) */
+  forward(x: Tensor, scales?: Tensor): Tensor {
     const attended = multiHeadAttention(this.#qkv.forward(this.#norm1.forward(x)), this.#options);
-    const afterAttention = x.add(this.#attentionOut.forward(attended));
+    const afterAttention = x.add(scaled(this.#attentionOut.forward(attended), scales?.select(0, 0)));
     const hidden = ops.gelu(this.#mlpIn.forward(this.#norm2.forward(afterAttention)));
-    return afterAttention.add(this.#mlpOut.forward(hidden));
+    return afterAttention.add(scaled(this.#mlpOut.forward(hidden), scales?.select(0, 1)));
   }
+}
+
+/** [B, N, D], each sample multiplied by its own number. */
+function scaled(x: Tensor, scale: Tensor | undefined): Tensor {
+  return scale ? x.mul(scale.view(-1, 1, 1)) : x;
 }

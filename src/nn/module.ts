@@ -7,6 +7,7 @@ export type NamedParams = Map<string, Tensor>;
 export abstract class Module {
   readonly #parameters = new Map<string, Tensor>();
   readonly #buffers = new Map<string, Tensor>();
+  readonly #constants = new Map<string, Tensor>();
   readonly #children: [prefix: string, module: Module][] = [];
 
   /** Registers a learnable tensor under its checkpoint name; it lives until dispose(). */
@@ -19,6 +20,13 @@ export abstract class Module {
   protected buffer(name: string, tensor: Tensor): Tensor {
     this.#buffers.set(name, tensor.persist());
     return tensor;
+  }
+
+  /** A tensor that follows from the sizes alone: made when it is first asked for, in no checkpoint; it lives until dispose(). */
+  protected constant(key: string, make: () => Tensor): Tensor {
+    const made = this.#constants.get(key) ?? make().persist();
+    this.#constants.set(key, made);
+    return made;
   }
 
   /** Registers a part. `prefix` goes before its names as it is, separator included: 'ln_1.', 'attn.in_proj_'. */
@@ -45,5 +53,12 @@ export abstract class Module {
 
   dispose(): void {
     for (const tensor of this.namedTensors().values()) tensor.dispose();
+    this.#forget();
+  }
+
+  #forget(): void {
+    for (const tensor of this.#constants.values()) tensor.dispose();
+    this.#constants.clear();
+    for (const [, module] of this.#children) module.#forget();
   }
 }

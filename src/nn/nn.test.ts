@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   backward,
+  full,
   Generator,
   gradsOf,
   memoryStats,
@@ -13,9 +14,9 @@ import {
 import * as ops from '../torch/ops.ts';
 import { Init } from './init.ts';
 import { Module } from './module.ts';
-import { patchEmbed, patchify } from './patch-embed.ts';
+import { patchEmbed, patchify, patchifyKept } from './patch-embed.ts';
 import { PixelNormalizer } from './pixels.ts';
-import { sinCosPositions } from './position.ts';
+import { bicubicGridMatrix, resizePositions, sinCosPositions } from './position.ts';
 
 describe('patches', () => {
   test('row by row, each flattened channel, row, column', () => {
@@ -31,6 +32,23 @@ describe('patches', () => {
         2, 3, 12, 13, 102, 103, 112, 113, 202, 203, 212, 213,
       ]);
       expect(patches.select(1, 5).toNumbers().slice(0, 4)).toEqual([24, 25, 34, 35]);
+    });
+  });
+
+  test('the patches that stay are those of the whole picture, sample by sample', () => {
+    scope(() => {
+      const images = randn([2, 3, 4, 6], new Generator('cpu', 1));
+      const whole = patchify(images, 2);
+      const rows = [
+        [5, 0, 3],
+        [1, 1, 4],
+      ];
+      const kept = patchifyKept(images, 2, tensor(BigInt64Array.from(rows.flat(), BigInt), [2, 3]));
+      const expected = rows.flatMap((row, i) =>
+        row.flatMap((k) => whole.select(0, i).select(0, k).toNumbers()),
+      );
+      expect(kept.shape).toEqual([2, 3, 12]);
+      expect(kept.toNumbers()).toEqual(expected);
     });
   });
 
@@ -89,6 +107,36 @@ describe('sinCosPositions', () => {
     expect(() => sinCosPositions({ grid: 2, width: 6, prefixTokens: 0 })).toThrow(/divisible by 4/);
   });
 
+  test('on another grid, between the places of the base one; on the same grid, the same', () => {
+    const width = 8;
+    const base = sinCosPositions({ grid: 4, width, prefixTokens: 1 });
+    expect(sinCosPositions({ grid: 4, baseGrid: 4, width, prefixTokens: 1 })).toEqual(base);
+    const wide = { rows: 2, columns: 8 };
+    const table = sinCosPositions({ grid: wide, baseGrid: 4, width, prefixTokens: 0 });
+    const token = (i: number) => [...table.subarray(i * width, (i + 1) * width)];
+    const [s, c] = [Math.sin, Math.cos];
+    // Row 1 of 2 is between rows 2 and 3 of 4; column 3 of 8 is a quarter after column 1 of 4.
+    const [x, y] = [1.25, 2.5];
+    expect(token(8 + 3)).toEqual(
+      [x, x / 100].map(s).concat([x, x / 100].map(c), [y, y / 100].map(s), [y, y / 100].map(c)),
+    );
+  });
+
+  test('rows first, as MoCo v3 has it: the same table for the picture on its side', () => {
+    const [width, grid] = [8, 3];
+    const columns = sinCosPositions({ grid, width, prefixTokens: 0 });
+    const rows = sinCosPositions({ grid, width, prefixTokens: 0, first: 'row' });
+    for (const [row, column] of [
+      [0, 2],
+      [2, 1],
+      [1, 1],
+    ])
+      expect([...rows.subarray((row * grid + column) * width).subarray(0, width)]).toEqual([
+        ...columns.subarray((column * grid + row) * width).subarray(0, width),
+      ]);
+    expect(rows).not.toEqual(columns);
+  });
+
   test('the product of two positions depends on their distance alone', () => {
     const width = 16;
     const table = sinCosPositions({ grid: 5, width, prefixTokens: 0 });
@@ -96,6 +144,46 @@ describe('sinCosPositions', () => {
       table.subarray(a * width, (a + 1) * width).reduce((sum, v, k) => sum + v * table[b * width + k], 0);
     expect(product(0, 6)).toBeCloseTo(product(12, 18), 12); // one right, one down
     expect(product(0, 6)).not.toBeCloseTo(product(0, 7), 3);
+  });
+});
+
+describe('learned positions', () => {
+  test('resized as a picture of D channels; its own grid is the identity; the class token stays', () => {
+    scope(() => {
+      const positions = randn([1 + 16, 5], new Generator('cpu', 3), 'float64');
+      const picture = positions.narrow(0, 1, 16).t.contiguous().view(1, 5, 4, 4);
+      for (const [rows, columns] of [
+        [6, 6],
+        [2, 3],
+        [4, 8],
+      ]) {
+        const resized = resizePositions(positions, bicubicGridMatrix(4, { rows, columns }, 'cpu'));
+        const expected = ops.upsample_bicubic2d(picture, [rows, columns], false).view(5, rows * columns).t;
+        resized
+          .narrow(0, 1, rows * columns)
+          .sub(expected)
+          .toNumbers()
+          .forEach((off) => {
+            expect(Math.abs(off)).toBeLessThan(1e-14);
+          });
+        expect(resized.select(0, 0).toNumbers()).toEqual(positions.select(0, 0).toNumbers());
+      }
+      const same = resizePositions(positions, bicubicGridMatrix(4, { rows: 4, columns: 4 }, 'cpu'));
+      expect(same.toNumbers()).toEqual(positions.toNumbers());
+    });
+  });
+
+  test('the cubic kernel of a = -0.75, by hand: two cells to four', () => {
+    scope(() => {
+      // Cell 1 of 4 is at 0.25: weights of the cells -1, 0, 1, 2, those beyond the ends being the ends.
+      const near = (d: number) => 1.25 * d ** 3 - 2.25 * d ** 2 + 1;
+      const far = (d: number) => -0.75 * (d ** 3 - 5 * d ** 2 + 8 * d - 4);
+      const left = far(1.25) + near(0.25);
+      const line = bicubicGridMatrix(2, { rows: 2, columns: 4 }, 'cpu').select(0, 1).toNumbers();
+      [left, 1 - left, 0, 0].forEach((weight, i) => {
+        expect(line[i]).toBeCloseTo(weight, 14);
+      });
+    });
   });
 });
 
@@ -117,6 +205,32 @@ describe('Module', () => {
     expect(names.get('blocks.1.weight')).toBe(tree.children[1].weight);
     expect([...names.values()].every((p) => p.alive && p.requiresGrad)).toBe(true);
     tree.dispose();
+    expect(memoryStats().liveTensors).toBe(before);
+  });
+});
+
+describe('constants of a Module', () => {
+  class Table extends Module {
+    made = 0;
+    get(key: string): number[] {
+      return this.constant(key, () => full([2], ++this.made)).toNumbers();
+    }
+  }
+  class Owner extends Module {
+    readonly table = this.child('table.', new Table());
+  }
+
+  test('are made once a key, in no checkpoint, and freed with what owns the part', () => {
+    const before = memoryStats().liveTensors;
+    const owner = new Owner();
+    expect(scope(() => [owner.table.get('a'), owner.table.get('b'), owner.table.get('a')])).toEqual([
+      [1, 1],
+      [2, 2],
+      [1, 1],
+    ]);
+    expect(owner.namedTensors().size).toBe(0);
+    expect(memoryStats().liveTensors).toBe(before + 2);
+    owner.dispose();
     expect(memoryStats().liveTensors).toBe(before);
   });
 });

@@ -1,0 +1,98 @@
+import { type Tensor, tensor } from '../torch/index.ts';
+
+// Matrices in this file are float64, row by row.
+
+/** Samples of a grid of `to` cells between the centres of `from` cells on the same stretch (half-pixel rule): cell and weight of the two neighbours. */
+function bilinearTaps(from: number, to: number): { low: number; high: number; weight: number }[] {
+  return Array.from({ length: to }, (_, i) => {
+    const at = Math.max(0, ((i + 0.5) * from) / to - 0.5);
+    const low = Math.min(Math.floor(at), from - 1);
+    return { low, high: Math.min(low + 1, from - 1), weight: at - low };
+  });
+}
+
+/** b [to, from]: bilinear resize of a line, without antialias. A picture's is b ⊗ b. */
+export function bilinearMatrix(from: number, to: number): Float64Array {
+  const b = new Float64Array(to * from);
+  bilinearTaps(from, to).forEach(({ low, high, weight }, i) => {
+    b[i * from + low] += 1 - weight;
+    b[i * from + high] += weight;
+  });
+  return b;
+}
+
+/** X [n, columns] with G X = R, for a symmetric positive definite G [n, n]: Gauss and Jordan, no pivots needed. */
+function solve(G: Float64Array, R: Float64Array, n: number): Float64Array {
+  const [g, x] = [G.slice(), R.slice()];
+  const columns = R.length / n;
+  for (let k = 0; k < n; k++) {
+    for (let i = 0; i < n; i++) {
+      if (i === k) continue;
+      const factor = g[i * n + k] / g[k * n + k];
+      for (let j = k; j < n; j++) g[i * n + j] -= factor * g[k * n + j];
+      for (let j = 0; j < columns; j++) x[i * columns + j] -= factor * x[k * columns + j];
+    }
+  }
+  return x.map((value, at) => value / g[Math.floor(at / columns) * (n + 1)]);
+}
+
+function transposed(a: Float64Array, rows: number): Float64Array {
+  const columns = a.length / rows;
+  return a.map((_, at) => a[(at % rows) * columns + Math.floor(at / rows)]);
+}
+
+/** A A^T of a [rows, columns] matrix. */
+function gram(a: Float64Array, rows: number): Float64Array {
+  const columns = a.length / rows;
+  return Float64Array.from({ length: rows * rows }, (_, at) => {
+    const [i, j] = [Math.floor(at / rows) * columns, (at % rows) * columns];
+    let sum = 0;
+    for (let k = 0; k < columns; k++) sum += a[i + k] * a[j + k];
+    return sum;
+  });
+}
+
+/**
+ * (b^T)^+ [to, from] of bilinearMatrix(from, to). Larger: b has full column rank, so it is b (b^T b)^-1; smaller: full row rank,
+ * (b b^T)^-1 b. Normal equations are good enough: the condition number of b is below 2 for the sizes in use (section 1.4).
+ */
+export function lineScaling(from: number, to: number): Float64Array {
+  const b = bilinearMatrix(from, to);
+  if (to < from) return solve(gram(b, to), b, to);
+  const bT = transposed(b, to);
+  return transposed(solve(gram(bT, from), bT, from), from);
+}
+
+/**
+ * P^T [p p, q q] of FlexiViT's PI-resize (Beyer et al. 2023, section 3.4; section 1.4): P = (B^T)^+ of the bilinear resize B from
+ * p x p to q x q, so that <B x, P w> = <x, w> for all patches x when q >= p, and as nearly as possible when q < p.
+ * B = b ⊗ b, so P = a ⊗ a with a = (b^T)^+.
+ */
+export function patchScaling(p: number, q: number): Float64Array {
+  const a = lineScaling(p, q); // [q, p]
+  const PT = new Float64Array(p * p * q * q);
+  for (let y = 0; y < p; y++)
+    for (let x = 0; x < p; x++)
+      for (let v = 0; v < q; v++)
+        for (let u = 0; u < q; u++) PT[(y * p + x) * q * q + v * q + u] = a[v * p + y] * a[u * p + x];
+  return PT;
+}
+
+/** patchScaling() on a device: it depends on p and q alone, so a model makes it once for each q. */
+export function patchScalingTensor(p: number, q: number, device: string): Tensor {
+  return tensor(patchScaling(p, q), [p * p, q * q], { device });
+}
+
+/**
+ * The kernel [D, C, p, p] for patches of side q: [D, C, q, q], with gradient to the kernel. Always from the stored kernel: a resized one
+ * that is resized again has lost something.
+ * @param scaling P^T of patchScalingTensor(p, q)
+ */
+export function scaleKernel(kernel: Tensor, scaling: Tensor): Tensor {
+  const [width, channels, p] = kernel.shape;
+  const q = Math.sqrt(scaling.shape[1]);
+  if (q === p) return kernel;
+  // In float64, which autocast leaves alone: in bfloat16 the identity would hold to two digits only.
+  const rows = kernel.view(width * channels, p * p).to('float64');
+  return rows.matmul(scaling).to(kernel.dtype).view(width, channels, q, q);
+}

@@ -1,0 +1,106 @@
+// What distinguishes one family's ViT from another's: names, details of the architecture, and how weights start.
+import { type BlockNames, OPEN_CLIP_BLOCK, TIMM_BLOCK, type WeightStart } from '../nn/block.ts';
+import type { Init } from '../nn/init.ts';
+import type { FirstAxis } from '../nn/position.ts';
+import type { Tensor } from '../torch/index.ts';
+
+export interface VitStyle {
+  names: {
+    classToken: string;
+    positions: string;
+    patchWeight: string;
+    patchBias: string;
+    preNorm: string;
+    blocks: string;
+    norm: string;
+    block: BlockNames;
+  };
+  /** open_clip keeps class token and positions without leading dimensions of one; timm does not. */
+  flatTokens: boolean;
+  patchBias: boolean;
+  preNorm: boolean;
+  normEps: number;
+  /** Of fixed positions. */
+  firstAxis: FirstAxis;
+  /** The patch projection stays as it was drawn. */
+  frozenPatches?: boolean;
+  /** Where weights do not start as in open_clip. */
+  start?: VitStart;
+}
+
+export interface VitStart {
+  /** Standard deviations. */
+  classToken: number;
+  positions: number;
+  linear: WeightStart;
+  /** The patch projection [D, 3, p, p], its bias being zero; PyTorch's default for both when absent. */
+  patches?(init: Init, shape: readonly number[]): Tensor;
+}
+
+export const OPEN_CLIP_VIT: VitStyle = {
+  names: {
+    classToken: 'class_embedding',
+    positions: 'positional_embedding',
+    patchWeight: 'conv1.weight',
+    patchBias: 'conv1.bias',
+    preNorm: 'ln_pre.',
+    blocks: 'transformer.resblocks.',
+    norm: 'ln_post.',
+    block: OPEN_CLIP_BLOCK,
+  },
+  flatTokens: true,
+  patchBias: false,
+  preNorm: true,
+  normEps: 1e-5,
+  firstAxis: 'column',
+};
+
+export const TIMM_VIT: VitStyle = {
+  names: {
+    classToken: 'cls_token',
+    positions: 'pos_embed',
+    patchWeight: 'patch_embed.proj.weight',
+    patchBias: 'patch_embed.proj.bias',
+    preNorm: 'norm_pre.',
+    blocks: 'blocks.',
+    norm: 'norm.',
+    block: TIMM_BLOCK,
+  },
+  flatTokens: false,
+  patchBias: true,
+  preNorm: false,
+  normEps: 1e-6,
+  firstAxis: 'column',
+};
+
+/** Xavier's uniform, for each matrix of a weight that holds several by itself. */
+const xavierEach: WeightStart = (init, [out, fanIn], parts) =>
+  init.uniform([out, fanIn], Math.sqrt(6 / (out / parts + fanIn)));
+
+/**
+ * MoCo v3's ViT (Chen et al. 2021, section 4 and released code): Xavier-uniform weights, a random patch projection that is never
+ * trained, which keeps training stable, and fixed positions (the spec's `positionEmbedding: 'sincos'`), rows first.
+ */
+export const MOCO_V3_VIT: VitStyle = {
+  ...TIMM_VIT,
+  firstAxis: 'row',
+  frozenPatches: true,
+  start: {
+    classToken: 1e-6,
+    positions: 0.02,
+    linear: xavierEach,
+    patches(init, shape) {
+      const [width, channels, p] = shape;
+      return init.uniform(shape, Math.sqrt(6 / (channels * p * p + width)));
+    },
+  },
+};
+
+/**
+ * DINO's ViT (Caron et al. 2021, released code): normal weights of deviation 0.02; its truncation at ±2 is a hundred deviations away.
+ * Stochastic depth of the student comes with the sequence plan.
+ */
+export const DINO_VIT: VitStyle = {
+  ...TIMM_VIT,
+  start: { classToken: 0.02, positions: 0.02, linear: (init, shape) => init.normal(shape, 0.02) },
+};
