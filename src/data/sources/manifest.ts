@@ -6,7 +6,7 @@ import { CoupletError } from '../../errors.ts';
 import { type Classes, LabelReader, loadClasses } from '../classes.ts';
 import type { IndexedSource, IndexWriter } from '../index-writer.ts';
 import type { ManifestSource } from '../source.ts';
-import { pickColumn } from './column.ts';
+import { type Columns, chooseColumns } from './column.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -19,13 +19,18 @@ const LOOKED_UP = 100;
  * @throws CoupletError when the manifest cannot be read, has no image column, or none of its first images exists
  */
 export async function indexManifest(source: ManifestSource, writer: IndexWriter): Promise<IndexedSource> {
-  const columns = new ManifestColumns(source);
+  let columns: Columns | undefined;
   const root = source.root ?? dirname(source.path);
   const labels = new ManifestLabels(source, writer);
   let captioned = false;
   const firstPaths: string[] = [];
   for await (const fields of rows(source, writer)) {
-    const { image, caption, label } = columns.of(fields);
+    columns ??= chooseColumns(
+      { source: `manifest ${source.path}`, columns: Object.keys(fields) },
+      source,
+      USUAL_COLUMNS,
+    );
+    const { image, caption, label } = columns; // decided by the first row
     const name = textOf(fields[image]);
     if (name === undefined) {
       writer.problems.add(`${source.path}: row ${writer.columns.size + 1}`, `no path in column ${image}`);
@@ -49,38 +54,11 @@ export async function indexManifest(source: ManifestSource, writer: IndexWriter)
   };
 }
 
-/** Which columns hold what: decided by the first row. */
-class ManifestColumns {
-  readonly #source: ManifestSource;
-  #chosen: { image: string; caption: string | undefined; label: string | undefined } | undefined;
-
-  constructor(source: ManifestSource) {
-    this.#source = source;
-  }
-
-  of(fields: Fields): { image: string; caption: string | undefined; label: string | undefined } {
-    if (this.#chosen) return this.#chosen;
-    const where = { source: `manifest ${this.#source.path}`, columns: Object.keys(fields) };
-    const { imageColumn, captionColumn, labelColumn } = this.#source;
-    const image = pickColumn(where, {
-      option: 'imageColumn',
-      given: imageColumn,
-      usual: IMAGE_COLUMNS,
-      needed: true,
-    });
-    const caption = pickColumn(where, {
-      option: 'captionColumn',
-      given: captionColumn,
-      usual: CAPTION_COLUMNS,
-    });
-    const label = pickColumn(where, { option: 'labelColumn', given: labelColumn, usual: [] });
-    this.#chosen = { image: image!, caption, label };
-    return this.#chosen;
-  }
-}
-
-const IMAGE_COLUMNS = ['filepath', 'path', 'image', 'image_path'];
-const CAPTION_COLUMNS = ['title', 'caption', 'text'];
+const USUAL_COLUMNS = {
+  image: ['filepath', 'path', 'image', 'image_path'],
+  caption: ['title', 'caption', 'text'],
+  label: [],
+};
 
 /** Labels of a manifest: numbers, names that are given, or names that it makes up (sorted when all are known). */
 class ManifestLabels {

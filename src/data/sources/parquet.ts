@@ -8,7 +8,7 @@ import { type Classes, LabelReader, loadClasses } from '../classes.ts';
 import type { IndexedSource, IndexWriter } from '../index-writer.ts';
 import type { ParquetSource } from '../source.ts';
 import { readFully } from '../tar.ts';
-import { pickColumn } from './column.ts';
+import { type Columns, chooseColumns } from './column.ts';
 
 const compressors = {
   GZIP: (input: Uint8Array) => new Uint8Array(gunzipSync(input)),
@@ -119,12 +119,6 @@ interface Scan {
   found: { captioned: boolean; labelled: boolean };
 }
 
-interface Columns {
-  image: string;
-  caption: string | undefined;
-  label: string | undefined;
-}
-
 /** Reads one file, a row group at a time. */
 class ParquetScan {
   readonly #scan: Scan;
@@ -133,7 +127,8 @@ class ParquetScan {
 
   constructor(scan: Scan) {
     this.#scan = scan;
-    this.#columns = chooseColumns(scan.source, scan.metadata, scan.path);
+    const where = { source: `parquet ${scan.path}`, columns: topLevelColumns(scan.metadata) };
+    this.#columns = chooseColumns(where, scan.source, USUAL_COLUMNS);
   }
 
   async run(): Promise<void> {
@@ -204,27 +199,11 @@ function openSpool(
   return { container: writer.container(spool), descriptor: openSync(spool, 'wx'), size: 0 };
 }
 
-function chooseColumns(source: ParquetSource, metadata: FileMetaData, path: string): Columns {
-  const columns = topLevelColumns(metadata);
-  const where = { source: `parquet ${path}`, columns };
-  const { imageColumn, captionColumn, labelColumn } = source;
-  const image = pickColumn(where, {
-    option: 'imageColumn',
-    given: imageColumn,
-    usual: IMAGE_COLUMNS,
-    needed: true,
-  });
-  const caption = pickColumn(where, {
-    option: 'captionColumn',
-    given: captionColumn,
-    usual: CAPTION_COLUMNS,
-  });
-  const label = pickColumn(where, { option: 'labelColumn', given: labelColumn, usual: ['label'] });
-  return { image: image!, caption, label };
-}
-
-const IMAGE_COLUMNS = ['image', 'img', 'jpg', 'png', 'bytes'];
-const CAPTION_COLUMNS = ['caption', 'text', 'title'];
+const USUAL_COLUMNS = {
+  image: ['image', 'img', 'jpg', 'png', 'bytes'],
+  caption: ['caption', 'text', 'title'],
+  label: ['label'],
+};
 
 /** Names of the root's children: the schema is a flattened tree. */
 function topLevelColumns(metadata: FileMetaData): string[] {
