@@ -8,8 +8,26 @@ export {
   type SequencePlan,
   sequenceLength,
 } from './compression.ts';
+export {
+  type DinoLengths,
+  dinoCost,
+  imageTowerCost,
+  type Lengths,
+  mocoV3Cost,
+  simclrCost,
+} from './cost.ts';
 export { type DropPath, dropPathScales } from './drop-path.ts';
 export { patchScaling, patchScalingTensor, scaleKernel } from './patch-scaling.ts';
 export { type SequencePlanOptions, sequencePlan } from './plan.ts';
+export {
+  type CompressionConfig,
+  type CompressionStage,
+  compressionSchedule,
+  compressionSchema,
+  compressionStages,
+  readScheduleFile,
+  type ScheduleFile,
+  scheduleFileSchema,
+} from './schedule.ts';
 export type { StepRows } from './step-random.ts';
 export { keepTokens } from './token-dropout.ts';

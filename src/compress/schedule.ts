@@ -1,0 +1,157 @@
+// How a run's sequences are shortened over its course: from a config or a file, plain data, to a function of progress.
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { CoupletError } from '../errors.ts';
+import { type Compression, checkCompression } from './compression.ts';
+
+const tokenDropout = z.number().min(0).lt(1).describe('share of patch tokens that is dropped at random');
+const patchSize = z.int().min(1).describe("side of a patch in pixels; by default the model's own");
+
+const stage = z.strictObject({
+  from: z.number().min(0).lt(1).describe("share of the run's budget that is spent when it begins"),
+  tokenDropout: tokenDropout.default(0),
+  patchSize: patchSize.optional(),
+});
+
+const stages = z
+  .array(stage)
+  .min(1)
+  .superRefine((list, context) => {
+    list.forEach(({ from }, i) => {
+      const path = [i, 'from'];
+      if (i === 0 && from !== 0)
+        context.addIssue({
+          code: 'custom',
+          path,
+          message: 'expected the first stage from 0, since the run has to begin with one',
+        });
+      if (i > 0 && from <= list[i - 1].from)
+        context.addIssue({
+          code: 'custom',
+          path,
+          message: `expected more than the ${list[i - 1].from} of the stage before`,
+        });
+    });
+  });
+
+/** Which keys make one form of `compression`. */
+const FORMS = [['tokenDropout', 'patchSize'], ['stages'], ['file']];
+
+/** `compression` of a run's config: one for the whole run, or stages, or a file with them. */
+export const compressionSchema = z
+  .strictObject({
+    tokenDropout: tokenDropout.optional(),
+    patchSize: patchSize.optional(),
+    stages: stages
+      .optional()
+      .describe('one after the other, each from a share of the budget to that of the next'),
+    file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('a schedule.json with stages for images and patches of these sizes'),
+  })
+  .refine((config) => FORMS.filter((keys) => keys.some((key) => key in config)).length === 1, {
+    error: 'expected tokenDropout and patchSize, or stages, or file',
+  });
+
+export type CompressionConfig = z.output<typeof compressionSchema>;
+export type CompressionStage = z.output<typeof stage>;
+
+/** What is in a schedule.json. */
+export const scheduleFileSchema = z.strictObject({
+  version: z.literal(1).describe('of this format'),
+  imageSize: z.int().min(1).describe('side in pixels of the images that it was made for'),
+  patchSize: z.int().min(1).describe("the model's own patch"),
+  method: z.string().optional().describe('what it was made with'),
+  stages,
+});
+
+export type ScheduleFile = z.output<typeof scheduleFileSchema>;
+
+/** The model that a schedule is for. */
+export interface ScheduleContext {
+  imageSize: number;
+  patchSize: number;
+}
+
+/**
+ * The compression at each moment of a run, piecewise constant, so that there are as many lengths as stages.
+ * Throws a CoupletError when it does not fit the model, and when a file is missing, broken or made for another one.
+ */
+export function compressionSchedule(
+  config: CompressionConfig,
+  context: ScheduleContext,
+): (progress: number) => Compression {
+  const list = compressionStages(config, context);
+  // Sums of fractions may come out just below a stage's beginning.
+  return (progress) => {
+    const { tokenDropout, patchSize } = list.findLast(({ from }) => progress >= from - 1e-9) ?? list[0];
+    return { tokenDropout, patchSize };
+  };
+}
+
+/** The stages of a config in full; one from 0 for a constant compression. Throws as compressionSchedule() does. */
+export function compressionStages(
+  config: CompressionConfig,
+  context: ScheduleContext,
+): Required<CompressionStage>[] {
+  const { imageSize, patchSize: own } = context;
+  const given = stagesOf(config, context);
+  return given.list.map(({ from, tokenDropout, patchSize = own }, i) => {
+    checkCompression({ tokenDropout, patchSize }, { imageSize, name: given.nameOf(i) });
+    return { from, tokenDropout, patchSize };
+  });
+}
+
+interface NamedStages {
+  list: CompressionStage[];
+  /** What an error calls a stage. */
+  nameOf(index: number): string;
+}
+
+function stagesOf(config: CompressionConfig, context: ScheduleContext): NamedStages {
+  if (config.file !== undefined) {
+    const { file } = config;
+    return { list: readScheduleFile(file, context).stages, nameOf: (i) => `${file}: stages.${i}` };
+  }
+  if (config.stages) return { list: config.stages, nameOf: (i) => `compression.stages.${i}` };
+  const { tokenDropout = 0, patchSize } = config;
+  return { list: [{ from: 0, tokenDropout, patchSize }], nameOf: () => 'compression' };
+}
+
+/** Reads a schedule.json. Throws a CoupletError when it is not one, or is for another image or patch than the model's. */
+export function readScheduleFile(path: string, context: ScheduleContext): ScheduleFile {
+  const parsed = scheduleFileSchema.safeParse(readJson(path));
+  if (!parsed.success) {
+    const wrong = parsed.error.issues.map(
+      (issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`,
+    );
+    throw new CoupletError(
+      `${path} is no compression schedule: ${wrong.join('; ')}. Expected { version: 1, imageSize, patchSize, stages: [{ from: 0, tokenDropout, patchSize }, ...] }.`,
+    );
+  }
+  const { imageSize, patchSize } = parsed.data;
+  if (imageSize !== context.imageSize || patchSize !== context.patchSize)
+    throw new CoupletError(
+      `${path} was made for images of ${imageSize} pixels and patches of ${patchSize}, but the model has ${context.imageSize} and ${context.patchSize}: ` +
+        'make a schedule with this model, or write its stages into compression.stages yourself.',
+    );
+  return parsed.data;
+}
+
+function readJson(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CoupletError(
+      `compression.file: cannot read ${path} (${(error as Error).message}). Give the path of a schedule.json, from the folder where the command runs.`,
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CoupletError(`${path} is not JSON: ${(error as Error).message}. Expected a schedule.json.`);
+  }
+}
