@@ -20,7 +20,7 @@ export default defineConfig({
   },
   batch: { globalBatchSize: 128 },
   duration: { epochs: 30 },
-  optimizer: { peakLr: 1e-3, weightDecay: 0.1, clipGradNorm: 1 },
+  optimizer: { peakLr: 5e-4, weightDecay: 0.1, clipGradNorm: 1 },
   schedule: { warmup: { epochs: 2 } },
   evaluate: {
     every: { epochs: 3 },
