@@ -19,15 +19,13 @@ export {
 export { type DropPath, dropPathScales } from './drop-path.ts';
 export { patchScaling, patchScalingTensor, scaleKernel } from './patch-scaling.ts';
 export { type SequencePlanOptions, sequencePlan } from './plan.ts';
+export { compressionSchedule, compressionStages, readScheduleFile } from './schedule.ts';
 export {
   type CompressionConfig,
   type CompressionStage,
-  compressionSchedule,
   compressionSchema,
-  compressionStages,
-  readScheduleFile,
   type ScheduleFile,
   scheduleFileSchema,
-} from './schedule.ts';
+} from './schema.ts';
 export type { StepRows } from './step-random.ts';
 export { keepTokens } from './token-dropout.ts';

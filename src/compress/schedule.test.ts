@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { CoupletError } from '../errors.ts';
-import { compressionSchedule, compressionSchema, compressionStages } from './schedule.ts';
+import { compressionSchedule, compressionStages } from './schedule.ts';
+import { compressionSchema } from './schema.ts';
 
 const MODEL = { imageSize: 240, patchSize: 16 };
 const schedule = (config: unknown, model = MODEL) =>

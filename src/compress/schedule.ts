@@ -1,73 +1,13 @@
 // How a run's sequences are shortened over its course: from a config or a file, plain data, to a function of progress.
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import { type Compression, checkCompression } from './compression.ts';
-
-const tokenDropout = z.number().min(0).lt(1).describe('share of patch tokens that is dropped at random');
-const patchSize = z.int().min(1).describe("side of a patch in pixels; by default the model's own");
-
-const stage = z.strictObject({
-  from: z.number().min(0).lt(1).describe("share of the run's budget that is spent when it begins"),
-  tokenDropout: tokenDropout.default(0),
-  patchSize: patchSize.optional(),
-});
-
-const stages = z
-  .array(stage)
-  .min(1)
-  .superRefine((list, context) => {
-    list.forEach(({ from }, i) => {
-      const path = [i, 'from'];
-      if (i === 0 && from !== 0)
-        context.addIssue({
-          code: 'custom',
-          path,
-          message: 'expected the first stage from 0, since the run has to begin with one',
-        });
-      if (i > 0 && from <= list[i - 1].from)
-        context.addIssue({
-          code: 'custom',
-          path,
-          message: `expected more than the ${list[i - 1].from} of the stage before`,
-        });
-    });
-  });
-
-/** Which keys make one form of `compression`. */
-const FORMS = [['tokenDropout', 'patchSize'], ['stages'], ['file']];
-
-/** `compression` of a run's config: one for the whole run, or stages, or a file with them. */
-export const compressionSchema = z
-  .strictObject({
-    tokenDropout: tokenDropout.optional(),
-    patchSize: patchSize.optional(),
-    stages: stages
-      .optional()
-      .describe('one after the other, each from a share of the budget to that of the next'),
-    file: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('a schedule.json with stages for images and patches of these sizes'),
-  })
-  .refine((config) => FORMS.filter((keys) => keys.some((key) => key in config)).length === 1, {
-    error: 'expected tokenDropout and patchSize, or stages, or file',
-  });
-
-export type CompressionConfig = z.output<typeof compressionSchema>;
-export type CompressionStage = z.output<typeof stage>;
-
-/** What is in a schedule.json. */
-export const scheduleFileSchema = z.strictObject({
-  version: z.literal(1).describe('of this format'),
-  imageSize: z.int().min(1).describe('side in pixels of the images that it was made for'),
-  patchSize: z.int().min(1).describe("the model's own patch"),
-  method: z.string().optional().describe('what it was made with'),
-  stages,
-});
-
-export type ScheduleFile = z.output<typeof scheduleFileSchema>;
+import {
+  type CompressionConfig,
+  type CompressionStage,
+  type ScheduleFile,
+  scheduleFileSchema,
+} from './schema.ts';
 
 /** The model that a schedule is for. */
 export interface ScheduleContext {
