@@ -1,13 +1,17 @@
 // What a config and a schedule.json may say about compression.
 import { z } from 'zod';
 
-const tokenDropout = z.number().min(0).lt(1).describe('share of patch tokens that is dropped at random');
-const patchSize = z.int().min(1).describe("side of a patch in pixels; by default the model's own");
+const dropout = z.number().min(0).lt(1);
+const side = z.int().min(1);
+const ABOUT = {
+  tokenDropout: 'share of patch tokens that is dropped at random; default 0',
+  patchSize: "side of a patch in pixels; default the model's own",
+};
 
 const stage = z.strictObject({
   from: z.number().min(0).lt(1).describe("share of the run's budget that is spent when it begins"),
-  tokenDropout: tokenDropout.default(0),
-  patchSize: patchSize.optional(),
+  tokenDropout: dropout.default(0).describe(ABOUT.tokenDropout),
+  patchSize: side.optional().describe(ABOUT.patchSize),
 });
 
 const stages = z
@@ -37,8 +41,8 @@ const FORMS = [['tokenDropout', 'patchSize'], ['stages'], ['file']] as const;
 /** `compression` of a run's config: one for the whole run, or stages, or a file with them. */
 export const compressionSchema = z
   .strictObject({
-    tokenDropout: tokenDropout.optional(),
-    patchSize: patchSize.optional(),
+    tokenDropout: dropout.optional().describe(ABOUT.tokenDropout),
+    patchSize: side.optional().describe(ABOUT.patchSize),
     stages: stages
       .optional()
       .describe('one after the other, each from a share of the budget to that of the next'),
@@ -58,10 +62,10 @@ export type CompressionStage = z.output<typeof stage>;
 /** What is in a schedule.json. */
 export const scheduleFileSchema = z.strictObject({
   version: z.literal(1).describe('of this format'),
-  imageSize: z.int().min(1).describe('side in pixels of the images that it was made for'),
-  patchSize: z.int().min(1).describe("the model's own patch"),
+  imageSize: side.describe('side in pixels of the images that it was made for'),
+  patchSize: side.describe("the model's own patch"),
   method: z.string().optional().describe('what it was made with'),
-  stages,
+  stages: stages.describe('as in a config'),
 });
 
 export type ScheduleFile = z.output<typeof scheduleFileSchema>;
