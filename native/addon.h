@@ -36,7 +36,7 @@ struct Op {
   std::vector<bool> returnsArgument;  // in-place results: JavaScript has that tensor already
 };
 
-struct Dist;    // dist.cc
+struct Dist;    // dist.h
 struct Graphs;  // graph.cc
 
 /** All state of one environment (a worker thread may load the addon too): no statics. */
