@@ -30,6 +30,9 @@ export interface PageContent {
   step: number;
 }
 
+/** The emoji's fourth column holds bars, ours a number like the others. */
+const TABLE = 'th:nth-child(4) { width: auto; text-align: right; }\n';
+
 /** Writes one HTML file that needs nothing else: styles and pictures are inside. */
 export async function writePage(path: string, content: PageContent): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
@@ -45,7 +48,7 @@ export function pageOf({ tests, queries, captionQueries, step }: PageContent): H
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Find an icon by words</title>
-<style>${new Html(STYLE)}</style>
+<style>${new Html(STYLE + TABLE)}</style>
 </head>
 <body>
 <header>
