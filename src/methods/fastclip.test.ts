@@ -209,4 +209,23 @@ describe('fastclip', () => {
     };
     expect(run(20_000_000)).toEqual(run(1));
   });
+
+  test.each([
+    ['u', 'v3', 0, 'log_u'],
+    ['an individual temperature', 'v2', 2, 'temperature'],
+  ])('%s that is not finite shows in the metrics, which end the run', (_what, version, column, metric) => {
+    const method = make({ version });
+    scope(() => {
+      const table = method.tables!.get('samples')!;
+      const { rows, visited } = table.gather();
+      rows
+        .select(0, column)
+        .narrow(0, 3, 1)
+        .copy_(tensor([Number.NaN], [1]));
+      table.scatter({ rows, visited: ones(visited.shape, { dtype: 'bool' }) });
+      const { metrics } = lossOf(method, batchAt(0, NAME), { ...clock(0), epoch: 2 });
+      expect(metrics[metric].item()).toBeNaN();
+    });
+    method.dispose();
+  });
 });

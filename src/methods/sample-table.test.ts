@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { int64, uniform } from '../../tests/contract/numbers.ts';
 import { alone } from '../dist/index.ts';
+import { CoupletError } from '../errors.ts';
 import { scope, type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { SampleTable } from './sample-table.ts';
@@ -24,6 +25,18 @@ test('rows by id: what was written is read, what was not keeps its fill', () => 
     const { values, visited } = table.read(int64([1, 4]));
     expect(values.toNumbers()).toEqual([2, 0, 4, 0.5]);
     expect(visited.toNumbers()).toEqual([1, 0]);
+    table.dispose();
+  });
+});
+
+test.each([5, -1])('sample %i of five is refused', (id) => {
+  scope(() => {
+    const table = new SampleTable({ datasetSize: 5, fill: [0], device: 'cpu', ranks: alone });
+    expect(() => table.read(int64([0, 4, id]))).toThrow(
+      new CoupletError(
+        `rank 0 has a sample with id ${id}, but the data has 5 samples, from 0 to 4. Start every rank on the same data.`,
+      ),
+    );
     table.dispose();
   });
 });

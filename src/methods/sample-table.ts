@@ -1,5 +1,6 @@
 // n samples, K ranks, B samples of a global batch, b of this rank's part of it.
 import type { Ranks } from '../dist/index.ts';
+import { CoupletError } from '../errors.ts';
 import { noGrad, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { allocateTable, tableSize } from './table-size.ts';
@@ -24,7 +25,7 @@ export class SampleTable {
   readonly #rows: Tensor; // [columns, places + 1]; the last place takes what belongs to other ranks
   readonly #visited: Tensor; // bool [places + 1]
   readonly #fill: Tensor; // [columns, 1]
-  readonly #absent: Tensor; // the same, but NaN first: how an owner says that a sample was never seen
+  readonly #absent: Tensor; // the same, but -inf first, which log(eps + u) never is: how an owner says that a sample was never seen
   readonly #size: number;
   readonly #places: number;
   readonly #ranks: Ranks;
@@ -40,7 +41,7 @@ export class SampleTable {
     this.#visited = visited;
     const column = (values: readonly number[]) => tensor([...values], [fill.length, 1], { device }).persist();
     this.#fill = column(fill);
-    this.#absent = column([Number.NaN, ...fill.slice(1)]);
+    this.#absent = column([Number.NEGATIVE_INFINITY, ...fill.slice(1)]);
   }
 
   /** This rank's share, live; rows of samples that were never seen hold anything. */
@@ -59,10 +60,27 @@ export class SampleTable {
   }
 
   /**
+   * An id that is none would fall on another sample's row. Only on the CPU, where looking costs nothing: a GPU would be waited
+   * for, and ends such a step by itself.
+   */
+  #checkIds(ids: Tensor): void {
+    if (ids.device !== 'cpu') return;
+    const values = ids.toArray() as BigInt64Array;
+    const at = values.findIndex((id) => id < 0n || id >= this.#size);
+    if (at < 0) return;
+    const rank = Math.floor((at * this.#ranks.worldSize) / values.length);
+    throw new CoupletError(
+      `rank ${rank} has a sample with id ${values[at]}, but the data has ${this.#size} samples, from 0 to ${this.#size - 1}. Start every rank on the same data.`,
+    );
+  }
+
+  /**
    * The rows of this rank's part of a batch: values [columns, b] and visited bool [b].
    * @param ids [B], of all ranks, b of each in the order of ranks. Collective.
+   * @throws CoupletError that names the rank, on the CPU, when an id is none of the data's
    */
   read(ids: Tensor): { values: Tensor; visited: Tensor } {
+    this.#checkIds(ids);
     return noGrad(() => {
       const { mine, places } = this.#owned(ids);
       const stored = this.#rows.indexSelect(1, places);
@@ -73,8 +91,7 @@ export class SampleTable {
       const known = ops.where_self(seen, stored, this.#absent);
       const given = ops.masked_fill_Scalar(known, mine.logicalNot(), 0).t.contiguous(); // [B, columns]
       const rows = this.#ranks.reduceScatter(given, 'u').t;
-      const first = rows.select(0, 0);
-      const visited = first.eq(first); // not NaN
+      const visited = ops.ne_Scalar(rows.select(0, 0), Number.NEGATIVE_INFINITY);
       return { values: ops.where_self(visited, rows, this.#fill), visited };
     });
   }

@@ -57,3 +57,12 @@ test('a parameter without gradient is named, with and without overlap', async ()
     for (const message of report) expect(message).toMatch(/^backward gave no gradient to .*idle: /);
   }
 });
+
+test('ids beyond the index: every rank says whose', async () => {
+  for (const { code, stderr, seconds } of await runRanks('idsBeyond', 2, () => ({ TIMEOUT: LONG }))) {
+    expect(stderr).toBe(
+      'couplet: rank 1 has a sample with id 20, but the data has 20 samples, from 0 to 19. Start every rank on the same data.\n',
+    );
+    expect([code, seconds < 20]).toEqual([1, true]);
+  }
+});

@@ -1,6 +1,7 @@
 // One rank of a test: runs the scenario that its argument names, prints a line of JSON, and ends as a command would.
 import { openRanks, type Ranks, ranksFromEnvironment } from '../../src/dist/index.ts';
 import { CoupletError } from '../../src/errors.ts';
+import { SampleTable } from '../../src/methods/sample-table.ts';
 import { Store } from '../../src/torch/dist.ts';
 import {
   backward,
@@ -108,6 +109,13 @@ function deathInBackward(ranks: Ranks) {
   averager.backward(loss(ranks.rank, 1));
 }
 
+/** Rank 1 has a sample that the table does not know. */
+function idsBeyond(ranks: Ranks) {
+  const table = new SampleTable({ datasetSize: 20, fill: [0, 0], device, ranks });
+  const own = BigInt64Array.of(3n, ranks.rank === 1 ? 20n : 4n);
+  table.read(ranks.allGather(tensor(own, [2], { device }), 'ids'));
+}
+
 const scenarios: Record<string, (ranks: Ranks) => unknown> = {
   all: (ranks) => ({
     collectives: collectives(ranks),
@@ -118,6 +126,7 @@ const scenarios: Record<string, (ranks: Ranks) => unknown> = {
   unused,
   twoGathers,
   deathInBackward,
+  idsBeyond,
   config: (ranks) => ranks.checkSame('config', env.CONFIG!),
   late: (ranks) => {
     if (ranks.rank === 0) ranks.barrier('the checkpoint');
