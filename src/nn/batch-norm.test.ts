@@ -40,8 +40,8 @@ describe('BatchNorm', () => {
       const x = batch(1);
       norm.runningMean.set_(Float64Array.from([0.5, -1]));
       norm.runningVar.set_(Float64Array.from([4, 0.25]));
-      norm.weight.set_(Float64Array.from([2, 3]));
-      norm.bias.set_(Float64Array.from([1, -1]));
+      norm.weight!.set_(Float64Array.from([2, 3]));
+      norm.bias!.set_(Float64Array.from([1, -1]));
       const affine = (v: number, c: number, mean: number, variance: number) =>
         ((v - mean) / Math.sqrt(variance + EPS)) * [2, 3][c] + [1, -1][c];
       const statistics = new BatchStatistics();
@@ -67,7 +67,7 @@ describe('BatchNorm', () => {
       expect(norm.runningMean.toNumbers()).toEqual([0, 0]);
       expect(norm.batchesTracked.toNumbers()).toEqual([0]);
       backward(out.mul(out).sum());
-      expect(gradsOf([norm.weight, norm.runningMean])[1]).toBeNull();
+      expect(gradsOf([norm.weight!, norm.runningMean])[1]).toBeNull();
       statistics.commit();
       const n = SHAPE[0] * SHAPE[2] * SHAPE[3];
       for (const c of [0, 1]) {

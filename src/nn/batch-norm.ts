@@ -72,35 +72,59 @@ export class BatchStatistics {
   }
 }
 
-/** Batch normalisation of [B, C, H, W] over B, H and W (Ioffe & Szegedy 2015), with PyTorch's names. */
+/** Which of a norm's gain and bias there are. */
+export type Affine = 'both' | 'scale' | 'none';
+
+export interface BatchNormOptions {
+  /** Where the gain starts; ones by default. */
+  weight?: Tensor;
+  affine?: Affine;
+  eps?: number;
+}
+
+/** What a norm makes of a batch: the mean and variance (of n - 1) [C] without gradient. */
+export interface Normalized {
+  out: Tensor;
+  mean: Tensor;
+  variance: Tensor;
+}
+
+/** Batch normalisation of [B, C] over B, or of [B, C, H, W] over B, H and W (Ioffe & Szegedy 2015), with PyTorch's names. */
 export class BatchNorm extends Module {
-  readonly weight: Tensor; // [C]
-  readonly bias: Tensor; // [C]
+  readonly weight: Tensor | null; // [C]
+  readonly bias: Tensor | null; // [C]
   readonly runningMean: Tensor; // [C]
   readonly runningVar: Tensor; // [C], of n - 1
   readonly batchesTracked: Tensor; // int64 scalar
-  readonly #eps: number;
+  protected readonly eps: number;
 
-  constructor(init: Init, channels: number, { weight, eps = 1e-5 }: { weight?: Tensor; eps?: number } = {}) {
+  constructor(init: Init, channels: number, { weight, affine = 'both', eps = 1e-5 }: BatchNormOptions = {}) {
     super();
-    this.weight = this.parameter('weight', weight ?? init.ones([channels]));
-    this.bias = this.parameter('bias', init.zeros([channels]));
+    this.weight = affine === 'none' ? null : this.parameter('weight', weight ?? init.ones([channels]));
+    this.bias = affine === 'both' ? this.parameter('bias', init.zeros([channels])) : null;
     this.runningMean = this.buffer('running_mean', init.zeros([channels]));
     this.runningVar = this.buffer('running_var', init.ones([channels]));
     this.batchesTracked = this.buffer(
       'num_batches_tracked',
       zeros([], { dtype: 'int64', device: init.device }),
     );
-    this.#eps = eps;
+    this.eps = eps;
   }
 
   forward(x: Tensor): Tensor {
     const { weight, bias, runningMean, runningVar } = this;
-    if (!current) return ops.batch_norm(x, weight, bias, runningMean, runningVar, false, 0, this.#eps, true);
-    // With a momentum of 1 the kernel writes the batch's own statistics here.
-    const [mean, variance] = [ops.zeros_like(runningMean), ops.zeros_like(runningVar)];
-    const out = ops.batch_norm(x, weight, bias, mean, variance, true, 1, this.#eps, true);
+    if (!current) return ops.batch_norm(x, weight, bias, runningMean, runningVar, false, 0, this.eps, true);
+    const { out, mean, variance } = this.byBatch(x);
     current.observe(this, mean, variance);
     return out;
+  }
+
+  /** Normalised by the statistics of this batch. */
+  protected byBatch(x: Tensor): Normalized {
+    // With a momentum of 1 the kernel writes the batch's own statistics here.
+    const mean = ops.zeros_like(this.runningMean);
+    const variance = ops.zeros_like(this.runningVar);
+    const out = ops.batch_norm(x, this.weight, this.bias, mean, variance, true, 1, this.eps, true);
+    return { out, mean, variance };
   }
 }

@@ -1,0 +1,50 @@
+// W ranks, b rows of each, C channels.
+import type { Ranks } from '../dist/index.ts';
+import type { Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import { BatchNorm, type BatchNormOptions, type Normalized } from './batch-norm.ts';
+import type { Init } from './init.ts';
+
+/**
+ * A batch norm whose statistics are those of all ranks, gradient included: W ranks with b rows each are one rank with W b rows.
+ * All ranks must bring as many rows. Its running statistics are the same on every rank. Alone it is a BatchNorm.
+ */
+export class SyncBatchNorm extends BatchNorm {
+  readonly #ranks: Ranks;
+
+  constructor(init: Init, channels: number, { ranks, ...options }: BatchNormOptions & { ranks: Ranks }) {
+    super(init, channels, options);
+    this.#ranks = ranks;
+  }
+
+  protected override byBatch(x: Tensor): Normalized {
+    const { worldSize } = this.#ranks;
+    if (worldSize === 1) return super.byBatch(x);
+    const channels = x.shape[1];
+    const exact = x.dtype === 'float64' ? x : x.to('float32');
+    const { mean, variance } = this.#statistics(exact);
+    const perChannel = (values: Tensor) =>
+      values.view(...x.shape.map((_, dim) => (dim === 1 ? channels : 1)));
+    const scale = ops.reciprocal(variance.add(this.eps).sqrt());
+    const gain = this.weight ? scale.mul(this.weight) : scale;
+    const centred = exact.sub(perChannel(mean)).mul(perChannel(gain));
+    const out = this.bias ? centred.add(perChannel(this.bias)) : centred;
+    const rows = (worldSize * x.size) / channels;
+    return {
+      out: out.to(x.dtype),
+      mean: mean.detach(),
+      variance: variance.detach().mul(rows / (rows - 1)),
+    };
+  }
+
+  /** Mean and variance (of n) over the rows of all ranks, with gradient, from those of each: the parts of a variance add up. */
+  #statistics(x: Tensor): { mean: Tensor; variance: Tensor } {
+    const dims = x.shape.map((_, dim) => dim).filter((dim) => dim !== 1);
+    const own = ops.stack([x.mean(dims), ops.var_correction(x, dims, 0)]).unsqueeze(0); // [1, 2, C]
+    const all = this.#ranks.allGatherWithGrad(own, 'batch_norm'); // [W, 2, C]
+    const means = all.select(1, 0);
+    const mean = means.mean(0);
+    const between = means.sub(mean).pow(2).mean(0);
+    return { mean, variance: all.select(1, 1).mean(0).add(between) };
+  }
+}
