@@ -1,0 +1,189 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../tests/data/make.ts';
+import { runsFolder, tinyConfig, trainTiny } from '../../tests/run/harness.ts';
+import { asManifest, shapes } from '../../tests/run/shapes.ts';
+import { memoryStats } from '../torch/index.ts';
+import { type AnalyzeEvent, type AnalyzeOptions, analyzeRun, recordPath } from './analyze.ts';
+import { type Analysis, readAnalysis } from './schema.ts';
+
+const runsDir = runsFolder();
+const data = asManifest(temporaryFolder(), await shapes(96));
+const runDir = join(runsDir, 'run');
+
+beforeAll(async () => {
+  const checkpoint = { every: { share: 0.25 }, keep: 5 };
+  await trainTiny(tinyConfig({ train: data, duration: { steps: 20 }, checkpoint }), { runsDir });
+});
+
+const small: AnalyzeOptions = { samples: 64, subBatch: 8, tokenDropout: [0, 0.5], patchSize: [8, 12] };
+let out = 0;
+const fresh = () => join(runsDir, `analysis-${out++}.json`);
+
+/** The numbers, without what depends on time. */
+const numbers = ({ stages, settings }: Analysis) => ({
+  settings,
+  stages: stages.map(({ groups, ...stage }) => ({
+    ...stage,
+    groups: Object.entries(groups).map(([name, { points, ...group }]) => [
+      name,
+      group,
+      points.map(({ seconds, ...point }) => point),
+    ]),
+  })),
+});
+
+describe('an analysis of FastCLIP', () => {
+  let analysis: Analysis;
+  const path = fresh();
+  const events: AnalyzeEvent[] = [];
+  const { liveTensors } = memoryStats();
+  beforeAll(async () => {
+    analysis = (await analyzeRun(runDir, { ...small, out: path, onEvent: (event) => events.push(event) }))!;
+  });
+
+  it('has each stage, group and strategy, the whole sequence first', () => {
+    expect(analysis.stages.map(({ share, step }) => [share, step])).toEqual([
+      [0, 0],
+      [0.25, 5],
+      [0.5, 10],
+      [0.75, 15],
+      [1, 20],
+    ]);
+    for (const { groups } of analysis.stages) {
+      expect(Object.keys(groups)).toEqual(['image', 'all']);
+      for (const { points } of Object.values(groups))
+        expect(
+          points.map(({ tokenDropout, patchSize, sequenceLength }) => [
+            tokenDropout,
+            patchSize,
+            sequenceLength,
+          ]),
+        ).toEqual([
+          [0, 8, 10],
+          [0, 12, 5],
+          [0.5, 8, 5],
+          [0.5, 12, 3],
+        ]);
+    }
+    expect(readAnalysis(path)).toEqual(analysis);
+  });
+
+  it('whole sequences have no bias, and a variance', () => {
+    for (const { groups } of analysis.stages)
+      for (const { points, control, gradientSquared } of Object.values(groups)) {
+        expect(points[0].biasSquared).toEqual({ plain: 0, value: 0, low: 0, high: 0 });
+        expect(points[0].variance.value).toBeGreaterThan(0);
+        expect(gradientSquared.value).toBeLessThan(gradientSquared.plain);
+        expect(control!.plain).toBeGreaterThan(0);
+      }
+  });
+
+  it('the error is bias and variance at a budget of one training batch', () => {
+    const [whole] = analysis.stages[2].groups.all.points;
+    expect(analysis.settings.budget).toBe(16 * whole.cost);
+    expect(whole.error.value).toBeCloseTo(whole.variance.value / 16, 10);
+  });
+
+  it('says what it took, how far it is, and leaves no tensor', () => {
+    const passes = events.filter(({ type }) => type === 'pass');
+    expect(passes.length).toBe(5 * (4 + 1));
+    expect(analysis.cost.seconds).toBeGreaterThan(0);
+    const forwards = analysis.stages[0].groups.all.points.reduce((sum, { cost }) => sum + cost, 0);
+    const [{ cost }] = analysis.stages[0].groups.all.points;
+    expect(analysis.cost.forwards).toBeCloseTo(5 * 64 * (forwards + cost), 6);
+    const done = events.flatMap((event) => (event.type === 'batch' ? [event.done] : []));
+    expect(done.at(-1)).toBeCloseTo(1, 10);
+    expect(done).toEqual([...done].sort((a, b) => a - b));
+    expect(memoryStats().liveTensors).toBe(liveTensors);
+    expect(events.some((event) => event.type === 'warning' && /more than the 96/.test(event.message))).toBe(
+      true,
+    );
+  });
+
+  it('started again it does nothing; stopped in between it goes on to the same numbers', async () => {
+    const again: AnalyzeEvent[] = [];
+    const before = readFileSync(recordPath(path), 'utf8');
+    await analyzeRun(runDir, { ...small, out: path, onEvent: (event) => again.push(event) });
+    expect(again.filter(({ type }) => type === 'batch')).toEqual([]);
+    expect(readFileSync(recordPath(path), 'utf8')).toBe(before);
+
+    const stopped = fresh();
+    const stop = new AbortController();
+    let passes = 0;
+    const onEvent = ({ type }: AnalyzeEvent) => {
+      if (type === 'pass' && ++passes === 7) stop.abort();
+    };
+    expect(
+      await analyzeRun(runDir, { ...small, out: stopped, signal: stop.signal, onEvent }),
+    ).toBeUndefined();
+    expect(existsSync(stopped)).toBe(false);
+    appendFileSync(recordPath(stopped), '{"kind":"point","st'); // as a crash leaves it
+    const resumed = await analyzeRun(runDir, { ...small, out: stopped });
+    expect(numbers(resumed!)).toEqual(numbers(analysis));
+    expect(resumed!.cost.forwards).toBeGreaterThan(analysis.cost.forwards); // the stage's baseline was passed over twice
+  });
+
+  it('other settings do not join it', async () => {
+    await expect(analyzeRun(runDir, { ...small, seed: 1, out: path })).rejects.toThrow(
+      /analysis-0\.jsonl holds an analysis with another settings: finish it/,
+    );
+    writeFileSync(recordPath(fresh()), 'x\n');
+    await expect(
+      analyzeRun(runDir, { ...small, out: join(runsDir, `analysis-${out - 1}.json`) }),
+    ).rejects.toThrow(/jsonl:1 is not JSON .* damaged/);
+  });
+});
+
+describe('what a person can get wrong', () => {
+  it.each([
+    ['no run', join(runsDir, 'nowhere'), {}, /nowhere is no run: it has no config\.json/],
+    [
+      'a stage without a checkpoint',
+      runDir,
+      { at: [0.1, 0.5, 0.6] },
+      /has no checkpoint at 10 % and 60 % of the run; there are 0 %, 25 %, 50 %, 75 % and 100 %\. Ask for those with --at, or train with checkpoint\.every \{ share: 0\.25 \} and checkpoint\.keep 5\./,
+    ],
+    [
+      'a stage beyond the end',
+      runDir,
+      { at: [1.5] },
+      /--at: expected parts of the run from 0 to 100 %, got 150 %/,
+    ],
+    [
+      'a patch that the image size forbids',
+      runDir,
+      { patchSize: [8, 10] },
+      /grid\.patchSize is 10, which does not divide images of 24 pixels: use one of/,
+    ],
+    [
+      'a dropout that leaves nothing',
+      runDir,
+      { tokenDropout: [0.95], patchSize: [12] },
+      /grid\.tokenDropout is 0\.95, which leaves none of the 4 patches/,
+    ],
+    [
+      'a sub-batch that does not divide',
+      runDir,
+      { samples: 100, subBatch: 8 },
+      /--sub-batch 8 does not divide --samples 100: use --samples 128/,
+    ],
+    [
+      'too few sub-batches',
+      runDir,
+      { samples: 24, subBatch: 8 },
+      /are 3 sub-batches, which do not divide into 4 to 16 equal folds: use --samples 64/,
+    ],
+    [
+      'more than the data',
+      runDir,
+      { samples: 800, subBatch: 100 },
+      /--sub-batch 100 is more than the 96 samples/,
+    ],
+    ['half a sample', runDir, { samples: 0.5 }, /--samples is 0\.5: expected a whole number/],
+    ['another ending', runDir, { out: 'x.txt' }, /--out x\.txt: expected a name that ends in \.json/],
+  ] as [string, string, AnalyzeOptions, RegExp][])('%s', async (_, run, options, sentence) => {
+    await expect(analyzeRun(run, { ...small, out: fresh(), ...options })).rejects.toThrow(sentence);
+  });
+});

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Batch, Method } from '../methods/index.ts';
+import { clockAt } from '../schedules.ts';
+import { memoryStats, scope, type Tensor, tensor } from '../torch/index.ts';
+import { type Measured, measureStage } from './measure.ts';
+import type { Samples } from './samples.ts';
+import type { Strategy } from './settings.ts';
+
+/** l(x; w) = w c x, averaged, with c = 1 - d: its gradient is the mean of c x. */
+let w: Tensor;
+beforeAll(() => {
+  w = tensor([1, 1]).persist().requireGrad();
+});
+afterAll(() => w.dispose());
+
+function method(scale: (dropped: number) => number): Method {
+  return {
+    params: new Map([['backbone.w', w]]),
+    features: ({ views }: Batch, { compression }: { compression: Strategy }) => ({
+      x: views[0].mul(scale(compression.tokenDropout)),
+    }),
+    loss: ({ x }: { x: Tensor }) => ({ loss: x.matmul(w.view(2, 1)).mean() }),
+  } as unknown as Method;
+}
+
+/** Eight sub-batches of two rows. */
+const samples = {
+  pass: async (body: (batch: Batch, index: number) => void) => {
+    for (let j = 0; j < 8; j++)
+      scope(() =>
+        body({ views: [tensor([1, 2 + j, 3, 2 - j], [2, 2])], ids: tensor([0, 1]) } as unknown as Batch, j),
+      );
+    return true;
+  },
+} as unknown as Samples;
+
+const strategy = (tokenDropout: number): Strategy => ({
+  tokenDropout,
+  patchSize: 8,
+  cost: 1,
+  sequenceLength: 2,
+});
+
+function measured(scale: (dropped: number) => number, dropouts: number[]) {
+  const settings = {
+    shares: [0],
+    grid: [0, ...dropouts].map(strategy),
+    samples: 16,
+    subBatch: 2,
+    folds: 4,
+    budget: 2,
+    seed: 0,
+  };
+  const clock = clockAt(0, { totalSteps: 1, globalBatchSize: 2, datasetSize: 2 });
+  const context = {
+    method: method(scale),
+    device: 'cpu',
+    settings,
+    clock,
+    moment: '50 % of the run (step 5)',
+  };
+  return measureStage({ ...context, samples, others: samples, onBatch: () => {} }, () => true);
+}
+
+async function all(stage: AsyncGenerator<Measured>): Promise<Measured[]> {
+  const found = [];
+  for await (const each of stage) found.push(each);
+  return found;
+}
+
+describe('a stage', () => {
+  it('gives the whole sequence, the control, then each strategy against the whole', async () => {
+    const found = await all(measured((d) => 1 - d, [0.5]));
+    expect(found.map(({ kind, strategy: { tokenDropout } }) => [kind, tokenDropout])).toEqual([
+      ['point', 0],
+      ['control', 0],
+      ['point', 0.5],
+    ]);
+    // Each sub-batch has the mean (2, 2): halved, it is (1, 1) away.
+    const { own, difference, squares } = found[2].moments.all;
+    expect(own.flat()).toEqual(Array(16).fill(2));
+    expect(difference.flat()).toEqual(Array(16).fill(2));
+    expect(squares).toEqual([4, 4, 4, 4]);
+  });
+
+  it('memory does not grow with the strategies', async () => {
+    const peaks = [];
+    for (const count of [1, 6]) {
+      let peak = 0;
+      const before = memoryStats();
+      for await (const _ of measured(
+        (d) => 1 - d,
+        Array.from({ length: count }, (_, i) => 0.1 * (i + 1)),
+      ))
+        peak = Math.max(peak, memoryStats().cpuBytes - before.cpuBytes);
+      peaks.push(peak);
+      expect(memoryStats()).toEqual(before);
+    }
+    expect(peaks[1]).toBe(peaks[0]);
+  });
+
+  it.each([
+    [
+      'is not finite',
+      (d: number) => (d > 0 ? Number.NaN : 1),
+      /50 % of the run \(step 5\): the gradient of the model with tokenDropout 0\.5 and patchSize 8 is not finite\./,
+    ],
+    [
+      'is zero',
+      () => 0,
+      /the gradient of the model with tokenDropout 0 and patchSize 8 is zero, and errors are told in units of it/,
+    ],
+  ])('a gradient that %s is refused', async (_, scale, sentence) => {
+    await expect(all(measured(scale, [0.5]))).rejects.toThrow(sentence);
+  });
+});

@@ -1,0 +1,125 @@
+// One stage of a run: every strategy's gradient against that of whole sequences.
+import type { Compression } from '../compress/index.ts';
+import { CoupletError } from '../errors.ts';
+import type { Method } from '../methods/index.ts';
+import type { Clock } from '../schedules.ts';
+import type { Moments } from './estimate.ts';
+import { FoldSums, joined } from './fold-sums.ts';
+import { gradientOf, type ParameterGroups, parameterGroups } from './gradients.ts';
+import type { Samples } from './samples.ts';
+import type { Settings, Strategy } from './settings.ts';
+
+export interface StageContext {
+  method: Method;
+  device: string;
+  settings: Settings;
+  /** Of the checkpoint, as its next step would see it. */
+  clock: Clock;
+  /** What errors call this moment. */
+  moment: string;
+  samples: Samples;
+  /** Others, for the control. */
+  others: Samples;
+  signal?: AbortSignal;
+  /** After each sub-batch. */
+  onBatch(strategy: Strategy): void;
+}
+
+export interface Measured {
+  kind: 'point' | 'control';
+  strategy: Strategy;
+  moments: Record<string, Moments>;
+}
+
+/**
+ * Passes over the samples once for each strategy, the whole sequence first: two sets of fold sums are all that is held, whatever the
+ * number of samples and strategies. Samples, views and draws are the same in all passes, so that noise which strategies share cancels
+ * in their difference; token masks of one patch size are then nested, each by itself as random as in training.
+ * @param wanted which to measure; the whole sequence is passed over in any case
+ */
+export async function* measureStage(
+  context: StageContext,
+  wanted: (kind: Measured['kind'], strategy: Strategy) => boolean,
+): AsyncGenerator<Measured> {
+  const { settings, device, method, clock } = context;
+  const groups = parameterGroups(method, clock);
+  const shape = { folds: settings.folds, segments: groups.segments, device };
+  const baseline = new FoldSums(shape);
+  const sums = new FoldSums(shape);
+  const found = (kind: Measured['kind'], strategy: Strategy, of: FoldSums): Measured => ({
+    kind,
+    strategy,
+    moments: momentsOf(of, { baseline, groups, context, strategy }),
+  });
+  const [whole, ...rest] = settings.grid;
+  try {
+    if (!(await pass(baseline, whole, { context, groups, samples: context.samples }))) return;
+    const own = found('point', whole, baseline);
+    if (wanted('point', whole)) yield own;
+    if (wanted('control', whole)) {
+      if (!(await pass(sums, whole, { context, groups, samples: context.others }))) return;
+      yield found('control', whole, sums);
+    }
+    for (const strategy of rest.filter((each) => wanted('point', each))) {
+      if (!(await pass(sums, strategy, { context, groups, samples: context.samples }))) return;
+      yield found('point', strategy, sums);
+    }
+  } finally {
+    baseline.dispose();
+    sums.dispose();
+  }
+}
+
+interface PassContext {
+  context: StageContext;
+  groups: ParameterGroups;
+  samples: Samples;
+}
+
+/** Sums a strategy's gradients; whether all sub-batches were seen. */
+function pass(
+  sums: FoldSums,
+  strategy: Strategy,
+  { context, groups, samples }: PassContext,
+): Promise<boolean> {
+  const { method, clock, signal, onBatch } = context;
+  const { tokenDropout, patchSize } = strategy;
+  const compression: Compression = { tokenDropout, patchSize };
+  sums.clear();
+  return samples.pass((batch, index) => {
+    // A step of its own for each sub-batch: what is drawn for a step, as token masks are, is drawn anew.
+    const at = { ...clock, step: clock.step + index, compression };
+    sums.add(gradientOf(method, { batch, clock: at }, groups.params));
+    onBatch(strategy);
+  }, signal);
+}
+
+/** The moments of each group. Throws a CoupletError for a gradient that is not finite, and for a true one that is zero. */
+function momentsOf(
+  sums: FoldSums,
+  {
+    baseline,
+    groups,
+    context,
+    strategy,
+  }: { baseline: FoldSums; groups: ParameterGroups; context: StageContext; strategy: Strategy },
+): Record<string, Moments> {
+  const parts = sums.moments(baseline, { subBatch: context.settings.subBatch });
+  const entries = Object.entries(groups.groups).map(([name, segments]) => {
+    const moments = joined(segments.map((segment) => parts[segment]));
+    const [size] = [moments.own, moments.difference].map((table) =>
+      table.flat().reduce((sum, value) => sum + value, 0),
+    );
+    const what = `${context.moment}: the gradient of ${name === 'all' ? 'the model' : `the ${name} tower`} with tokenDropout ${strategy.tokenDropout} and patchSize ${strategy.patchSize}`;
+    if (![...moments.own.flat(), ...moments.difference.flat(), ...moments.squares].every(Number.isFinite))
+      throw new CoupletError(
+        `${what} is not finite. If the run has diverged, ask for earlier stages with --at; else try --set precision=float32.`,
+      );
+    if (sums === baseline && size === 0)
+      throw new CoupletError(
+        `${what} is zero, and errors are told in units of it: the method learns nothing there. Ask for other stages with --at.`,
+      );
+    return [name, moments] as const;
+  });
+  return Object.fromEntries(entries);
+}

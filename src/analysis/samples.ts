@@ -1,0 +1,99 @@
+import { setImmediate } from 'node:timers/promises';
+import { type FeedContext, openFeed } from '../feeds.ts';
+import type { Batch } from '../methods/index.ts';
+import { noGrad, scope, type Tensor } from '../torch/index.ts';
+
+export interface SamplesContext extends Omit<FeedContext, 'startStep' | 'ranks'> {
+  /** Samples of a sub-batch. */
+  subBatch: number;
+  /** The first sub-batch of the stream, and how many. */
+  first: number;
+  count: number;
+  /** Order and augmentations; apart from the run's. */
+  seed: number;
+  /** What the views of all may take of the device's memory, in bytes, for them to stay there after the first pass. */
+  keepBytes: number;
+}
+
+const ALONE = { rank: 0, worldSize: 1 };
+
+/**
+ * The same sub-batches, with the same views, pass after pass. They are read once where there is room for them, and again for each
+ * pass where there is not: either way memory has a bound that the count of samples does not move.
+ */
+export class Samples {
+  readonly #context: SamplesContext;
+  #kept: Batch[] = [];
+
+  constructor(context: SamplesContext) {
+    this.#context = context;
+  }
+
+  /** Calls `body` with each sub-batch, in an open scope. Stops between two when the signal aborts; returns whether all were seen. */
+  async pass(body: (batch: Batch, index: number) => void, signal?: AbortSignal): Promise<boolean> {
+    if (this.#kept.length === this.#context.count) return this.#replay(this.#kept, body, signal);
+    return this.#read(body, signal);
+  }
+
+  async #replay(kept: Batch[], body: (batch: Batch, index: number) => void, signal?: AbortSignal) {
+    for (const [index, batch] of kept.entries()) {
+      if (signal?.aborted) return false;
+      scope(() => body(batch, index));
+      await setImmediate(); // signals and timers get their turn
+    }
+    return true;
+  }
+
+  async #read(body: (batch: Batch, index: number) => void, signal?: AbortSignal) {
+    const { config, subBatch, first, count, seed, keepBytes } = this.#context;
+    const batch = { ...config.batch, globalBatchSize: subBatch, gradAccumSteps: 1 };
+    const feed = await openFeed({
+      ...this.#context,
+      config: { ...config, seed, batch },
+      ranks: ALONE,
+      startStep: first,
+    });
+    this.#forget();
+    const copies: Batch[] = [];
+    this.#kept = copies;
+    let keeps = true;
+    try {
+      for (let index = 0; index < count; index++) {
+        if (signal?.aborted) return false;
+        const served = await feed.next();
+        scope(() => {
+          const read = served.onDevice();
+          if (index === 0) keeps = bytesOf(read) * count <= keepBytes;
+          if (keeps) copies.push(kept(read));
+          body(read, index);
+        });
+        served.release();
+        await setImmediate();
+      }
+    } finally {
+      await feed.close();
+    }
+    return true;
+  }
+
+  #forget(): void {
+    for (const { views, tokens, ids } of this.#kept)
+      for (const tensor of [...views, tokens, ids]) tensor.dispose();
+    this.#kept = [];
+  }
+
+  dispose(): void {
+    this.#forget();
+  }
+}
+
+/** A copy that outlives the loader's buffers. */
+function kept({ views, tokens, ids, rows }: Batch): Batch {
+  const copy = (tensor: Tensor) => noGrad(() => tensor.clone().persist());
+  return { views: views.map(copy), tokens: copy(tokens), ids: copy(ids), rows };
+}
+
+function bytesOf({ views, tokens, ids }: Batch): number {
+  const each = views.reduce((sum, { size, dtype }) => sum + size * (dtype === 'uint8' ? 1 : 4), 0);
+  return each + 4 * tokens.size + 8 * ids.size;
+}
