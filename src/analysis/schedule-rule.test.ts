@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { madeUpAnalysis } from '../../tests/analysis/made-up.ts';
+import { scheduleFileSchema } from '../compress/index.ts';
+import { groupOf, scheduleOf } from './schedule-rule.ts';
+import type { Analysis, AnalysisPoint } from './schema.ts';
+
+const analysis = madeUpAnalysis();
+
+/** An analysis whose error at each stage is least, by far, at the one named; pairs of dropout and patch. */
+function withBest(best: readonly (readonly [number, number])[], secondBest = 100): Analysis {
+  const made = madeUpAnalysis();
+  made.stages.forEach(({ groups }, i) => {
+    groups.all.points.forEach((point) => {
+      const isBest = point.tokenDropout === best[i][0] && point.patchSize === best[i][1];
+      setBias(point, isBest ? 0 : secondBest);
+    });
+  });
+  return made;
+}
+
+function setBias(point: AnalysisPoint, value: number): void {
+  point.biasSquared = { plain: value, value, low: value, high: value };
+}
+
+const stagesOf = (found: {
+  file: { stages: { from: number; tokenDropout: number; patchSize?: number }[] };
+}) => found.file.stages.map(({ from, tokenDropout, patchSize }) => [from, tokenDropout, patchSize]);
+
+describe('the rule', () => {
+  it('takes the least error of each stage, by the formula of the made-up analysis', () => {
+    const { choices } = scheduleOf(analysis);
+    analysis.stages.forEach(({ groups: { all } }, i) => {
+      const least = Math.min(
+        ...all.points.map(
+          ({ biasSquared, variance, cost }) =>
+            biasSquared.value + (cost / analysis.settings.budget) * variance.value,
+        ),
+      );
+      expect(choices[i].best.error.value).toBeCloseTo(least, 12);
+    });
+    expect(choices[0].best.cost).toBeLessThan(choices.at(-1)!.best.cost);
+  });
+
+  it('is piecewise constant on bins centred on the stages, equal neighbours as one', () => {
+    const found = scheduleOf(
+      withBest([
+        [0.5, 16],
+        [0.5, 16],
+        [0.5, 8],
+        [0, 8],
+        [0, 8],
+      ]),
+    );
+    expect(stagesOf(found)).toEqual([
+      [0, 0.5, 16],
+      [0.375, 0.5, 8],
+      [0.625, 0, 8],
+    ]);
+    expect(scheduleFileSchema.parse(found.file)).toEqual(found.file);
+    const costs = madeUpAnalysis().stages[0].groups.all.points;
+    const cost = (d: number, q: number) => costs.find((p) => p.tokenDropout === d && p.patchSize === q)!.cost;
+    expect(found.meanCost).toBeCloseTo(0.375 * cost(0.5, 16) + 0.25 * cost(0.5, 8) + 0.375 * cost(0, 8), 12);
+    expect(found.wholeCost).toBe(cost(0, 8));
+  });
+
+  it('monotone: of all paths that never compress more, the one that gives away least', () => {
+    const made = withBest(
+      [
+        [0.25, 8],
+        [0.5, 8],
+        [0.25, 8],
+        [0, 16],
+        [0, 8],
+      ],
+      3,
+    );
+    const found = scheduleOf(made, { monotone: true });
+    // By trying all paths.
+    const { points } = made.stages[0].groups.all;
+    const lengths = [0.125, 0.25, 0.25, 0.25, 0.125];
+    const errors = made.stages.map(({ groups }) => scheduleErrors(groups.all.points, made));
+    let least = { loss: Infinity, path: [] as number[] };
+    const walk = (path: number[], loss: number) => {
+      if (path.length === 5) {
+        if (loss < least.loss) least = { loss, path };
+        return;
+      }
+      points.forEach((next, i) => {
+        const before = points[path.at(-1) ?? i];
+        if (next.tokenDropout > before.tokenDropout || next.patchSize > before.patchSize) return;
+        const s = path.length;
+        walk([...path, i], loss + lengths[s] * Math.log(errors[s][i] / Math.min(...errors[s])));
+      });
+    };
+    walk([], 0);
+    const expected = least.path.map((i) => [points[i].tokenDropout, points[i].patchSize]);
+    expect(stagesOf(found).map(([, ...pair]) => pair)).toEqual(
+      expected.filter((pair, i) => `${pair}` !== `${expected[i - 1]}`),
+    );
+    expect(stagesOf(scheduleOf(made))).not.toEqual(stagesOf(found));
+  });
+
+  it('interpolated, a strategy ends where the curves cross rather than half way', () => {
+    const made = madeUpAnalysis();
+    // Two strategies alone: errors 1 -> 10 and 4 -> 5 on logarithms cross at log 4 / (log 4 + log 2) = 2/3.
+    made.stages = [made.stages[0], made.stages[4]];
+    const given = [
+      [1, 10],
+      [4, 5],
+    ];
+    made.stages.forEach(({ groups: { all } }, s) => {
+      all.points = all.points.slice(0, 2);
+      all.points.forEach((point, i) => {
+        point.variance = { value: 0, low: 0, high: 0 };
+        setBias(point, given[i][s]);
+      });
+    });
+    const froms = (options = {}) => scheduleOf(made, options).file.stages.map(({ from }) => from);
+    expect(froms()).toEqual([0, 0.5]);
+    expect(froms({ interpolate: true })).toEqual([0, 0.65]);
+  });
+
+  it('a smaller budget takes cheaper sequences, a larger one dearer ones', () => {
+    const mean = (budgetFactor: number) => scheduleOf(analysis, { budgetFactor }).meanCost;
+    expect(mean(0.25)).toBeLessThan(mean(1));
+    expect(mean(4)).toBeGreaterThan(mean(1));
+  });
+
+  it('names what the samples do not tell apart', () => {
+    const { choices } = scheduleOf(analysis);
+    for (const { best, alike } of choices) {
+      for (const other of alike) expect(other.error.low).toBeLessThanOrEqual(best.error.value);
+      expect(alike).not.toContain(best);
+    }
+    const clear = scheduleOf(
+      withBest([
+        [0, 8],
+        [0, 8],
+        [0, 8],
+        [0, 8],
+        [0, 8],
+      ]),
+    );
+    expect(clear.choices.every(({ alike }) => alike.length === 0)).toBe(true);
+  });
+
+  it('another group of parameters, another schedule; one that is not there is refused', () => {
+    expect(scheduleOf(analysis, { parameters: 'image' }).choices).not.toEqual(scheduleOf(analysis).choices);
+    expect(() => scheduleOf(analysis, { parameters: 'text' })).toThrow(
+      "The analysis has no gradient of 'text': use --parameters image or all.",
+    );
+    expect(() => scheduleOf(analysis, { budgetFactor: 0 })).toThrow('--budget 0: expected a number above 0.');
+    expect(groupOf(analysis.stages[0], {})).toBe(analysis.stages[0].groups.all);
+  });
+});
+
+function scheduleErrors(points: readonly AnalysisPoint[], { settings }: Analysis): number[] {
+  return points.map(
+    ({ biasSquared, variance, cost }) =>
+      Math.max(0, biasSquared.value) + (cost / settings.budget) * variance.value,
+  );
+}

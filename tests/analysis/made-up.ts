@@ -1,0 +1,68 @@
+// An analysis whose numbers follow from formulas: bias grows with compression and over the run, variance falls with neither.
+
+import { adjustedError } from '../../src/analysis/estimate.ts';
+import type { Analysis, AnalysisPoint } from '../../src/analysis/schema.ts';
+
+const IMAGE = 64;
+const PATCH = 8;
+const BATCH = 256;
+const DROPOUTS = [0, 0.25, 0.5, 0.75, 0.9];
+const PATCHES = [8, 16];
+const SHARES = [0, 0.25, 0.5, 0.75, 1];
+
+const lengthOf = (d: number, q: number) => 1 + Math.floor((1 - d) * (IMAGE / q) ** 2 + 1e-9);
+const costOf = (d: number, q: number) => (3 * lengthOf(d, q) + lengthOf(0, q)) / lengthOf(0, PATCH);
+/** Forwards of one training batch on whole sequences. */
+const BUDGET = BATCH * costOf(0, PATCH);
+
+const around = (value: number, share: number) => ({
+  value,
+  low: value * (1 - share),
+  high: value * (1 + share),
+});
+
+function pointOf(d: number, q: number, progress: number): AnalysisPoint {
+  const bias = 0.08 * (1 + 11 * progress) * (d ** 2 + 1.5 * (q / PATCH - 1) ** 2);
+  const variance = around(BATCH * (1 + 0.3 * d), 0.05);
+  const biasSquared = { plain: bias + 0.01, ...around(bias, 0.1) };
+  const cost = costOf(d, q);
+  const strategy = { tokenDropout: d, patchSize: q, cost, sequenceLength: lengthOf(d, q) };
+  return {
+    ...strategy,
+    biasSquared,
+    variance,
+    error: adjustedError({ biasSquared, variance }, cost / BUDGET),
+    seconds: 2,
+  };
+}
+
+/** @param scale of the bias of the image tower's gradient against the whole model's */
+export function madeUpAnalysis({ scale = 0.8 }: { scale?: number } = {}): Analysis {
+  const points = (progress: number) => DROPOUTS.flatMap((d) => PATCHES.map((q) => pointOf(d, q, progress)));
+  const control = { plain: 0.02, value: 0.001, low: -0.004, high: 0.006 };
+  const gradientSquared = { plain: 1.1, value: 1, low: 0.9, high: 1.1 };
+  return {
+    version: 1,
+    run: {
+      name: 'made-up',
+      method: 'moco-v3',
+      imageSize: IMAGE,
+      patchSize: PATCH,
+      device: 'cpu',
+      precision: 'float32',
+      seconds: 3600,
+      forwards: 2e7,
+    },
+    settings: { samples: 16_384, subBatch: BATCH, folds: 8, budget: BUDGET, seed: 0, datasetSize: 50_000 },
+    stages: SHARES.map((share) => ({
+      share,
+      progress: share,
+      step: 1000 * share,
+      groups: {
+        image: { gradientSquared, control, points: points(scale * share) },
+        all: { gradientSquared, control, points: points(share) },
+      },
+    })),
+    cost: { seconds: 412, forwards: 2.4e6 },
+  };
+}
