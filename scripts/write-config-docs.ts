@@ -93,7 +93,7 @@ const MEANINGS: Record<string, string> = {
 };
 
 /** The meaning of a key that the schema does not describe, for one choice or for all. */
-const meaningOf = (where: string) => MEANINGS[where] ?? MEANINGS[where.replaceAll(/\[\w+\]/g, '')];
+const meaningOf = (where: string) => MEANINGS[where] ?? MEANINGS[where.replaceAll(/\[[^\]]+\]/g, '')];
 
 /** What a pattern allows, in words. */
 const TYPES: Record<string, string> = { device: '`"auto"`, `"cpu"`, `"cuda"` or `"cuda:N"`' };

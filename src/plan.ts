@@ -1,6 +1,6 @@
 // A run's config in numbers: its budget, its schedules, and what happens how often.
 import { Budget, type StepCost, stepsWithin } from './budget.ts';
-import type { Compression } from './compress/compression.ts';
+import { type Compression, compressionSchedule, compressionStages } from './compress/index.ts';
 import { type Duration, durationToSteps, type PartDuration, type RunConfig } from './config/index.ts';
 import { CoupletError } from './errors.ts';
 import { findMethod } from './methods/index.ts';
@@ -34,13 +34,12 @@ export interface Plan {
 export interface PlanContext {
   datasetSize: number;
   model: AnyModelSpec;
-  /** How sequences are shortened over the run; absent: never. */
-  compression?: (progress: number) => Compression;
 }
 
 /** Throws a CoupletError for a duration of less than a step, and for a budget that pays for none. */
 export function planOf(config: RunConfig, context: PlanContext): Plan {
-  const { datasetSize, compression } = context;
+  const { datasetSize } = context;
+  const compression = compressionOf(config, context);
   const { globalBatchSize } = config.batch;
   const steps = (duration: Duration, path: string) =>
     durationToSteps(duration, { globalBatchSize, datasetSize, path });
@@ -76,6 +75,22 @@ export function planOf(config: RunConfig, context: PlanContext): Plan {
         ...schedules,
       }),
   };
+}
+
+/** How sequences are shortened over the run; undefined: never. */
+function compressionOf({ compression }: RunConfig, { model: { image } }: PlanContext) {
+  if (!compression) return undefined;
+  if (image.type === 'resnet')
+    throw new CoupletError(
+      'compression shortens the sequence of a ViT, but model.image is a ResNet: leave it out.',
+    );
+  return compressionSchedule(compression, image);
+}
+
+/** A config with its schedule of compression in full: a run's numbers must not follow a file that changes. */
+export function withStages(config: RunConfig, { image }: AnyModelSpec): RunConfig {
+  if (!config.compression || image.type === 'resnet') return config;
+  return { ...config, compression: { stages: compressionStages(config.compression, image) } };
 }
 
 /** How many whole shares have gone by. */

@@ -22,7 +22,7 @@ import { liveState, type RunParts } from './run.ts';
 import { Generator, type Tensor } from './torch/index.ts';
 
 /** A change in one of these would make another run of it. */
-const FIXED = ['seed', 'model', 'method', 'data', 'batch', 'optimizer'] as const;
+const FIXED = ['seed', 'model', 'method', 'data', 'compression', 'batch', 'optimizer'] as const;
 /** How fast data comes changes no number. */
 const FREE_DATA = ['workers', 'prefetchBatches', 'maxBadShare'];
 

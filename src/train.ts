@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Best } from './best.ts';
 import type { Budget } from './budget.ts';
 import type { RunConfig } from './config/index.ts';
-import { createLoader, type Dataset, type Loader, type Problems } from './data/index.ts';
+import type { Dataset, Problems } from './data/index.ts';
 import { type Ranks, ranksFromEnvironment } from './dist/index.ts';
 import { CoupletError } from './errors.ts';
 import {
@@ -17,11 +17,11 @@ import {
   evaluate,
   openEvalData,
 } from './evaluate/evaluate.ts';
-import { toDevice } from './feed.ts';
+import { openFeed } from './feeds.ts';
 import { removeStale, writeFileAtomically } from './io/atomic.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
 import { MetricsWriter, readMetrics } from './io/metrics.ts';
-import { planOf } from './plan.ts';
+import { planOf, withStages } from './plan.ts';
 import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
 import {
   buildRun,
@@ -33,6 +33,7 @@ import {
   refuseExisting,
   saveRun,
 } from './run.ts';
+import type { Clock } from './schedules.ts';
 import { memoryStats, noGrad, scope } from './torch/index.ts';
 import * as ops from './torch/ops.ts';
 import { trainStep } from './train-step.ts';
@@ -74,11 +75,11 @@ export interface TrainResult {
 }
 
 /** Trains until the config's duration is over or the signal aborts. Throws a CoupletError for what a person can mend. */
-export async function train(config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
+export async function train(given: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
+  const config = withStages(given, namedModel(given));
   const runDir = join(options.runsDir ?? 'runs', config.name);
   const place = ranksFromEnvironment();
   if (options.resume) checkSameRun(config, runDir);
-  namedModel(config); // refused before anything is opened
   checkBestBy(config.evaluate);
   const device = prepareProcess(config, place);
   const ranks = meetRanks(config, device, place);
@@ -118,9 +119,9 @@ async function runSteps(
   const onEvent = ranks.rank === 0 ? tell : () => {};
   const start = await resumeStep(parts, { ...options, onEvent });
   ranks.checkSame('the step to start from', String(start));
-  const loader = openLoader(parts, start);
+  const feed = await openFeed({ ...parts, workers: parts.encoder.workers, startStep: start });
   const records = await openRecords(parts, start).catch(async (error) => {
-    await loader.close();
+    await feed.close();
     throw error;
   });
   onEvent({ type: 'start', step: start, totalSteps: plan.totalSteps(start), facts: factsOf(parts) });
@@ -156,11 +157,11 @@ async function runSteps(
   try {
     while (!over() && !ranks.anyWants(signal?.aborted ?? false)) {
       const { lr, epoch, progress: before } = clock;
+      const now = clock;
       const cost = plan.cost(clock);
       const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.totalSteps(step);
-      const batch = await loader.next();
-      const rows = { first: ranks.rank * batch.size, total: globalBatchSize };
-      const values = scope(() => trainStep(parts, toDevice(batch, parts.device, rows), { ...clock, wanted }));
+      const batch = await feed.next();
+      const values = scope(() => trainStep(parts, batch.onDevice(), { ...clock, wanted }));
       batch.release();
       budget.spend({ ...cost, seconds: timer.lap(budget, ranks) });
       step++;
@@ -173,8 +174,9 @@ async function runSteps(
           lr,
           epoch,
           ...spentOf(plan),
+          ...compressionOf(now),
           ...rates,
-          skipped: loader.problems.count,
+          skipped: feed.problems.count,
         };
         checkFinite(row, runDir);
         records?.metrics.write(row);
@@ -195,7 +197,7 @@ async function runSteps(
     }
     if (saved !== step) await save(step);
   } finally {
-    await loader.close();
+    await feed.close();
     records?.metrics.close();
   }
   return {
@@ -204,7 +206,7 @@ async function runSteps(
     totalSteps: plan.totalSteps(step),
     finished: over(),
     ...(report && { report }),
-    skipped: loader.problems,
+    skipped: feed.problems,
   };
 }
 
@@ -242,6 +244,11 @@ async function openRecords({ config, runDir, ranks }: RunParts, start: number): 
   return { metrics, best };
 }
 
+/** How the step's sequences were shortened, where the config shortens any. */
+function compressionOf({ compression }: Clock): Record<string, number> {
+  return compression ? { token_dropout: compression.tokenDropout, patch_size: compression.patchSize } : {};
+}
+
 /** What a row of metrics says of the budget: seconds of training so far, and forwards where the method counts them. */
 function spentOf({ budget: { spent } }: RunParts['plan']): Record<string, number> {
   return { train_seconds: spent.seconds, ...(spent.forwards > 0 && { forwards: spent.forwards }) };
@@ -261,26 +268,6 @@ async function resumeStep(parts: RunParts, { resume, onEvent }: TrainOptions): P
   const removed = parts.ranks.rank === 0 ? await removeLater(runDir, found.step) : [];
   for (const { path } of removed) warn(`${path} is removed: its steps are run again`);
   return found.step;
-}
-
-function openLoader(
-  { config, dataset, tokenizer, model, encoder, ranks }: RunParts,
-  startStep: number,
-): Loader {
-  const { crop, flip, prefetchBatches, maxBadShare } = config.data;
-  return createLoader(dataset, {
-    globalBatchSize: config.batch.globalBatchSize,
-    rank: ranks.rank,
-    worldSize: ranks.worldSize,
-    imageSize: model.image.imageSize,
-    transform: { type: 'random-resized-crop', ...crop, flip },
-    ...(tokenizer && { tokenizer }),
-    seed: config.seed,
-    startStep,
-    workers: encoder.workers,
-    prefetchBatches,
-    maxBadShare,
-  });
 }
 
 function factsOf({ runDir, device, config, method, dataset }: RunParts): RunFacts {

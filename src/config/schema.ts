@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { compressionSchema } from '../compress/schema.ts';
 import { sourceSchema } from '../data/source.ts';
 import { tokenizerConfigSchema } from '../data/tokenizer.ts';
 import { neighboursSchema } from '../evaluate/config.ts';
@@ -166,6 +167,9 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
       .describe("a name, as 'ViT-B-32', or { embedDim, image, text }"),
     method: methodSchema(methods).describe('what is optimised'),
     data: data.describe('what is learnt from'),
+    compression: compressionSchema
+      .optional()
+      .describe('how image sequences are shortened, which makes steps cheaper; by default they are whole'),
     batch: z.strictObject({
       globalBatchSize: z.int().min(2).describe('samples in one optimizer step, over all ranks'),
       gradAccumSteps: count

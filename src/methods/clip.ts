@@ -12,7 +12,7 @@ import {
   type MethodContext,
   plainView,
 } from './method.ts';
-import { imageTowerCost, TwoTowers } from './two-towers.ts';
+import { TwoTowers, twoTowersCost } from './two-towers.ts';
 
 const options = z.strictObject({
   name: z.literal('clip'),
@@ -70,6 +70,6 @@ export const clip = defineMethod({
   options,
   needs: { tokens: true },
   views: plainView,
-  cost: imageTowerCost,
+  cost: twoTowersCost,
   create: (context) => new ClipMethod(context),
 });

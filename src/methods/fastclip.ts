@@ -37,7 +37,7 @@ import {
 } from './method.ts';
 import { SampleTable } from './sample-table.ts';
 import { LearnedTemperature } from './temperature.ts';
-import { imageTowerCost, TwoTowers } from './two-towers.ts';
+import { TwoTowers, twoTowersCost } from './two-towers.ts';
 
 /** What moves after the step: rows of the sample table for all ids of the batch, and the global temperature's gradient. */
 interface Next {
@@ -241,6 +241,6 @@ export const fastclip = defineMethod({
   options: fastClipOptions,
   needs: { tokens: true },
   views: plainView,
-  cost: imageTowerCost,
+  cost: twoTowersCost,
   create: (context) => new FastClip(context),
 });

@@ -1,3 +1,4 @@
+import type { SequencePlan } from '../compress/compression.ts';
 import { Init } from '../nn/init.ts';
 import { Module } from '../nn/module.ts';
 import { type DType, full, type Tensor } from '../torch/index.ts';
@@ -34,8 +35,8 @@ class ProjectedVit extends Module {
     this.#trunk = this.child('', new VisionTransformer(init, spec, OPEN_CLIP_VIT));
   }
 
-  forward(images: Tensor): Tensor {
-    return this.#trunk.forward(images).matmul(this.#projection);
+  forward(images: Tensor, plan?: SequencePlan): Tensor {
+    return this.#trunk.forward(images, plan).matmul(this.#projection);
   }
 }
 
@@ -69,8 +70,10 @@ export class Clip extends Module {
   }
 
   /** Normalised pixels [B, 3, S, S] -> imageFeatures [B, E], rows of unit length, float32. */
-  encodeImage(images: Tensor): Tensor {
-    return normalizeRows(this.#image.forward(images));
+  encodeImage(images: Tensor, plan?: SequencePlan): Tensor {
+    const image = this.#image;
+    if (image instanceof ModifiedResNet) return normalizeRows(image.forward(images)); // it has no sequence
+    return normalizeRows(image.forward(images, plan));
   }
 
   /** tokens [B, L] -> textFeatures [B, E], rows of unit length, float32. */
