@@ -1,5 +1,6 @@
 // OpenCLIP, SigLIP and every version of FastCLIP on the icons of examples/icon-search: which settings, then which method.
 // node --import jiti/register scripts/sweep.ts experiments/fastclip-icons.ts --out DIR --parallel 6 --only '^tune'
+import { readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
 
 const CONFIG = 'examples/icon-search/config.ts';
@@ -73,24 +74,78 @@ const common = {
   'batch.globalBatchSize': 128,
 };
 
+const RETRIEVAL = { data: { type: 'webdataset', path: 'data/icons/val-00000.tar' } };
+
+/** One run: its settings, and how long it is. */
+function run(name: string, { method, lr }: Row, more: Record<string, unknown>): SweepRun {
+  const warmup = { 'schedule.warmup': { share: 0.1 } };
+  return { name, config: CONFIG, set: { ...common, ...warmup, method, 'optimizer.peakLr': lr, ...more } };
+}
+
 /** Without an evaluation before the end: they cost more than they tell here. */
-const tunes: SweepRun[] = Object.entries(tuning).flatMap(([name, rows]) =>
-  rows.map(({ method, lr }, i) => ({
-    name: `tune-${name}-${i}`,
-    config: CONFIG,
-    set: {
-      ...common,
-      duration: { epochs: 8 },
-      schedule: { warmup: { share: 0.1 } },
-      evaluate: { retrieval: { data: { type: 'webdataset', path: 'data/icons/val-00000.tar' } } },
-      method,
-      'optimizer.peakLr': lr,
-    },
-  })),
+const SHORT = { duration: { epochs: 8 }, evaluate: { retrieval: RETRIEVAL } };
+/** Sixteen evaluations: how many samples reach a recall is read off the curve. */
+const WHOLE = { duration: { epochs: 20 }, evaluate: { every: { share: 1 / 16 }, retrieval: RETRIEVAL } };
+
+const tunes = Object.entries(tuning).flatMap(([name, rows]) =>
+  rows.map((row, i) => run(`tune-${name}-${i}`, row, SHORT)),
 );
 
 /** Those that the bar is about first, then the others in turn, so that a sweep that is cut has tried as much of each. */
 const first = ({ name }: SweepRun) => (/-(clip|v3)-/.test(name) ? 0 : 1);
 const turn = ({ name }: SweepRun) => Number(name.at(-1));
+tunes.sort((a, b) => first(a) - first(b) || turn(a) - turn(b));
 
-export default tunes.sort((a, b) => first(a) - first(b) || turn(a) - turn(b));
+/** The lowest rate had won: lower ones, and what decides the temperature again there. As many for each. */
+const again: Record<string, Row[]> = {
+  clip: [
+    { method: clip(), lr: 1.5e-4 },
+    { method: clip(0.03), lr: 3e-4 },
+    { method: clip(0.15), lr: 3e-4 },
+    { method: clip(), lr: 2e-4 },
+  ],
+  v3: [
+    { method: fastclip('v3', { rho: 4 }), lr: 1.5e-4 },
+    { method: fastclip('v3', { rho: 2.5 }), lr: 3e-4 },
+    { method: fastclip('v3', { rho: 6 }), lr: 3e-4 },
+    { method: fastclip('v3', { rho: 4, gamma: { min: 0.6 } }), lr: 3e-4 },
+  ],
+};
+const tunesAgain = Object.entries(again).flatMap(([name, rows]) =>
+  rows.map((row, i) => run(`again-${name}-${i}`, row, SHORT)),
+);
+
+/** What was best; a file with the settings that a sweep has just found takes its place. */
+const chosen = (
+  process.env.CHOSEN
+    ? JSON.parse(readFileSync(process.env.CHOSEN, 'utf8'))
+    : { clip: tuning.clip[0], v3: tuning.v3[0] }
+) as { clip: Row; v3: Row };
+const { rho = 4, gamma } = chosen.v3.method as { rho?: number; gamma?: object };
+const parts = { rho, ...(gamma && { gamma }) };
+
+/** The methods that were not tried as much have the rate of the one that they are nearest to. */
+const rows: Record<string, Row> = {
+  ...chosen,
+  siglip: { method: siglip(), lr: chosen.clip.lr },
+  sogclr: { method: fastclip('sogclr', tau(0.05)), lr: chosen.v3.lr },
+  isogclr: { method: fastclip('isogclr', parts), lr: chosen.v3.lr },
+  v0: { method: fastclip('v0', parts), lr: chosen.v3.lr },
+  v1: { method: fastclip('v1', { ...parts, ...tau(0.05) }), lr: chosen.v3.lr },
+  v2: { method: fastclip('v2', parts), lr: chosen.v3.lr },
+};
+
+const finals = [0, 1, 2].flatMap((seed) =>
+  Object.entries(rows)
+    .filter(([name]) => seed === 0 || name === 'clip' || name === 'v3')
+    .map(([name, row]) => run(`b128-${name}-${seed}`, row, { ...WHOLE, seed })),
+);
+finals.sort((a, b) => first(a) - first(b));
+
+/** Four times the batch, twice the rate. */
+const large = Object.entries(rows).map(([name, { method, lr }]) =>
+  run(`b512-${name}-0`, { method, lr: 2 * lr }, { ...WHOLE, 'batch.globalBatchSize': 512 }),
+);
+large.sort((a, b) => first(a) - first(b));
+
+export default [...tunes, ...tunesAgain, ...finals, ...large];
