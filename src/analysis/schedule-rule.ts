@@ -33,7 +33,7 @@ export interface FoundSchedule {
   file: ScheduleFile;
   /** Of each stage of the analysis: the least error there, whatever comes before and after. */
   choices: Choice[];
-  /** The mean cost of a sample over a run, in forwards, and that of whole sequences. */
+  /** The mean cost of a sample of a run whose budget is in forwards, and that of whole sequences: their ratio is how many more samples it sees. */
   meanCost: number;
   wholeCost: number;
 }
@@ -59,7 +59,7 @@ export function scheduleOf(analysis: Analysis, options: RuleOptions = {}): Found
   return {
     file: { version: 1, imageSize, patchSize, method, stages: list },
     choices: stages.map(({ progress, points: here }) => choiceOf(progress, here)),
-    meanCost: pieces.reduce((sum, { length }, i) => sum + length * points[picked[i]].cost, 0),
+    meanCost: 1 / pieces.reduce((sum, { length }, i) => sum + length / points[picked[i]].cost, 0),
     wholeCost: points[0].cost,
   };
 }

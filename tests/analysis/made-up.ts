@@ -22,7 +22,7 @@ const around = (value: number, share: number) => ({
 });
 
 function pointOf(d: number, q: number, progress: number): AnalysisPoint {
-  const bias = 0.08 * (1 + 11 * progress) * (d ** 2 + 1.5 * (q / PATCH - 1) ** 2);
+  const bias = 0.24 * (1 + 4 * progress) * (d ** 3 + 0.6 * (q / PATCH - 1) ** 2);
   const variance = around(BATCH * (1 + 0.3 * d), 0.05);
   const biasSquared = { plain: bias + 0.01, ...around(bias, 0.1) };
   const cost = costOf(d, q);
