@@ -28,21 +28,21 @@ export function trainStep(
   const { method, optimizer, ranks, config } = parts;
   return scope(() => {
     const recorded = parts.recorded?.run(batch, clock);
-    const statistics = recorded?.statistics ?? new BatchStatistics();
-    const { metrics, next } = recorded
-      ? backwardRecorded(method, recorded, { batch, clock })
-      : statistics.during(() =>
-          config.batch.gradAccumSteps === 1
-            ? backwardWhole(parts, batch, clock)
-            : backwardInParts(parts, batch, clock),
-        );
+    const statistics = new BatchStatistics();
+    const { metrics, next } = statistics.during(() => {
+      if (recorded) return backwardRecorded(method, recorded, { batch, clock });
+      return config.batch.gradAccumSteps === 1
+        ? backwardWhole(parts, batch, clock)
+        : backwardInParts(parts, batch, clock);
+    });
     const gradNorm = prepareGradients(method, config.optimizer, clock);
     optimizer.step({
       lr: clock.lr,
       ...(clock.weightDecay !== undefined && { weightDecay: clock.weightDecay }),
     });
     method.commit(next, clock);
-    statistics.commit({ keep: recorded !== undefined });
+    statistics.commit();
+    recorded?.statistics.commit({ keep: true });
     return clock.wanted
       ? readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }, ranks)
       : undefined;
