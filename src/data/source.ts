@@ -11,8 +11,17 @@ const classNames = z.union([z.array(z.string()).min(1), z.string()]).optional();
 
 const column = z.string().min(1).optional();
 
-/** root/CLASS/*.{jpg,jpeg,png,webp}: classes sorted by name, the caption is a template with the class name. */
-export const folderSource = z.strictObject({ type: z.literal('folder'), path: z.string().min(1), templates });
+/**
+ * root/CLASS/*.{jpg,jpeg,png,webp}: classes sorted by name, the caption is a template with the class name. Without sub-folders, or with
+ * `labelled: false`: all pictures below root, of no class.
+ */
+export const folderSource = z.strictObject({
+  type: z.literal('folder'),
+  path: z.string().min(1),
+  /** Whether sub-folders are classes; default: where there are any. */
+  labelled: z.boolean().optional(),
+  templates,
+});
 
 /** A .csv, .tsv or .jsonl file with a path and a caption (or a label) in each row. */
 export const manifestSource = z.strictObject({

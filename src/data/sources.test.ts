@@ -51,9 +51,26 @@ describe('folder', () => {
     expect([dataset.hasCaptions, dataset.hasLabels, dataset.problems.count]).toEqual([true, true, 0]);
   });
 
+  test('pictures without classes: those beside each other, and any below when sub-folders are none', async () => {
+    const folder = temporaryFolder();
+    const picture = await jpegOf([1, 2, 3]);
+    put(folder, { 'b.jpg': picture, 'a.jpg': picture, 'notes.txt': '' });
+    const plain = await open({ type: 'folder', path: folder });
+    expect([plain.size, plain.hasLabels, plain.hasCaptions]).toEqual([2, false, false]);
+    put(folder, { '2024/trip/c.jpg': picture });
+    expect((await open({ type: 'folder', path: folder })).size).toBe(1); // now the folders are classes
+    expect((await open({ type: 'folder', path: folder, labelled: false })).size).toBe(3);
+  });
+
   test('no classes, no images, no folder: says what was expected', async () => {
     const folder = temporaryFolder();
-    await expect(open({ type: 'folder', path: folder })).rejects.toThrow(/one sub-folder per class/);
+    await expect(open({ type: 'folder', path: folder, labelled: true })).rejects.toThrow(
+      /one sub-folder per class/,
+    );
+    await expect(open({ type: 'folder', path: folder, templates: ['a {}'] })).rejects.toThrow(
+      /templates make captions/,
+    );
+    await expect(open({ type: 'folder', path: folder })).rejects.toThrow(/No sample found/);
     await expect(open({ type: 'folder', path: join(folder, 'no') })).rejects.toThrow(/could not be listed/);
     put(folder, { 'cat/a.txt': '' });
     await expect(open({ type: 'folder', path: folder })).rejects.toThrow(

@@ -8,14 +8,17 @@ const IMAGE = /\.(jpe?g|png|webp)$/i;
 
 /**
  * root/CLASS/**\/*.{jpg,jpeg,png,webp}. Classes are the folders, sorted by code unit as Python sorts them; files likewise, so ids are stable.
- * @throws CoupletError when there is no such folder, or no class in it
+ * Without sub-folders, or when the source says so, pictures of no class.
+ * @throws CoupletError when there is no such folder, no class where there should be, or no picture
  */
 export function indexFolder(source: FolderSource, writer: IndexWriter): IndexedSource {
   const classes = list(source.path).filter((entry) => isFolder(source.path, entry));
+  const { labelled = classes.length > 0 } = source;
+  if (!labelled) return indexPlain(source, writer);
   if (classes.length === 0) {
     throw new CoupletError(
       `folder source ${source.path}: expected one sub-folder per class (cat/1.jpg, dog/2.jpg), found none. ` +
-        'For images without classes use a manifest.',
+        'For images without classes leave `labelled` out.',
     );
   }
   classes.forEach((entry, label) => {
@@ -28,6 +31,25 @@ export function indexFolder(source: FolderSource, writer: IndexWriter): IndexedS
     classes: names,
     captioned: false,
     labelled: true,
+    templates,
+    captionKey: '',
+  };
+}
+
+/** No label: -1, as in every index. */
+const NONE = -1;
+
+function indexPlain({ path, templates }: FolderSource, writer: IndexWriter): IndexedSource {
+  if (templates)
+    throw new CoupletError(
+      `folder source ${path}: templates make captions of class names, but there are none: expected one sub-folder per class.`,
+    );
+  addImages(path, NONE, writer);
+  return {
+    name: `folder ${path}`,
+    classes: undefined,
+    captioned: false,
+    labelled: false,
     templates,
     captionKey: '',
   };
