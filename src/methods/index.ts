@@ -1,10 +1,13 @@
 import { clip } from './clip.ts';
+import { dino } from './dino.ts';
 import { fastclip } from './fastclip.ts';
 import type { MethodDefinition } from './method.ts';
+import { mocoV3 } from './moco-v3.ts';
 import { siglip } from './siglip.ts';
+import { simclr } from './simclr.ts';
 
 /** Every method by name. To add one: write its file, and put it here. */
-export const methods = { clip, siglip, fastclip };
+export const methods = { clip, siglip, fastclip, simclr, 'moco-v3': mocoV3, dino };
 
 /** A method whose options are known only at run time: they were checked against its own schema with the config. */
 export function findMethod(name: string): MethodDefinition {

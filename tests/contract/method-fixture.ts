@@ -1,9 +1,10 @@
 // A method small enough to run a hundred times, and batches that depend on the step alone.
 import { alone, type Ranks } from '../../src/dist/index.ts';
 import { type Batch, findMethod, type Method } from '../../src/methods/index.ts';
+import { BatchStatistics } from '../../src/nn/batch-norm.ts';
 import { AdamW, decayGroups } from '../../src/optim/index.ts';
 import { type Clock, clockAt } from '../../src/schedules.ts';
-import { backward, scope, Tensor, tensor } from '../../src/torch/index.ts';
+import { backward, clearGrads, scope, Tensor, tensor } from '../../src/torch/index.ts';
 import type { ViewRecipe } from '../../src/views/recipe.ts';
 import { int64, uniform } from './numbers.ts';
 
@@ -29,6 +30,16 @@ const MODEL = {
   text: { contextLength: LENGTH, vocabSize: VOCABULARY, width: 16, heads: 2, layers: 1 },
 } as const;
 
+/** Options that make a method small; the others are small by their model. */
+const SMALL: Record<string, object> = {
+  simclr: { projector: { embedDim: 8 } },
+  'moco-v3': { heads: { hidden: 24, embedDim: 8 } },
+  dino: { localCrops: { count: 2 }, head: { hidden: 24, embedDim: 8, outputs: 16 } },
+};
+
+const optionsOf = (name: string, options: object = {}) =>
+  findMethod(name).options.parse({ name, ...SMALL[name], ...options });
+
 export function makeMethod(
   name: string,
   {
@@ -39,43 +50,47 @@ export function makeMethod(
     datasetSize = DATASET,
   }: {
     seed?: number;
-    precision?: 'float32' | 'bfloat16';
+    /** float64 is no config's: only self-supervised methods take it, for exact comparisons. */
+    precision?: 'float32' | 'bfloat16' | 'float64';
     options?: object;
     ranks?: Ranks;
     datasetSize?: number;
   } = {},
 ): Method {
-  const definition = findMethod(name);
-  return definition.create({
-    options: definition.options.parse({ name, ...options }),
+  return findMethod(name).create({
+    options: optionsOf(name, options),
     model: MODEL,
     datasetSize,
     seed,
     device: 'cpu',
-    precision,
+    precision: precision as 'float32',
     pixels: { mean: [0.48, 0.46, 0.41], std: [0.27, 0.26, 0.28] },
     optimizer: OPTIMIZER,
     ranks,
   });
 }
 
-export const makeOptimizer = (method: Method): AdamW => new AdamW(decayGroups(method.params, 0.1), OPTIMIZER);
+export const makeOptimizer = (method: Method): AdamW =>
+  new AdamW(decayGroups(method.params, 0.1, method.decays), OPTIMIZER);
 
 export const clock = (step: number): Clock =>
   clockAt(step, { totalSteps: 60, globalBatchSize: BATCH, datasetSize: DATASET });
 
-/** Six of twenty samples; which, and what they look like, depends on the step and the sample. */
-export function batchAt(step: number, name: string): Batch {
-  const { options, views } = findMethod(name);
+/** Six of twenty samples (or more); which, and what they look like, depends on the step and the sample. */
+export function batchAt(step: number, name: string, { size: count = BATCH, options = {} } = {}): Batch {
   const crop: ViewRecipe['crop'] = { scale: [0.5, 1], ratio: [1, 1], interpolation: 'bicubic' };
-  const recipes = views({ options: options.parse({ name }), imageSize: IMAGE, data: { crop, flip: false } });
-  const ids = Array.from({ length: BATCH }, (_, i) => (step * BATCH + i) % DATASET);
+  const recipes = findMethod(name).views({
+    options: optionsOf(name, options),
+    imageSize: IMAGE,
+    data: { crop, flip: false },
+  });
+  const ids = Array.from({ length: count }, (_, i) => (step * count + i) % DATASET);
   const images = recipes.map(({ size }, view) => {
     const bytes = ids.flatMap((id) => {
       const next = uniform(1000 * view + id);
       return Array.from({ length: size * size * 3 }, () => 128 + 127 * next());
     });
-    return tensor(Uint8Array.from(bytes), [BATCH, size, size, 3]);
+    return tensor(Uint8Array.from(bytes), [count, size, size, 3]);
   });
   const tokens = Int32Array.from(
     ids.flatMap((id) => {
@@ -86,24 +101,50 @@ export function batchAt(step: number, name: string): Batch {
   );
   return {
     views: images,
-    tokens: tensor(tokens, [BATCH, LENGTH]),
+    tokens: tensor(tokens, [count, LENGTH]),
     ids: int64(ids),
-    rows: { first: 0, total: BATCH },
+    rows: { first: 0, total: count },
   };
 }
 
-/** Features and loss of one batch. */
-export const lossOf = (method: Method, batch: Batch, at: Clock) =>
-  method.loss(method.features(batch, at), batch.ids, at);
+/** Features and loss of one batch, in training mode; what batch norms have seen is dropped, or goes to `statistics`. */
+export function lossOf(method: Method, batch: Batch, at: Clock, statistics?: BatchStatistics) {
+  const seen = statistics ?? new BatchStatistics();
+  const found = seen.during(() => method.loss(method.features(batch, at), batch.ids, at));
+  if (!statistics) seen.forget();
+  return found;
+}
 
-/** One update as train.ts does it; returns the metrics. */
+/** One update as train-step.ts does it; returns the metrics. */
 export function trainStep(name: string, method: Method, optimizer: AdamW, step: number) {
   return scope(() => {
-    const { loss, metrics, next } = lossOf(method, batchAt(step, name), clock(step));
+    const statistics = new BatchStatistics();
+    const at = clock(step);
+    const { loss, metrics, next } = lossOf(method, batchAt(step, name), at, statistics);
+    backward(loss);
+    clearGrads([...(method.frozen?.(at) ?? [])].map((key) => method.params.get(key)!));
+    optimizer.step({ lr: OPTIMIZER.peakLr });
+    method.commit(next, at);
+    statistics.commit();
+    return Object.fromEntries(Object.entries(metrics).map(([key, value]) => [key, value.item()]));
+  });
+}
+
+/** Methods whose targets move by themselves, and are uneven before their centre has found its place. */
+const SELF_TAUGHT: ReadonlySet<string> = new Set(['dino']);
+const SETTLING_STEPS = 60;
+
+/** Losses of the first batch, seen again and again. Self-taught methods first settle, then learn towards targets that stay. */
+export function learningLosses(name: string, method: Method, optimizer: AdamW): number[] {
+  const steps = <T>(count: number, body: () => T) => Array.from({ length: count }, () => scope(body));
+  if (!SELF_TAUGHT.has(name)) return steps(40, () => trainStep(name, method, optimizer, 0).loss);
+  const first = () => lossOf(method, batchAt(0, name), clock(0));
+  steps(SETTLING_STEPS, () => method.commit(first().next, clock(0)));
+  return steps(40, () => {
+    const { loss } = first();
     backward(loss);
     optimizer.step({ lr: OPTIMIZER.peakLr });
-    method.commit(next, clock(step));
-    return Object.fromEntries(Object.entries(metrics).map(([key, value]) => [key, value.item()]));
+    return loss.item();
   });
 }
 
