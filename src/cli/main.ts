@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addAnalyze } from './analyze.ts';
 import { addDoctor } from './doctor.ts';
 import { addEval } from './eval.ts';
 import { fail } from './fail.ts';
+import { addSchedule } from './schedule.ts';
 import { addTrain } from './train.ts';
 
 function version(): string {
@@ -31,6 +33,8 @@ A config is one file per run: export default defineConfig({ ... }). Wrong keys a
 
 addTrain(program);
 addEval(program);
+addAnalyze(program);
+addSchedule(program);
 addDoctor(program);
 
 await program.parseAsync().catch(fail);

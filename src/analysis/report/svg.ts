@@ -62,7 +62,7 @@ const DARK = [22, 62, 108];
 export function shade(share: number): { fill: string; ink: string } {
   const t = Math.min(1, Math.max(0, share));
   const channels = LIGHT.map((light, i) => Math.round(light + (DARK[i] - light) * t));
-  return { fill: `rgb(${channels.join(' ')})`.replaceAll(' ', ','), ink: t > 0.58 ? '#ffffff' : '#101820' };
+  return { fill: `rgb(${channels.join(' ')})`.replaceAll(' ', ','), ink: t > 0.69 ? '#ffffff' : '#000000' };
 }
 
 const rounded = (value: number): string => String(Math.round(value * 100) / 100);

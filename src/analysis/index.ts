@@ -1,0 +1,14 @@
+export { type AnalyzeEvent, type AnalyzeOptions, analyzeRun, recordPath } from './analyze.ts';
+export {
+  adjustedError,
+  type Estimate,
+  type Moments,
+  type SquaredMean,
+  squaredMean,
+  varianceOf,
+} from './estimate.ts';
+export { FoldSums, joined } from './fold-sums.ts';
+export { gradientOf, type ParameterGroups, parameterGroups } from './gradients.ts';
+export { reportOf, writeReport } from './report/index.ts';
+export { type FoundSchedule, type RuleOptions, scheduleOf } from './schedule-rule.ts';
+export { type Analysis, analysisSchema, readAnalysis } from './schema.ts';

@@ -1,0 +1,89 @@
+import { dirname, join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { FoundSchedule, RuleOptions } from '../analysis/index.ts';
+
+interface ScheduleFlags {
+  out?: string;
+  monotone?: boolean;
+  interpolate?: boolean;
+  budget?: number;
+  parameters?: string;
+  json?: boolean;
+}
+
+/** `couplet schedule ANALYSIS`. */
+export function addSchedule(program: Command): void {
+  program
+    .command('schedule')
+    .summary('the schedule of compression that follows from an analysis')
+    .description(
+      'The strategy of least cost-adjusted error at each moment of a run, as a schedule.json for compression.file in a config.',
+    )
+    .argument('<analysis>', 'the analysis.json that couplet analyze wrote')
+    .option('--out <file>', 'the schedule; default schedule.json beside the analysis')
+    .option('--monotone', 'never compress more than before')
+    .option('--interpolate', 'take errors between two stages from both, instead of the nearer one')
+    .option('--budget <factor>', "compute of one gradient, in times the analysis's", factor)
+    .option('--parameters <group>', "whose gradient counts: 'all' that learn, or the 'image' tower's", 'all')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  couplet schedule runs/moco/analysis.json
+  couplet schedule runs/moco/analysis.json --monotone --out fast.json
+  couplet train configs/moco.ts --set compression.file=runs/moco/schedule.json`,
+    )
+    .action(scheduleVerb);
+}
+
+function factor(text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('expected a number above 0, as 0.25 or 4.');
+}
+
+async function scheduleVerb(path: string, { out, json, budget, ...flags }: ScheduleFlags): Promise<void> {
+  const { readAnalysis, scheduleOf } = await import('../analysis/index.ts');
+  const { writeFileAtomically } = await import('../io/atomic.ts');
+  const analysis = readAnalysis(path);
+  const options: RuleOptions = { ...flags, budgetFactor: budget ?? 1 };
+  const found = scheduleOf(analysis, options);
+  const others = [0.25, 4].map((times) => {
+    const budgetFactor = times * options.budgetFactor!;
+    return { times, stages: scheduleOf(analysis, { ...options, budgetFactor }).file.stages };
+  });
+  const file = out ?? join(dirname(path), 'schedule.json');
+  await writeFileAtomically(file, `${JSON.stringify(found.file, null, 2)}\n`);
+  console.log(
+    json ? JSON.stringify({ ...found, others }, null, 2) : linesOf(found, { file, others }).join('\n'),
+  );
+}
+
+type Stages = FoundSchedule['file']['stages'];
+
+function linesOf(
+  { file: { stages }, choices, meanCost, wholeCost }: FoundSchedule,
+  { file, others }: { file: string; others: { times: number; stages: Stages }[] },
+): string[] {
+  const open = choices.filter(({ alike }) => alike.length > 0);
+  return [
+    ...stages.map((stage) => `from ${percent(stage.from).padStart(6)}  ${nameOf(stage)}`),
+    `mean cost ${meanCost.toPrecision(3)} of ${wholeCost.toPrecision(3)} forwards a sample: ${(wholeCost / meanCost).toPrecision(2)} times the samples`,
+    ...others.map(
+      ({ times, stages: other }) =>
+        `at ${times === 4 ? 'four times' : 'a quarter of'} the budget: ${inLine(other)}`,
+    ),
+    ...open.map(
+      ({ progress, best, alike }) =>
+        `at ${percent(progress)} the samples do not tell ${nameOf(best)} from ${alike.map(nameOf).join('; ')}`,
+    ),
+    `saved ${file}; train with --set compression.file=${file}`,
+  ];
+}
+
+const percent = (share: number) => `${Math.round(share * 1000) / 10} %`;
+const nameOf = ({ tokenDropout, patchSize }: { tokenDropout: number; patchSize?: number | undefined }) =>
+  `dropout ${tokenDropout}, patch ${patchSize}`;
+const inLine = (stages: Stages) =>
+  stages.map((stage) => `${nameOf(stage)} from ${percent(stage.from)}`).join('; ');
