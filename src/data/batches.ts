@@ -1,18 +1,25 @@
 import { CoupletError } from '../errors.ts';
-import type { FillConfig, JobResult } from './fill.ts';
+import { type FillConfig, type JobResult, slabShape } from './fill.ts';
 import type { WorkerPool } from './pool.ts';
 import type { ProblemLog } from './problems.ts';
-import { createSlab, type Slab } from './slab.ts';
+import { bytesOfSide, createSlab, type Slab } from './slab.ts';
+
+/** One view of all samples of a batch. */
+export interface HostView {
+  /** RGB bytes in shared memory, [B, S, S, 3], channels last. */
+  images: Uint8Array;
+  /** S, in pixels. */
+  side: number;
+}
 
 /** Samples on their way to the device. Valid until `release`. */
 export interface Batch {
-  /** RGB bytes in shared memory, [views * size, S, S, 3], channels last, view-major: all first views, then all second views. */
-  images: Uint8Array;
-  views: number;
+  /** In the order in which they were asked for. */
+  views: HostView[];
   /** B: samples on this rank. */
   size: number;
-  /** S, in pixels. */
-  imageSize: number;
+  /** [B, 2]: width and height of the upright pictures, in pixels. */
+  sizes: Int32Array;
   /** [B]; when captions were asked for without a tokenizer. */
   captions?: string[];
   /** [B, L]; when a tokenizer was given. */
@@ -64,21 +71,23 @@ export class BatchMaker {
   /** Waits for a batch. Bad samples go to `problems`; rows that could not be filled are left out when the order is `once`. */
   async finish(pending: Pending, problems: ProblemLog): Promise<Batch> {
     const results = await pending.done;
-    const { shape, captions, order } = this.#fill;
+    const { views, contextLength, captions, order } = this.#fill;
     for (const { bad } of results) for (const { name, reason } of bad) problems.add(name, reason);
     if (results.some(({ failed }) => failed)) throw nothingLeft(problems);
     const texts = results.flatMap((result) => result.texts);
     const size = order === 'once' ? this.#compact(pending, texts) : pending.rows;
     const { slab } = pending;
     return {
-      images: slab.images.subarray(0, shape.views * size * shape.imageSize ** 2 * 3),
-      views: shape.views,
+      views: views.map(({ size: side }, view) => ({
+        images: slab.views[view]!.subarray(0, size * bytesOfSide(side)),
+        side,
+      })),
       size,
-      imageSize: shape.imageSize,
+      sizes: slab.sizes.subarray(0, size * 2),
       labels: slab.labels.subarray(0, size),
       ids: slab.ids.subarray(0, size),
       ...(captions === 'texts' && { captions: texts.slice(0, size) }),
-      ...(captions === 'tokens' && { tokens: slab.tokens.subarray(0, size * shape.contextLength) }),
+      ...(captions === 'tokens' && { tokens: slab.tokens.subarray(0, size * contextLength) }),
       release: this.#releaser(slab, pending.rows),
     };
   }
@@ -86,7 +95,7 @@ export class BatchMaker {
   #slab(rows: number): Slab {
     const at = this.#free.findIndex(({ ids }) => ids.length === rows);
     const [free] = at < 0 ? [] : this.#free.splice(at, 1);
-    return free ?? createSlab({ ...this.#fill.shape, rows });
+    return free ?? createSlab({ ...slabShape(this.#fill), rows });
   }
 
   #releaser(slab: Slab, rows: number): () => void {
@@ -99,17 +108,15 @@ export class BatchMaker {
 
   /** Moves good rows over bad ones. @returns how many rows are good */
   #compact({ slab, rows }: Pending, texts: string[]): number {
-    const { views, imageSize, contextLength } = this.#fill.shape;
-    const bytes = imageSize ** 2 * 3;
+    const { views, contextLength } = this.#fill;
     const good = [...slab.ids.keys()].filter((row) => slab.ids[row] !== -1n);
     if (good.length === rows) return rows;
-    for (let view = 0; view < views; view++) {
-      good.forEach((row, place) => {
-        const from = (view * rows + row) * bytes;
-        slab.images.copyWithin((view * good.length + place) * bytes, from, from + bytes);
-      });
-    }
     good.forEach((row, place) => {
+      for (const [view, { size: side }] of views.entries()) {
+        const bytes = bytesOfSide(side);
+        slab.views[view]!.copyWithin(place * bytes, row * bytes, (row + 1) * bytes);
+      }
+      slab.sizes.copyWithin(place * 2, row * 2, (row + 1) * 2);
       slab.ids[place] = slab.ids[row]!;
       slab.labels[place] = slab.labels[row]!;
       slab.tokens.copyWithin(place * contextLength, row * contextLength, (row + 1) * contextLength);

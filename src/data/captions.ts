@@ -38,18 +38,26 @@ export function captionOf(
   return ownCaption(id, at) ?? classCaption(at.columns.label[id]!, at.rules, { ...draw, id });
 }
 
+/** Whether a sample has a caption itself, so that no template is asked; it may still turn out to be empty. */
+export function hasOwnCaption(
+  id: number,
+  { rules, columns }: { rules: CaptionRules; columns: Columns },
+): boolean {
+  const kind = columns.kind[id]! >> 4;
+  // A set whose JSON holds labels alone is not read again for captions that are not there.
+  return kind !== captionIn.nothing && !(kind === captionIn.archiveJson && rules.captionKey === '');
+}
+
 function ownCaption(
   id: number,
   { rules, columns, read }: { rules: CaptionRules; columns: Columns; read: ReadBytes },
 ): string | undefined {
+  if (!hasOwnCaption(id, { rules, columns })) return undefined;
   const kind = columns.kind[id]! >> 4;
-  if (kind === captionIn.nothing) return undefined;
   const length = columns.captionLength[id]!;
   if (length > LONGEST_TEXT) return undefined;
   if (kind === captionIn.arena)
     return utf8(columns.arena.slice(columns.caption[id]!, columns.caption[id]! + length));
-  // A set whose JSON holds labels alone is not read again for captions that are not there.
-  if (kind === captionIn.archiveJson && rules.captionKey === '') return undefined;
   const text = utf8(read(columns.container[id]!, columns.offset[id]! + (columns.caption[id]! | 0), length));
   return kind === captionIn.archiveText ? text : jsonCaption(text, rules.captionKey);
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { centerCrop, randomResizedCrop } from './crop.ts';
-import { Draws } from './random.ts';
+import { centerCrop, drawCrop, fitWithin, randomResizedCrop } from './crop.ts';
+import { Draws, hash32, purpose } from './random.ts';
 
 const side = fc.integer({ min: 1, max: 3000 });
 const limits = { scale: [0.2, 1], ratio: [3 / 4, 4 / 3] } as const;
@@ -47,6 +47,41 @@ describe('randomResizedCrop', () => {
       new Draws(1),
     );
     expect(tall).toEqual({ x: 0, y: 194, width: 9, height: 12 });
+  });
+});
+
+describe('drawCrop', () => {
+  const image = { width: 90, height: 70 };
+  const keys = Array.from({ length: 4000 }, (_, id) => ({ seed: 3, epoch: 1, id, view: 1 }));
+  const flips = (flip: number) => keys.map((key) => drawCrop(image, { ...limits, flip }, key).flip);
+
+  test('mirrors the share of views that it is told, and of fewer a part of the same', () => {
+    for (const share of [0.2, 0.5, 0.9]) {
+      const found = flips(share).filter(Boolean).length / keys.length;
+      expect(Math.abs(found - share)).toBeLessThan(5 * Math.sqrt((share * (1 - share)) / keys.length));
+    }
+    expect(flips(0).some(Boolean)).toBe(false);
+    expect(flips(1).every(Boolean)).toBe(true);
+    const often = flips(0.5);
+    expect(flips(0.2).every((flip, k) => !flip || often[k])).toBe(true);
+  });
+
+  test('a half is one bit of a hash of seed, epoch, id and view, and the box has draws of its own', () => {
+    const bits = keys.map(
+      ({ seed, epoch, id, view }) => hash32([seed, epoch, id, view, purpose.flip]) % 2 === 1,
+    );
+    expect(flips(0.5)).toEqual(bits);
+    const { seed, epoch, id, view } = keys[7]!;
+    const box = randomResizedCrop(image, limits, new Draws(seed, epoch, id, view, purpose.crop));
+    expect(drawCrop(image, { ...limits, flip: 1 }, keys[7]!).box).toEqual(box);
+  });
+});
+
+describe('fitWithin', () => {
+  test('shrinks the longer side to the square, never enlarges, and leaves a pixel of the thinnest', () => {
+    expect(fitWithin({ width: 500, height: 375 }, 128)).toEqual({ width: 128, height: 96 });
+    expect(fitWithin({ width: 30, height: 64 }, 64)).toEqual({ width: 30, height: 64 });
+    expect(fitWithin({ width: 3, height: 2000 }, 100)).toEqual({ width: 1, height: 100 });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Draws } from './random.ts';
+import { Draws, hash32, purpose } from './random.ts';
 
 /** A rectangle of an image in pixels; x to the right, y down. */
 export interface Box {
@@ -21,12 +21,14 @@ export type Transform =
       scale: readonly [number, number];
       /** Width over height, [least, most]; drawn uniformly in the logarithm. */
       ratio: readonly [number, number];
-      /** Mirror every second view, left to right. */
-      flip: boolean;
+      /** Probability of a mirror image, left to right. */
+      flip: number;
       interpolation: Interpolation;
     }
   /** Resize the shortest side to S, then cut out the middle, as open_clip's evaluation does. */
-  | { type: 'center-crop'; interpolation: Interpolation };
+  | { type: 'center-crop'; interpolation: Interpolation }
+  /** The whole picture in the upper left of an S x S canvas, shrunk when its longer side is more than S. */
+  | { type: 'whole'; interpolation: Interpolation };
 
 export type Interpolation = 'bicubic' | 'bilinear';
 
@@ -52,6 +54,28 @@ export function randomResizedCrop(
   return centralBox(image, limits.ratio);
 }
 
+/** What a random view depends on, and nothing else does. */
+export interface ViewKey {
+  seed: number;
+  epoch: number;
+  id: number;
+  view: number;
+}
+
+/** The random crop of a view, the same wherever it is cut: in a worker, or on the device. */
+export function drawCrop(
+  image: Size,
+  limits: { scale: readonly [number, number]; ratio: readonly [number, number]; flip: number },
+  { seed, epoch, id, view }: ViewKey,
+): { box: Box; flip: boolean } {
+  const box = randomResizedCrop(image, limits, new Draws(seed, epoch, id, view, purpose.crop));
+  if (limits.flip === 0) return { box, flip: false };
+  const hash = hash32([seed, epoch, id, view, purpose.flip]);
+  // The lowest bit leads: with a probability of one half it alone decides, as before there were other probabilities.
+  const unit = ((hash >>> 1) + (hash & 1) * 2 ** 31) / 2 ** 32;
+  return { box, flip: unit >= 1 - limits.flip };
+}
+
 /** The largest box in the middle whose aspect is within the limits: torchvision's fallback. */
 function centralBox({ width, height }: Size, ratio: readonly [number, number]): Box {
   const aspect = width / height;
@@ -75,6 +99,14 @@ export function centerCrop(image: Size, side: number): { resized: Size; window: 
   const x = roundHalfEven((resized.width - side) / 2);
   const y = roundHalfEven((resized.height - side) / 2);
   return { resized, window: { x, y, width: side, height: side } };
+}
+
+/** The size that a picture has within a square of side `side`: its own, or shrunk so that the longer side fits. */
+export function fitWithin({ width, height }: Size, side: number): Size {
+  const longer = Math.max(width, height);
+  if (longer <= side) return { width, height };
+  const shrunk = (length: number) => Math.max(1, Math.round((length * side) / longer));
+  return { width: shrunk(width), height: shrunk(height) };
 }
 
 /** Python's round, which torchvision uses: halves go to the even neighbour. */

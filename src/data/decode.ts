@@ -154,3 +154,8 @@ export function boxView(box: Box, side: number, flip: boolean): View {
   const square = { width: side, height: side };
   return { box, resized: square, window: { x: 0, y: 0, ...square }, flip };
 }
+
+/** The whole picture brought to a size. */
+export function wholeView(size: Size, resized: Size): View {
+  return { box: { x: 0, y: 0, ...size }, resized, window: { x: 0, y: 0, ...resized }, flip: false };
+}

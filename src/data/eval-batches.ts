@@ -1,6 +1,13 @@
 import { type Batch, BatchMaker, type Pending } from './batches.ts';
 import type { Dataset } from './dataset.ts';
-import { type EvalOptions, evalOptionsSchema, parseOptions, startPool } from './loader-options.ts';
+import type { ViewCut } from './fill.ts';
+import {
+  type EvalOptions,
+  evalOptionsSchema,
+  type PassOptions,
+  parseOptions,
+  startPool,
+} from './loader-options.ts';
 import { checkBadShare, ProblemLog, type Problems } from './problems.ts';
 
 /** One pass over the data. */
@@ -10,23 +17,31 @@ export interface EvalBatches extends AsyncIterable<Batch> {
 }
 
 /**
- * Every sample once, in index order; rank r sees its contiguous part. Bad samples are left out and counted, so `size` may be less than
- * `microBatchSize`, and 0 batches are not given.
+ * Every sample once, in index order, its middle; rank r sees its contiguous part. Bad samples are left out and counted, so `size` may
+ * be less than `microBatchSize`, and 0 batches are not given.
  * @throws CoupletError when options are wrong, or, after the last batch, when more samples were bad than allowed
  */
 export function evalBatches(dataset: Dataset, options: EvalOptions): EvalBatches {
-  const parsed = parseOptions(evalOptionsSchema, options, 'evaluation');
-  const problems = new ProblemLog();
-  return { problems, [Symbol.asyncIterator]: () => run(dataset, parsed, problems) };
+  const { imageSize, interpolation, ...shared } = parseOptions(evalOptionsSchema, options, 'evaluation');
+  const view: ViewCut = { size: imageSize, transform: { type: 'center-crop', interpolation } };
+  return passOver(dataset, shared, [view]);
 }
 
-type Parsed = ReturnType<typeof evalOptionsSchema.parse>;
+/** As evalBatches, with other views: none to read sizes and captions alone. */
+export function passOver(dataset: Dataset, options: PassOptions, views: readonly ViewCut[]): EvalBatches {
+  const problems = new ProblemLog();
+  return { problems, [Symbol.asyncIterator]: () => run(dataset, { ...options, views }, problems) };
+}
 
-async function* run(dataset: Dataset, options: Parsed, problems: ProblemLog): AsyncGenerator<Batch> {
-  const { rank, worldSize, microBatchSize, prefetchBatches } = options;
+async function* run(
+  dataset: Dataset,
+  options: PassOptions & { views: readonly ViewCut[] },
+  problems: ProblemLog,
+): AsyncGenerator<Batch> {
+  const { rank, worldSize, microBatchSize, prefetchBatches, views } = options;
   const first = Math.floor((dataset.size * rank) / worldSize);
   const end = Math.floor((dataset.size * (rank + 1)) / worldSize);
-  const { pool, fill } = startPool(dataset, options, { order: 'once', seed: 0, views: 1 });
+  const { pool, fill } = startPool(dataset, options, { order: 'once', seed: 0, views });
   const maker = new BatchMaker(pool, fill);
   const ahead: Pending[] = [];
   let position = first;

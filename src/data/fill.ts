@@ -1,5 +1,5 @@
 import { captionOf } from './captions.ts';
-import { randomResizedCrop, type Transform } from './crop.ts';
+import { drawCrop, fitWithin, type Size, type Transform } from './crop.ts';
 import type { DatasetIndex } from './dataset.ts';
 import {
   boxView,
@@ -10,25 +10,43 @@ import {
   isSmall,
   type Limits,
   openPicture,
+  type Picture,
+  type Place,
   type View,
+  wholeView,
 } from './decode.ts';
-import { permute, sampleAt } from './order.ts';
+import { ATTEMPTS, candidateAt } from './order.ts';
 import { cachedPixels, keepPixels, type PixelCache, type Pixels } from './pixel-cache.ts';
 import type { Problem } from './problems.ts';
-import { Draws, hash32, purpose } from './random.ts';
 import { Reader } from './reader.ts';
-import { type Slab, type SlabShape, viewSlab } from './slab.ts';
+import { bytesOfSide, type Slab, type SlabShape, viewSlab } from './slab.ts';
+
+/** One view: the side of its squares, in pixels, and how pictures become such. */
+export interface ViewCut {
+  size: number;
+  transform: Transform;
+}
 
 /** What a worker does with samples, for as long as it lives; plain data. */
 export interface FillConfig extends Limits {
   index: DatasetIndex;
   cache: PixelCache | undefined;
-  shape: Omit<SlabShape, 'rows'>;
-  transform: Transform;
+  /** What is cut out of each picture; without any, only its size is read. */
+  views: readonly ViewCut[];
+  /** Length of a tokenized caption; 0 when there is no tokenizer. */
+  contextLength: number;
   seed: number;
   /** `stream`: positions run through shuffled epochs, bad samples are replaced. `once`: positions are ids, bad samples are left out. */
   order: 'stream' | 'once';
   captions: 'none' | 'texts' | 'tokens';
+}
+
+/** The slabs of a config's batches. */
+export function slabShape({
+  views,
+  contextLength,
+}: Pick<FillConfig, 'views' | 'contextLength'>): Omit<SlabShape, 'rows'> {
+  return { sides: views.map(({ size }) => size), contextLength };
 }
 
 /** Some rows of one batch. */
@@ -54,8 +72,6 @@ export interface JobResult {
 
 /** Pictures that one worker has libvips decode at a time. */
 const IN_FLIGHT = 4;
-/** After so many bad samples in a row a position is given up. */
-const ATTEMPTS = 64;
 
 export type Encode = (text: string) => Int32Array;
 
@@ -73,17 +89,13 @@ export class Filler {
   }
 
   async run(job: Job): Promise<JobResult> {
-    const slab = viewSlab(job.buffer, { ...this.#config.shape, rows: job.rows });
+    const slab = viewSlab(job.buffer, { ...slabShape(this.#config), rows: job.rows });
     const result: JobResult = { job: job.job, texts: [], bad: [], failed: false };
     let next = 0;
     const lane = async (): Promise<void> => {
       while (next < job.count) {
         const row = next++;
-        const text = await this.#position(
-          job.position + row,
-          { slab, row: job.from + row, rows: job.rows },
-          result,
-        );
+        const text = await this.#position(job.position + row, { slab, row: job.from + row }, result);
         if (this.#config.captions === 'texts') result.texts[row] = text;
       }
     };
@@ -96,16 +108,14 @@ export class Filler {
   async #position(position: number, at: Row, result: JobResult): Promise<string> {
     const { order, index, seed } = this.#config;
     const count = index.columns.size;
-    const first = order === 'stream' ? sampleAt(position, count, seed) : { epoch: 0, index: position };
-    let id = first.index;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < (order === 'stream' ? ATTEMPTS : 1); attempt++) {
+      const { epoch, id } =
+        order === 'stream' ? candidateAt(position, attempt, { count, seed }) : { epoch: 0, id: position };
       try {
-        return await this.#sample(id, first.epoch, at);
+        return await this.#sample(id, epoch, at);
       } catch (error) {
         result.bad.push({ row: at.row, name: this.#reader.name(id), reason: reasonOf(error) });
       }
-      if (order === 'once') break;
-      id = replacement({ seed, epoch: first.epoch, position, attempt }, count);
     }
     at.slab.ids[at.row] = -1n;
     result.failed ||= order === 'stream';
@@ -116,8 +126,7 @@ export class Filler {
     const { captions, index } = this.#config;
     const text = captions === 'none' ? '' : this.#caption(id, epoch);
     await this.#views(id, epoch, at);
-    if (captions === 'tokens')
-      at.slab.tokens.set(this.#tokens(text), at.row * this.#config.shape.contextLength);
+    if (captions === 'tokens') at.slab.tokens.set(this.#tokens(text), at.row * this.#config.contextLength);
     at.slab.ids[at.row] = BigInt(id);
     at.slab.labels[at.row] = index.columns.label[id]!;
     return text;
@@ -139,36 +148,38 @@ export class Filler {
     return tokens;
   }
 
-  async #views(id: number, epoch: number, { slab, row, rows }: Row): Promise<void> {
-    const { transform, shape, cache } = this.#config;
-    const { interpolation } = transform;
-    const bytes = shape.imageSize ** 2 * 3;
-    const placeOf = (view: number) => ({
-      target: slab.images,
-      offset: (view * rows + row) * bytes,
-      interpolation,
-    });
-    let pixels: Pixels | undefined = cache && cachedPixels(cache, id);
-    const picture = pixels ? undefined : await openPicture(this.#reader.image(id), this.#config);
-    if (picture && isSmall(picture)) {
-      pixels = await decodePixels(picture);
-      if (cache) keepPixels(cache, id, pixels);
-    }
-    for (let view = 0; view < shape.views; view++) {
-      const cut = this.#cut(pixels ?? picture!.size, { epoch, id, view });
-      if (pixels) cutSmall(pixels, cut, placeOf(view));
-      else await cutLarge(picture!, cut, placeOf(view));
+  async #views(id: number, epoch: number, { slab, row }: Row): Promise<void> {
+    const { views, cache } = this.#config;
+    const kept = cache && cachedPixels(cache, id);
+    const picture = kept ? undefined : await openPicture(this.#reader.image(id), this.#config);
+    const { width, height } = kept ?? picture!.size;
+    slab.sizes.set([width, height], row * 2);
+    if (views.length === 0) return;
+    const pixels = kept ?? (isSmall(picture!) ? await this.#decode(id, picture!) : undefined);
+    for (const [view, { size, transform }] of views.entries()) {
+      const cut = this.#cut({ width, height }, { epoch, id, view });
+      const { interpolation } = transform;
+      const place = { target: slab.views[view]!, offset: row * bytesOfSide(size), interpolation };
+      if (transform.type === 'whole') await putWhole({ pixels, picture, cut }, place, size);
+      else if (pixels) cutSmall(pixels, cut, place);
+      else await cutLarge(picture!, cut, place);
     }
   }
 
-  #cut(size: { width: number; height: number }, what: { epoch: number; id: number; view: number }): View {
-    const { transform, seed, shape } = this.#config;
-    const { width, height } = size;
-    if (transform.type === 'center-crop') return centerView({ width, height }, shape.imageSize);
-    const key = [seed, what.epoch, what.id, what.view] as const;
-    const box = randomResizedCrop({ width, height }, transform, new Draws(...key, purpose.crop));
-    const flip = transform.flip && hash32([...key, purpose.flip]) % 2 === 1;
-    return boxView(box, shape.imageSize, flip);
+  async #decode(id: number, picture: Picture): Promise<Pixels> {
+    const { cache } = this.#config;
+    const pixels = await decodePixels(picture);
+    if (cache) keepPixels(cache, id, pixels);
+    return pixels;
+  }
+
+  #cut(picture: Size, { epoch, id, view }: { epoch: number; id: number; view: number }): View {
+    const { views, seed } = this.#config;
+    const { size, transform } = views[view]!;
+    if (transform.type === 'center-crop') return centerView(picture, size);
+    if (transform.type === 'whole') return wholeView(picture, fitWithin(picture, size));
+    const { box, flip } = drawCrop(picture, transform, { seed, epoch, id, view });
+    return boxView(box, size, flip);
   }
 
   close(): void {
@@ -179,17 +190,20 @@ export class Filler {
 interface Row {
   slab: Slab;
   row: number;
-  rows: number;
 }
 
-/** Another sample for a position whose own is bad: it depends on the position and the attempt alone. */
-function replacement(
-  what: { seed: number; epoch: number; position: number; attempt: number },
-  count: number,
-): number {
-  const { seed, epoch, position, attempt } = what;
-  const start = hash32([seed, epoch, position, purpose.replacement]) % count;
-  return permute((start + attempt) % count, count, { seed, epoch: epoch + 0x1_0000_0000 });
+/** Writes the whole picture to the upper left of a canvas of side `side`; around it stays what was there. */
+async function putWhole(
+  { pixels, picture, cut }: { pixels: Pixels | undefined; picture: Picture | undefined; cut: View },
+  { target, offset, interpolation }: Place,
+  side: number,
+): Promise<void> {
+  const { width, height } = cut.resized;
+  const whole = new Uint8Array(width * height * 3);
+  if (pixels) cutSmall(pixels, cut, { target: whole, offset: 0, interpolation });
+  else await cutLarge(picture!, cut, { target: whole, offset: 0, interpolation });
+  for (let y = 0; y < height; y++)
+    target.set(whole.subarray(y * width * 3, (y + 1) * width * 3), offset + y * side * 3);
 }
 
 /** libvips' messages run over several lines; the first says what is wrong. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import type { Dataset } from './dataset.ts';
-import type { FillConfig } from './fill.ts';
+import type { FillConfig, ViewCut } from './fill.ts';
 import { createPixelCache, type PixelCache } from './pixel-cache.ts';
 import { WorkerPool } from './pool.ts';
 
@@ -13,17 +13,16 @@ const range = z
   })
   .readonly();
 
-/** How pictures become squares; the defaults of a random crop are CLIP's. */
-export const transformSchema = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('random-resized-crop'),
-    scale: range.default([0.9, 1]),
-    ratio: range.default([3 / 4, 4 / 3]),
-    flip: z.boolean().default(false),
-    interpolation,
-  }),
-  z.strictObject({ type: z.literal('center-crop'), interpolation }),
-]);
+/** A random view; the defaults are CLIP's. Not strict: a ViewRecipe also has steps that are not taken here. */
+const view = z.object({
+  /** Side of the square view, in pixels. */
+  size: z.int().min(1),
+  crop: z
+    .strictObject({ scale: range.default([0.9, 1]), ratio: range.default([3 / 4, 4 / 3]), interpolation })
+    .prefault({}),
+  /** Probability of a mirror image, left to right. */
+  flip: z.number().min(0).max(1).default(0),
+});
 
 const tokenizer = z.object({
   /** A TokenizerSpec: workers make the tokenizer themselves. */
@@ -34,8 +33,6 @@ const tokenizer = z.object({
 const shared = {
   rank: z.int().min(0).default(0),
   worldSize: z.int().min(1).default(1),
-  /** Side of the square pictures, in pixels. */
-  imageSize: z.int().min(1),
   /** Gives tokens instead of texts. */
   tokenizer: tokenizer.optional(),
   /** Give captions; default: when the data has them. */
@@ -60,22 +57,36 @@ export const loaderOptionsSchema = z.strictObject({
   ...shared,
   /** Samples of one step, on all ranks together. */
   globalBatchSize: z.int().min(1),
-  views: z.int().min(1).default(1),
-  transform: transformSchema,
+  /** What is cut out of each picture, in order; views may differ in size. */
+  views: z.array(view).min(1),
   seed: z.int().min(0),
   startStep: z.int().min(0).default(0),
 });
 
-export const evalOptionsSchema = z.strictObject({
+/** What passes over a data set share. */
+export const passOptionsSchema = z.strictObject({
   ...shared,
   /** Samples of one batch on this rank; the last batch is smaller. */
   microBatchSize: z.int().min(1),
-  transform: transformSchema.default({ type: 'center-crop', interpolation: 'bicubic' }),
+});
+
+export const evalOptionsSchema = z.strictObject({
+  ...passOptionsSchema.shape,
+  /** Side of the square pictures, in pixels: the middle of each picture, its shorter side brought to this. */
+  imageSize: z.int().min(1),
+  interpolation,
 });
 
 export type LoaderOptions = z.input<typeof loaderOptionsSchema>;
 export type EvalOptions = z.input<typeof evalOptionsSchema>;
-type Shared = Omit<z.output<typeof evalOptionsSchema>, 'microBatchSize'>;
+export type PassInput = z.input<typeof passOptionsSchema>;
+export type PassOptions = z.output<typeof passOptionsSchema>;
+type Shared = Omit<PassOptions, 'microBatchSize'>;
+
+/** The cut of a random view. */
+export function viewCut({ size, crop, flip }: z.output<typeof view>): ViewCut {
+  return { size, transform: { type: 'random-resized-crop', ...crop, flip } };
+}
 
 /** Checks options against a schema. Throws a CoupletError that lists what is wrong. */
 export function parseOptions<S extends z.ZodType>(schema: S, options: unknown, what: string): z.output<S> {
@@ -113,20 +124,17 @@ function captionMode(dataset: Dataset, options: Shared): FillConfig['captions'] 
 export function startPool(
   dataset: Dataset,
   options: Shared,
-  stream: Pick<FillConfig, 'order' | 'seed'> & { views: number },
+  stream: Pick<FillConfig, 'order' | 'seed' | 'views'>,
 ): { pool: WorkerPool; fill: FillConfig } {
-  const { imageSize, tokenizer, transform, minSide, maxPixels } = options;
-  const contextLength = tokenizer?.contextLength ?? 0;
+  const { tokenizer, minSide, maxPixels } = options;
   const fill: FillConfig = {
     index: dataset.index,
     cache: cacheOf(dataset, options.cacheBytes),
-    shape: { views: stream.views, imageSize, contextLength },
+    contextLength: tokenizer?.contextLength ?? 0,
     captions: captionMode(dataset, options),
-    transform,
     minSide,
     maxPixels,
-    order: stream.order,
-    seed: stream.seed,
+    ...stream,
   };
   return { pool: new WorkerPool(options.workers, { fill, tokenizer: tokenizer?.spec }), fill };
 }

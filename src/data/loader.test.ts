@@ -45,19 +45,20 @@ beforeAll(async () => {
 });
 afterAll(() => noise.close());
 
-const crop = { type: 'random-resized-crop', scale: [0.3, 1], flip: true } as const;
-const base: LoaderOptions = { globalBatchSize: 12, imageSize: 16, views: 2, transform: crop, seed: 7 };
+const view = { size: 16, crop: { scale: [0.3, 1] }, flip: 0.5 } as const;
+const base: LoaderOptions = { globalBatchSize: 12, views: [view, view], seed: 7 };
 
 interface Snapshot {
-  images: Buffer;
+  views: Buffer[];
   ids: number[];
   labels: number[];
   captions: string[] | undefined;
 }
 
 function snapshot(batch: Batch): Snapshot {
-  const { images, ids, labels, captions } = batch;
-  const copy = { images: Buffer.from(images), ids: Array.from(ids, Number), labels: [...labels], captions };
+  const { ids, labels, captions } = batch;
+  const views = batch.views.map(({ images }) => Buffer.from(images));
+  const copy = { views, ids: Array.from(ids, Number), labels: [...labels], captions };
   batch.release();
   return copy;
 }
@@ -101,12 +102,13 @@ describe('createLoader', () => {
   });
 
   test('ranks see the parts of the same batch', async () => {
-    const whole = await take(noise, 2, { views: 1 });
+    const whole = await take(noise, 2, { views: [view] });
     const parts = [];
-    for (const rank of [0, 1, 2]) parts.push(await take(noise, 2, { views: 1, rank, worldSize: 3 }));
+    for (const rank of [0, 1, 2]) parts.push(await take(noise, 2, { views: [view], rank, worldSize: 3 }));
     for (const step of [0, 1]) {
       expect(parts.flatMap((part) => part[step]!.ids)).toEqual(whole[step]!.ids);
-      expect(Buffer.concat(parts.map((part) => part[step]!.images)).equals(whole[step]!.images)).toBe(true);
+      const joined = Buffer.concat(parts.map((part) => part[step]!.views[0]!));
+      expect(joined.equals(whole[step]!.views[0]!)).toBe(true);
     }
   });
 
@@ -114,7 +116,7 @@ describe('createLoader', () => {
     const [first, , third] = await take(noise, 4);
     const bytes = 16 * 16 * 3;
     const view = (batch: Snapshot, v: number, row: number) =>
-      batch.images.subarray((v * 12 + row) * bytes, (v * 12 + row + 1) * bytes);
+      batch.views[v]!.subarray(row * bytes, (row + 1) * bytes);
     for (let row = 0; row < 12; row++) expect(view(first!, 0, row).equals(view(first!, 1, row))).toBe(false);
     const again = third!.ids.findIndex((id, row) => row >= 6 && first!.ids.includes(id));
     expect(again).toBeGreaterThan(-1);
@@ -123,14 +125,26 @@ describe('createLoader', () => {
     );
   });
 
+  test('views may differ in size, and a view does not depend on the others', async () => {
+    const small = { size: 6, crop: { scale: [0.1, 0.3] }, flip: 0 } as const;
+    const [both, first] = [await take(noise, 2, { views: [view, small, view] }), await take(noise, 2)];
+    for (const step of [0, 1]) {
+      expect(both[step]!.views.map(({ length }) => length / 12 / 3)).toEqual([256, 36, 256]);
+      expect(both[step]!.views[0]!.equals(first[step]!.views[0]!)).toBe(true);
+      expect(both[step]!.views[2]!.equals(first[step]!.views[1]!)).toBe(false);
+    }
+    const steps = await take(noise, 2, { views: [view, small, view], workers: 3, startStep: 1 });
+    expect(steps[0]).toEqual(both[1]);
+  });
+
   test('every row holds the picture and the caption of its id', async () => {
     for (const batch of await take(plain, 3)) {
       batch.ids.forEach((id, row) => {
         expect(batch.captions![row]).toBe(`caption ${id}`);
         for (const v of [0, 1]) {
-          const at = (v * 12 + row) * 16 * 16 * 3 + 300;
+          const at = row * 16 * 16 * 3 + 300;
           for (const [c, level] of colourOf(id).entries())
-            expect(Math.abs(batch.images[at + c]! - level)).toBeLessThan(6);
+            expect(Math.abs(batch.views[v]![at + c]! - level)).toBeLessThan(6);
         }
       });
     }
@@ -150,13 +164,13 @@ describe('createLoader', () => {
   test('released memory is used again, memory in use is not', async () => {
     const loader = createLoader(plain, { ...base, prefetchBatches: 1 });
     const kept = await loader.next();
-    const copy = Buffer.from(kept.images);
+    const copy = Buffer.from(kept.views[0]!.images);
     for (let step = 0; step < 5; step++) (await loader.next()).release();
-    expect(Buffer.from(kept.images).equals(copy)).toBe(true);
+    expect(Buffer.from(kept.views[0]!.images).equals(copy)).toBe(true);
     const buffers = new Set();
     for (let step = 0; step < 8; step++) {
       const batch = await loader.next();
-      buffers.add(batch.images.buffer);
+      buffers.add(batch.views[0]!.images.buffer);
       batch.release();
     }
     expect(buffers.size).toBeLessThanOrEqual(3);
@@ -169,7 +183,8 @@ describe('createLoader', () => {
     expect(make({ globalBatchSize: 10, worldSize: 3 })).toThrow(/multiple of worldSize 3/);
     expect(make({ rank: 2, worldSize: 2 })).toThrow(/rank 2/);
     expect(make({ imagesize: 3 })).toThrow(/imagesize/);
-    expect(make({ transform: { ...crop, scale: [1, 0.5] } })).toThrow(/\[least, most\]/);
+    expect(make({ views: [{ ...view, crop: { scale: [1, 0.5] } }] })).toThrow(/\[least, most\]/);
+    expect(make({ views: [] })).toThrow(/views/);
   });
 });
 
@@ -179,7 +194,7 @@ describe('evalBatches', () => {
     for (const rank of [0, 1]) {
       for await (const batch of evalBatches(plain, { microBatchSize: 4, imageSize: 8, rank, worldSize: 2 })) {
         seen.push(Array.from(batch.ids, Number));
-        expect(batch.images.length).toBe(batch.size * 8 * 8 * 3);
+        expect(batch.views[0]!.images.length).toBe(batch.size * 8 * 8 * 3);
         expect(batch.captions).toEqual(Array.from(batch.ids, (id) => `caption ${id}`));
         batch.release();
       }
@@ -283,7 +298,7 @@ describe('pictures of every kind', () => {
       batch.ids.forEach((id, row) => {
         const [, , corners, off] = kinds[Number(id) % kinds.length]!;
         const pixel = (x: number, y: number) => [
-          ...batch.images.subarray(((row * side + y) * side + x) * 3).subarray(0, 3),
+          ...batch.views[0]!.images.subarray(((row * side + y) * side + x) * 3).subarray(0, 3),
         ];
         const got = [pixel(2, 2), pixel(17, 2), pixel(2, 17), pixel(17, 17)];
         const far = Math.max(...got.flat().map((byte, i) => Math.abs(byte - corners.flat()[i]!)));
@@ -303,7 +318,7 @@ describe('pictures of every kind', () => {
     put(folder, { 'c/1.jpg': turned, 'c/2.jpg': await sharp(turned).resize(60, 30).keepExif().toBuffer() });
     const dataset = await openDataset([{ type: 'folder', path: folder }]);
     const batches = await take(dataset, 10, { globalBatchSize: 2 });
-    for (const { images } of batches)
-      expect(images.every((byte, i) => Math.abs(byte - (i % 3 === 0 ? 200 : 0)) < 8)).toBe(true);
+    for (const { views } of batches)
+      expect(views[0]!.every((byte, i) => Math.abs(byte - (i % 3 === 0 ? 200 : 0)) < 8)).toBe(true);
   });
 });

@@ -1,7 +1,13 @@
 import { CoupletError } from '../errors.ts';
 import { type Batch, BatchMaker, type Pending } from './batches.ts';
 import type { Dataset } from './dataset.ts';
-import { type LoaderOptions, loaderOptionsSchema, parseOptions, startPool } from './loader-options.ts';
+import {
+  type LoaderOptions,
+  loaderOptionsSchema,
+  parseOptions,
+  startPool,
+  viewCut,
+} from './loader-options.ts';
 import type { WorkerPool } from './pool.ts';
 import { checkBadShare, ProblemLog, type Problems } from './problems.ts';
 
@@ -25,7 +31,18 @@ const ENOUGH = 256;
  */
 export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
   const parsed = parseOptions(loaderOptionsSchema, options, 'loader');
-  const { globalBatchSize, worldSize } = parsed;
+  checkBatchSize(dataset, parsed);
+  const { maxBadShare, seed, views } = parsed;
+  checkBadShare(dataset.problems, dataset.size + dataset.problems.count, maxBadShare);
+  const { pool, fill } = startPool(dataset, parsed, { order: 'stream', seed, views: views.map(viewCut) });
+  return new StreamLoader({ dataset, parsed, pool, maker: new BatchMaker(pool, fill) });
+}
+
+/** Throws a CoupletError for a batch that ranks cannot share equally, and for one that is larger than the data. */
+export function checkBatchSize(
+  dataset: Dataset,
+  { globalBatchSize, worldSize }: { globalBatchSize: number; worldSize: number },
+): void {
   if (globalBatchSize % worldSize !== 0) {
     throw new CoupletError(
       `globalBatchSize ${globalBatchSize} should be a multiple of worldSize ${worldSize}.`,
@@ -36,10 +53,6 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
       `globalBatchSize ${globalBatchSize} is more than the data: there are ${dataset.size} samples. Lower it, or add data.`,
     );
   }
-  const { maxBadShare, seed, views } = parsed;
-  checkBadShare(dataset.problems, dataset.size + dataset.problems.count, maxBadShare);
-  const { pool, fill } = startPool(dataset, parsed, { order: 'stream', seed, views });
-  return new StreamLoader({ dataset, parsed, pool, maker: new BatchMaker(pool, fill) });
 }
 
 interface Parts {

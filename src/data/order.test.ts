@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { permute, sampleAt } from './order.ts';
+import { candidateAt, permute, sampleAt } from './order.ts';
 import { Draws, hash32 } from './random.ts';
 
 const seeds = fc.integer({ min: 0, max: 2 ** 40 });
@@ -59,6 +59,21 @@ describe('sampleAt', () => {
       },
     );
     fc.assert(property, { seed: 1, numRuns: 40 });
+  });
+});
+
+describe('candidateAt', () => {
+  test('tries the own sample first, then others, the same ones wherever the stream is entered', () => {
+    const stream = { count: 50, seed: 4 };
+    for (const position of [0, 49, 50, 1234]) {
+      const { epoch, index } = sampleAt(position, 50, 4);
+      expect(candidateAt(position, 0, stream)).toEqual({ epoch, id: index });
+      const others = Array.from({ length: 49 }, (_, k) => candidateAt(position, k + 1, stream));
+      expect(others.every((other) => other.epoch === epoch)).toBe(true);
+      expect(new Set(others.map(({ id }) => id)).size).toBe(49);
+    }
+    const next = [10, 11].map((position) => candidateAt(position, 1, stream).id);
+    expect(next[0]).not.toBe(next[1]);
   });
 });
 

@@ -27,9 +27,28 @@ export function sampleAt(position: number, count: number, seed: number): { epoch
   return { epoch, index: permute(position - epoch * count, count, { seed, epoch }) };
 }
 
+/** After so many bad samples in a row a position is given up. */
+export const ATTEMPTS = 64;
+
+/**
+ * The sample that is tried for a position of the stream: its own first (`attempt` 0), then, while samples are bad, others that depend
+ * on the position and the attempt alone.
+ */
+export function candidateAt(
+  position: number,
+  attempt: number,
+  { count, seed }: { count: number; seed: number },
+): { epoch: number; id: number } {
+  const { epoch, index } = sampleAt(position, count, seed);
+  if (attempt === 0) return { epoch, id: index };
+  const start = hash32([seed, epoch, position, purpose.replacement]) % count;
+  const id = permute((start + attempt) % count, count, { seed, epoch: epoch + 0x1_0000_0000 });
+  return { epoch, id };
+}
+
 function halfBits(count: number): number {
   let bits = 4;
-  while (4 ** bits < count) bits++;
+  for (let size = 256; size < count; size *= 4) bits++;
   return bits;
 }
 

@@ -101,12 +101,11 @@ function rateOf(
 
 function loaderOptions(
   { imageSize, workers, maxBadShare }: Encoder,
-  { globalBatchSize, crop, seed }: FineTuneOptions,
+  { globalBatchSize, crop: { scale, ratio, flip }, seed }: FineTuneOptions,
 ): LoaderOptions {
   return {
     globalBatchSize,
-    imageSize,
-    transform: { type: 'random-resized-crop', interpolation: 'bicubic', ...crop },
+    views: [{ size: imageSize, crop: { scale, ratio }, flip: flip ? 0.5 : 0 }],
     captions: false,
     seed,
     workers,

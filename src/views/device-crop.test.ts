@@ -54,9 +54,8 @@ function compare(size: number, interpolation: Interpolation): { most: number; eq
   const cuts = all.map((picture) => randomCut(picture, draws));
   const bytes = size * size * 3;
   const expected = new Uint8Array(COUNT * bytes);
-  cuts.forEach(({ box, flip }, k) =>
-    resample(all[k]!, { ...boxView(box, size, flip), interpolation }, expected, k * bytes),
-  );
+  for (const [k, { box, flip }] of cuts.entries())
+    resample(all[k]!, { ...boxView(box, size, flip), interpolation }, expected, k * bytes);
   const actual = scope(() => {
     const held = tensor(canvases(all), [COUNT, CANVAS, CANVAS, 3]);
     const [boxes, flips] = [cuts.map(({ box }) => box), cuts.map(({ flip }) => flip)];

@@ -21,28 +21,18 @@ export interface CropSize {
  *
  * Cost: about 30 launches and 6 B (H W S + H S S) floating-point operations; at 64 px and 512 rows 1.6 G, and 15 passes over 2 B S W
  * weights of 4 bytes (17 MB). Call it outside of autocast() and with 'exact' matrix products (device.ts).
- * @param pictures uint8 [B, H, W, 3], each in the upper left of its canvas
+ * @param lines linesOf() the pictures: made once for all views
  * @param axes float32 [10 B], a CropAxes on the device
  * @returns uint8 [B, S, S, 3]
  */
-export function cropByAxes(pictures: Tensor, axes: Tensor, { size, interpolation }: CropSize): Tensor {
-  const [batch, height, width] = pictures.shape as [number, number, number];
+export function cropByAxes(lines: Tensor, axes: Tensor, { size, interpolation }: CropSize): Tensor {
+  const [batch, height, , width] = lines.shape as [number, number, number, number];
   const length = Math.max(height, width);
   return noGrad(() =>
     scope(() => {
       const weights = axisWeights(axes, { size, interpolation, length });
       const columns = weights.narrow(0, 0, batch).narrow(2, 0, width);
       const rows = weights.narrow(0, batch, batch).narrow(2, 0, height);
-      // [B, H, 3, W]: both products are then plain batched ones, without a transposed copy between them.
-      const lines = ops._to_copy(
-        pictures.permute(0, 1, 3, 2),
-        'float32',
-        null,
-        null,
-        null,
-        false,
-        CONTIGUOUS,
-      );
       const narrow = toBytes(lines.view(batch, height * 3, width), columns.transpose(1, 2));
       const square = toBytes(rows, narrow.view(batch, height, 3 * size));
       const pixels = square.view(batch, size, 3, size).permute(0, 1, 3, 2);
@@ -51,16 +41,24 @@ export function cropByAxes(pictures: Tensor, axes: Tensor, { size, interpolation
   );
 }
 
-/** As cropByAxes, from a box and a mirror a sample. @param boxes within the pictures, in pixels */
+/**
+ * Pictures as both products of a crop take them, without a transposed copy between the two.
+ * @param pictures uint8 [B, H, W, 3], each in the upper left of its canvas
+ * @returns float32 [B, H, 3, W]
+ */
+export function linesOf(pictures: Tensor): Tensor {
+  return ops._to_copy(pictures.permute(0, 1, 3, 2), 'float32', null, null, null, false, CONTIGUOUS);
+}
+
+/** As cropByAxes, from pictures [B, H, W, 3] and a box and a mirror a sample. @param boxes within the pictures, in pixels */
 export function cropOnDevice(
   pictures: Tensor,
   { boxes, flips, ...size }: CropSize & { boxes: readonly Box[]; flips: readonly boolean[] },
 ): Tensor {
   const axes = new CropAxes(boxes.length, size.size);
   for (const [row, box] of boxes.entries()) axes.set(row, { box, flip: flips[row]! });
-  return scope(() =>
-    cropByAxes(pictures, tensor(axes.numbers, undefined, { device: pictures.device }), size),
-  );
+  const { device } = pictures;
+  return scope(() => cropByAxes(linesOf(pictures), tensor(axes.numbers, undefined, { device }), size));
 }
 
 /**

@@ -69,8 +69,7 @@ beforeAll(async () => {
 
 const options: LoaderOptions = {
   globalBatchSize: 16,
-  imageSize: 12,
-  transform: { type: 'random-resized-crop' },
+  views: [{ size: 12 }],
   seed: 3,
   maxBadShare: 1,
 };
@@ -160,7 +159,7 @@ describe('evaluating data with bad samples', () => {
       batch.ids.forEach((id, row) => {
         const k = Number(id) < 20 ? Number(id) : Number(id) - 8;
         expect(batch.captions![row]).toBe(`good ${k}`);
-        const pixel = [...batch.images.subarray((row * 144 + 70) * 3, (row * 144 + 71) * 3)];
+        const pixel = [...batch.views[0]!.images.subarray((row * 144 + 70) * 3, (row * 144 + 71) * 3)];
         for (const [c, level] of colourOf(k).entries()) expect(Math.abs(pixel[c]! - level)).toBeLessThan(6);
       });
       ids.push(...Array.from(batch.ids, Number));
