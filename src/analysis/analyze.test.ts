@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../tests/data/make.ts';
-import { runsFolder, tinyConfig, trainTiny } from '../../tests/run/harness.ts';
+import { runsFolder, tinyConfig, tinyModel, trainTiny } from '../../tests/run/harness.ts';
 import { asManifest, shapes } from '../../tests/run/shapes.ts';
 import { memoryStats } from '../torch/index.ts';
 import { type AnalyzeEvent, type AnalyzeOptions, analyzeRun, recordPath } from './analyze.ts';
@@ -185,5 +185,38 @@ describe('what a person can get wrong', () => {
     ['another ending', runDir, { out: 'x.txt' }, /--out x\.txt: expected a name that ends in \.json/],
   ] as [string, string, AnalyzeOptions, RegExp][])('%s', async (_, run, options, sentence) => {
     await expect(analyzeRun(run, { ...small, out: fresh(), ...options })).rejects.toThrow(sentence);
+  });
+});
+
+describe.each([
+  { name: 'clip' },
+  { name: 'simclr', projector: { hidden: 32, embedDim: 16 } },
+  { name: 'moco-v3', heads: { hidden: 32, embedDim: 16 } },
+  { name: 'dino', head: { hidden: 32, embedDim: 16, outputs: 24 }, localCrops: { count: 2, size: 16 } },
+])('an analysis of $name', (method) => {
+  it('finds no bias in whole sequences, some in shorter ones, which cost less', async () => {
+    const config = tinyConfig({
+      name: method.name,
+      train: data,
+      duration: { steps: 4 },
+      model: method.name === 'clip' ? tinyModel : { image: tinyModel.image },
+      method: method as never,
+      ...(method.name === 'dino' && { data: { hold: 'device' } as never }), // views of two sizes
+    });
+    const { runDir: dir } = await trainTiny(config, { runsDir });
+    const { liveTensors } = memoryStats();
+    const analysis = (await analyzeRun(dir, { ...small, at: [0, 1] }))!;
+    expect(memoryStats().liveTensors).toBe(liveTensors);
+    for (const stage of analysis.stages) {
+      expect(Object.keys(stage.groups)).toEqual(['image', 'all']);
+      for (const { points } of Object.values(stage.groups)) {
+        const [whole, ...short] = points;
+        expect(whole.biasSquared.plain).toBe(0);
+        for (const point of short) {
+          expect(point.biasSquared.plain).toBeGreaterThan(0);
+          expect(point.cost).toBeLessThan(whole.cost);
+        }
+      }
+    }
   });
 });

@@ -88,7 +88,7 @@ function pass(
   sums.clear();
   return samples.pass((batch, index) => {
     // A step of its own for each sub-batch: what is drawn for a step, as token masks are, is drawn anew.
-    const at = { ...clock, step: clock.step + index, compression };
+    const at = { ...clock, step: clock.step + index, compression, wanted: false };
     sums.add(gradientOf(method, { batch, clock: at }, groups.params));
     onBatch(strategy);
   }, signal);

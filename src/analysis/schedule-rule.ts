@@ -46,7 +46,7 @@ export function scheduleOf(analysis: Analysis, options: RuleOptions = {}): Found
   const { interpolate = false, monotone = false, budgetFactor = 1 } = options;
   if (!(budgetFactor > 0)) throw new CoupletError(`--budget ${budgetFactor}: expected a number above 0.`);
   const stages = analysis.stages.map((stage) => ({
-    progress: stage.progress,
+    progress: stage.share, // a step from stage.progress at most, and a rounder number
     points: weighed(groupOf(stage, options), { budget: analysis.settings.budget * budgetFactor }),
   }));
   const pieces = interpolate ? interpolated(stages) : binned(stages);
