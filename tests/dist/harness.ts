@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../../src/cli/launch.ts';
 
 const worker = join(dirname(fileURLToPath(import.meta.url)), 'worker.ts');
+/** Scenarios that are a file of their own. */
+const OWN_WORKER: ReadonlySet<string> = new Set(['versions', 'ssl']);
 const jiti = import.meta.resolve('jiti/register');
 
 export interface Ended {
@@ -33,7 +35,7 @@ function passedOn(): NodeJS.ProcessEnv {
 
 export function start({ scenario, env }: Start): { child: ChildProcess; ended: Promise<Ended> } {
   const began = performance.now();
-  const script = scenario === 'versions' ? worker.replace('worker.ts', 'versions-worker.ts') : worker;
+  const script = OWN_WORKER.has(scenario) ? worker.replace('worker.ts', `${scenario}-worker.ts`) : worker;
   const child = spawn(process.execPath, ['--import', jiti, script, scenario], {
     env: { PATH: process.env.PATH, OMP_NUM_THREADS: '1', GLOG_minloglevel: '3', ...passedOn(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,0 +1,18 @@
+import { describe, expect, test } from 'vitest';
+import { runRanks } from './harness.ts';
+
+const BAR = { float64: 1e-12, float32: 1e-6 } as const;
+describe.each([2, 4])('%i ranks', (count) => {
+  test('are one rank: loss, gradients, weights, running statistics, moving copies and centre over three steps', async () => {
+    const ended = await runRanks('ssl', count);
+    for (const { code, stderr, report } of ended) {
+      expect(code, stderr).toBe(0);
+      expect(Object.keys(report.worst)).toHaveLength(4 * 2);
+      for (const [what, error] of Object.entries(report.worst as Record<string, number>)) {
+        // What float32 rounds away on one rank is 2e-6 to 2e-5: batch norms and low temperatures enlarge it.
+        const single = Math.max(BAR.float32, report.rounding[what]);
+        expect(error, what).toBeLessThan(what.endsWith('float64') ? BAR.float64 : single);
+      }
+    }
+  });
+});
