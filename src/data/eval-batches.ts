@@ -1,6 +1,6 @@
 import { type Batch, BatchMaker, type Pending } from './batches.ts';
+import type { ViewCut } from './cut-views.ts';
 import type { Dataset } from './dataset.ts';
-import type { ViewCut } from './fill.ts';
 import {
   type EvalOptions,
   evalOptionsSchema,

@@ -1,41 +1,16 @@
 import { captionOf } from './captions.ts';
-import { drawCrop, fitWithin, type Size, type Transform } from './crop.ts';
+import { type CutConfig, cutViews } from './cut-views.ts';
 import type { DatasetIndex } from './dataset.ts';
-import {
-  boxView,
-  centerView,
-  cutLarge,
-  cutSmall,
-  decodePixels,
-  isSmall,
-  type Limits,
-  openPicture,
-  type Picture,
-  type Place,
-  type View,
-  wholeView,
-} from './decode.ts';
 import { ATTEMPTS, candidateAt } from './order.ts';
-import { cachedPixels, keepPixels, type PixelCache, type Pixels } from './pixel-cache.ts';
 import type { Problem } from './problems.ts';
 import { Reader } from './reader.ts';
-import { bytesOfSide, type Slab, type SlabShape, viewSlab } from './slab.ts';
-
-/** One view: the side of its squares, in pixels, and how pictures become such. */
-export interface ViewCut {
-  size: number;
-  transform: Transform;
-}
+import { type Slab, type SlabShape, viewSlab } from './slab.ts';
 
 /** What a worker does with samples, for as long as it lives; plain data. */
-export interface FillConfig extends Limits {
+export interface FillConfig extends CutConfig {
   index: DatasetIndex;
-  cache: PixelCache | undefined;
-  /** What is cut out of each picture; without any, only its size is read. */
-  views: readonly ViewCut[];
   /** Length of a tokenized caption; 0 when there is no tokenizer. */
   contextLength: number;
-  seed: number;
   /** `stream`: positions run through shuffled epochs, bad samples are replaced. `once`: positions are ids, bad samples are left out. */
   order: 'stream' | 'once';
   captions: 'none' | 'texts' | 'tokens';
@@ -125,7 +100,10 @@ export class Filler {
   async #sample(id: number, epoch: number, at: Row): Promise<string> {
     const { captions, index } = this.#config;
     const text = captions === 'none' ? '' : this.#caption(id, epoch);
-    await this.#views(id, epoch, at);
+    const { views: targets, sizes } = at.slab;
+    const read = () => this.#reader.image(id);
+    const { width, height } = await cutViews(this.#config, { id, epoch, read, targets, row: at.row });
+    sizes.set([width, height], at.row * 2);
     if (captions === 'tokens') at.slab.tokens.set(this.#tokens(text), at.row * this.#config.contextLength);
     at.slab.ids[at.row] = BigInt(id);
     at.slab.labels[at.row] = index.columns.label[id]!;
@@ -148,40 +126,6 @@ export class Filler {
     return tokens;
   }
 
-  async #views(id: number, epoch: number, { slab, row }: Row): Promise<void> {
-    const { views, cache } = this.#config;
-    const kept = cache && cachedPixels(cache, id);
-    const picture = kept ? undefined : await openPicture(this.#reader.image(id), this.#config);
-    const { width, height } = kept ?? picture!.size;
-    slab.sizes.set([width, height], row * 2);
-    if (views.length === 0) return;
-    const pixels = kept ?? (isSmall(picture!) ? await this.#decode(id, picture!) : undefined);
-    for (const [view, { size, transform }] of views.entries()) {
-      const cut = this.#cut({ width, height }, { epoch, id, view });
-      const { interpolation } = transform;
-      const place = { target: slab.views[view]!, offset: row * bytesOfSide(size), interpolation };
-      if (transform.type === 'whole') await putWhole({ pixels, picture, cut }, place, size);
-      else if (pixels) cutSmall(pixels, cut, place);
-      else await cutLarge(picture!, cut, place);
-    }
-  }
-
-  async #decode(id: number, picture: Picture): Promise<Pixels> {
-    const { cache } = this.#config;
-    const pixels = await decodePixels(picture);
-    if (cache) keepPixels(cache, id, pixels);
-    return pixels;
-  }
-
-  #cut(picture: Size, { epoch, id, view }: { epoch: number; id: number; view: number }): View {
-    const { views, seed } = this.#config;
-    const { size, transform } = views[view]!;
-    if (transform.type === 'center-crop') return centerView(picture, size);
-    if (transform.type === 'whole') return wholeView(picture, fitWithin(picture, size));
-    const { box, flip } = drawCrop(picture, transform, { seed, epoch, id, view });
-    return boxView(box, size, flip);
-  }
-
   close(): void {
     this.#reader.close();
   }
@@ -190,20 +134,6 @@ export class Filler {
 interface Row {
   slab: Slab;
   row: number;
-}
-
-/** Writes the whole picture to the upper left of a canvas of side `side`; around it stays what was there. */
-async function putWhole(
-  { pixels, picture, cut }: { pixels: Pixels | undefined; picture: Picture | undefined; cut: View },
-  { target, offset, interpolation }: Place,
-  side: number,
-): Promise<void> {
-  const { width, height } = cut.resized;
-  const whole = new Uint8Array(width * height * 3);
-  if (pixels) cutSmall(pixels, cut, { target: whole, offset: 0, interpolation });
-  else await cutLarge(picture!, cut, { target: whole, offset: 0, interpolation });
-  for (let y = 0; y < height; y++)
-    target.set(whole.subarray(y * width * 3, (y + 1) * width * 3), offset + y * side * 3);
 }
 
 /** libvips' messages run over several lines; the first says what is wrong. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
+import type { ViewCut } from './cut-views.ts';
 import type { Dataset } from './dataset.ts';
-import type { FillConfig, ViewCut } from './fill.ts';
+import type { FillConfig } from './fill.ts';
 import { createPixelCache, type PixelCache } from './pixel-cache.ts';
 import { WorkerPool } from './pool.ts';
 
