@@ -11,6 +11,7 @@ import { planOf } from '../plan.ts';
 import { restoreRun } from '../resume.ts';
 import { buildRun, namedModel, openTrainData, prepareProcess, type RunParts } from '../run.ts';
 import { deviceMemory } from '../torch/index.ts';
+import { adamStateOf } from './adam-scale.ts';
 import { measureStage } from './measure.ts';
 import { Meter } from './meter.ts';
 import { AnalysisRecord } from './record.ts';
@@ -139,6 +140,7 @@ async function measureAll(
           moment: `${Math.round(stage.share * 100)} % of the run (step ${stage.step})`,
           samples,
           others,
+          ...(settings.adam && { adam: adamStateOf(parts) }),
           ...(signal && { signal }),
           onBatch: (strategy) => {
             const { done, secondsLeft } = meter.batch(strategy);

@@ -12,6 +12,7 @@ const TOWERS = ['visual.', 'backbone.'];
 export interface ParameterGroups {
   /** The image tower's first, so that each group is a run of them. */
   params: readonly Tensor[];
+  names: readonly string[];
   /** Lengths of the runs that groups are made of. */
   segments: readonly number[];
   /** Which segments make each group; `all` is always there. */
@@ -30,9 +31,10 @@ export function parameterGroups(method: Method, clock: Clock): ParameterGroups {
   const parts = [learned.filter(ofTower), learned.filter((entry) => !ofTower(entry))];
   const segments = parts.map((part) => part.reduce((sum, [, { size }]) => sum + size, 0));
   const params = parts.flat().map(([, tensor]) => tensor);
+  const names = parts.flat().map(([name]) => name);
   return segments.includes(0)
-    ? { params, segments: segments.filter((length) => length > 0), groups: { all: [0] } }
-    : { params, segments, groups: { image: [0], all: [0, 1] } };
+    ? { params, names, segments: segments.filter((length) => length > 0), groups: { all: [0] } }
+    : { params, names, segments, groups: { image: [0], all: [0, 1] } };
 }
 
 /**

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Batch, Method } from '../methods/index.ts';
 import { clockAt } from '../schedules.ts';
 import { memoryStats, scope, type Tensor, tensor } from '../torch/index.ts';
+import { type AdamState, adamScale } from './adam-scale.ts';
 import { type Measured, measureStage } from './measure.ts';
 import type { Samples } from './samples.ts';
 import type { Strategy } from './settings.ts';
@@ -41,7 +42,7 @@ const strategy = (tokenDropout: number): Strategy => ({
   sequenceLength: 2,
 });
 
-function measured(scale: (dropped: number) => number, dropouts: number[]) {
+function measured(scale: (dropped: number) => number, dropouts: number[], adam?: AdamState) {
   const settings = {
     shares: [0],
     grid: [0, ...dropouts].map(strategy),
@@ -50,6 +51,7 @@ function measured(scale: (dropped: number) => number, dropouts: number[]) {
     folds: 4,
     budget: 2,
     seed: 0,
+    adam: adam !== undefined,
   };
   const clock = clockAt(0, { totalSteps: 1, globalBatchSize: 2, datasetSize: 2 });
   const context = {
@@ -59,7 +61,8 @@ function measured(scale: (dropped: number) => number, dropouts: number[]) {
     clock,
     moment: '50 % of the run (step 5)',
   };
-  return measureStage({ ...context, samples, others: samples, onBatch: () => {} }, () => true);
+  const more = { samples, others: samples, onBatch: () => {}, ...(adam && { adam }) };
+  return measureStage({ ...context, ...more }, () => true);
 }
 
 async function all(stage: AsyncGenerator<Measured>): Promise<Measured[]> {
@@ -112,5 +115,27 @@ describe('a stage', () => {
     ],
   ])('a gradient that %s is refused', async (_, scale, sentence) => {
     await expect(all(measured(scale, [0.5]))).rejects.toThrow(sentence);
+  });
+});
+
+describe("in the scale of Adam's steps", () => {
+  it("takes the optimizer's second moment", async () => {
+    const state: AdamState = { eps: 0, secondMoment: () => tensor([4, 16]) };
+    const found = await all(measured((d) => 1 - d, [0.5], state));
+    // (2, 2) becomes (1, 1/2); without tokens it is half of that away.
+    expect(found[0].moments.adam.own[0][1]).toBeCloseTo(1.25, 6);
+    expect(found[2].moments.adam.difference[0][1]).toBeCloseTo(1.25 / 4, 6);
+    expect(found[2].moments.all.difference[0][1]).toBe(2);
+  });
+
+  it('where there is none, that of the gradients themselves: every coordinate has the length one', async () => {
+    const { liveTensors } = memoryStats();
+    const found = await all(measured((d) => 1 - d, [], { eps: 0, secondMoment: () => undefined }));
+    expect(found[0].moments.adam.own[0][1]).toBeCloseTo(2, 6);
+    expect(memoryStats().liveTensors).toBe(liveTensors);
+  });
+
+  it('what never moved has no weight', () => {
+    expect(scope(() => adamScale(tensor([0, 4]), { eps: 1e-8 }).toNumbers())).toEqual([0, 0.5]);
   });
 });

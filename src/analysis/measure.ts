@@ -3,6 +3,9 @@ import type { Compression } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import type { Method } from '../methods/index.ts';
 import type { Clock } from '../schedules.ts';
+import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import { type AdamState, adamScale } from './adam-scale.ts';
 import type { Moments } from './estimate.ts';
 import { FoldSums, joined } from './fold-sums.ts';
 import { gradientOf, type ParameterGroups, parameterGroups } from './gradients.ts';
@@ -20,6 +23,8 @@ export interface StageContext {
   samples: Samples;
   /** Others, for the control. */
   others: Samples;
+  /** Of the run's optimizer, where errors are told in its scale too. */
+  adam?: AdamState;
   signal?: AbortSignal;
   /** After each sub-batch. */
   onBatch(strategy: Strategy): void;
@@ -42,7 +47,9 @@ export async function* measureStage(
   wanted: (kind: Measured['kind'], strategy: Strategy) => boolean,
 ): AsyncGenerator<Measured> {
   const { settings, device, method, clock } = context;
-  const groups = parameterGroups(method, clock);
+  const learned = parameterGroups(method, clock);
+  const scale = context.adam && (await scaleOf(context, learned));
+  const groups = scale ? { ...withScaled(learned), scale } : learned;
   const shape = { folds: settings.folds, segments: groups.segments, device };
   const baseline = new FoldSums(shape);
   const sums = new FoldSums(shape);
@@ -67,13 +74,49 @@ export async function* measureStage(
   } finally {
     baseline.dispose();
     sums.dispose();
+    scale?.dispose();
   }
 }
 
+/** Groups, and the scale in which their last segment comes again. */
+type Layout = ParameterGroups & { scale?: Tensor };
+
 interface PassContext {
   context: StageContext;
-  groups: ParameterGroups;
+  groups: Layout;
   samples: Samples;
+}
+
+/** All parameters once more behind the others, as a group `adam`. */
+function withScaled({ segments, groups, ...learned }: ParameterGroups): ParameterGroups {
+  const whole = segments.reduce((sum, length) => sum + length, 0);
+  return { ...learned, segments: [...segments, whole], groups: { ...groups, adam: [segments.length] } };
+}
+
+/** The optimizer's scale; before its first step that of the mean squared gradient on other samples, which its first steps will see. */
+async function scaleOf(context: StageContext, groups: ParameterGroups): Promise<Tensor> {
+  const { adam, others, method, clock, onBatch, signal, device } = context;
+  const [whole] = context.settings.grid;
+  const kept = noGrad(() => scope(() => adam!.secondMoment(groups.names)))?.persist();
+  const length = groups.segments.reduce((sum, segment) => sum + segment, 0);
+  const moment = kept ?? zeros([length], { device }).persist();
+  if (!kept)
+    await others.pass((batch, index) => {
+      const { tokenDropout, patchSize } = whole;
+      const at = {
+        ...clock,
+        step: clock.step + index,
+        compression: { tokenDropout, patchSize },
+        wanted: false,
+      };
+      const gradient = gradientOf(method, { batch, clock: at }, groups.params);
+      noGrad(() => moment.add_(gradient.pow(2)));
+      onBatch(whole);
+    }, signal);
+  const count = context.settings.samples / context.settings.subBatch;
+  const scale = scope(() => adamScale(kept ? moment : moment.div(count), adam!)).persist();
+  moment.dispose();
+  return scale;
 }
 
 /** Sums a strategy's gradients; whether all sub-batches were seen. */
@@ -89,7 +132,8 @@ function pass(
   return samples.pass((batch, index) => {
     // A step of its own for each sub-batch: what is drawn for a step, as token masks are, is drawn anew.
     const at = { ...clock, step: clock.step + index, compression, wanted: false };
-    sums.add(gradientOf(method, { batch, clock: at }, groups.params));
+    const gradient = gradientOf(method, { batch, clock: at }, groups.params);
+    sums.add(groups.scale ? ops.cat([gradient, gradient.mul(groups.scale)], 0) : gradient);
     onBatch(strategy);
   }, signal);
 }
@@ -110,7 +154,7 @@ function momentsOf(
     const [size] = [moments.own, moments.difference].map((table) =>
       table.flat().reduce((sum, value) => sum + value, 0),
     );
-    const what = `${context.moment}: the gradient of ${name === 'all' ? 'the model' : `the ${name} tower`} with tokenDropout ${strategy.tokenDropout} and patchSize ${strategy.patchSize}`;
+    const what = `${context.moment}: the gradient of ${name === 'image' ? 'the image tower' : 'the model'} with tokenDropout ${strategy.tokenDropout} and patchSize ${strategy.patchSize}`;
     if (![...moments.own.flat(), ...moments.difference.flat(), ...moments.squares].every(Number.isFinite))
       throw new CoupletError(
         `${what} is not finite. If the run has diverged, ask for earlier stages with --at; else try --set precision=float32.`,

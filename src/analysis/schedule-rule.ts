@@ -11,7 +11,7 @@ export interface RuleOptions {
   interpolate?: boolean;
   /** Never more compressed than before: neither more dropout nor larger patches. */
   monotone?: boolean;
-  /** Whose gradient: `all` of the parameters that learn, by default, or the `image` tower's. */
+  /** Whose gradient: `all` of the parameters that learn, by default; the `image` tower's; or `adam`, all in the scale of Adam's steps. */
   parameters?: string;
 }
 

@@ -24,6 +24,8 @@ export interface GridOptions {
   subBatch?: number;
   /** Compute of one gradient, in forwards; default that of the run's global batch on whole sequences. */
   budget?: number;
+  /** Also in the scale of Adam's steps, as a group of its own: the squared lengths of gradients over the root of their second moment. */
+  adam?: boolean;
   /** Which samples and augmentations are drawn: never those of the run itself. */
   seed?: number;
 }
@@ -47,6 +49,7 @@ export interface Settings {
   /** Forwards. */
   budget: number;
   seed: number;
+  adam: boolean;
 }
 
 export interface SettingsContext {
@@ -85,6 +88,7 @@ export function settingsOf(options: GridOptions, context: SettingsContext): Sett
     folds: foldsOf(samples, subBatch),
     budget,
     seed,
+    adam: options.adam ?? false,
   };
 }
 

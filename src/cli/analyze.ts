@@ -5,7 +5,10 @@ import { collect, SET_HELP } from './options.ts';
 import { stopOnSignals } from './stop.ts';
 
 interface AnalyzeFlags
-  extends Pick<AnalyzeOptions, 'samples' | 'subBatch' | 'tokenDropout' | 'patchSize' | 'out' | 'set'> {
+  extends Pick<
+    AnalyzeOptions,
+    'samples' | 'subBatch' | 'tokenDropout' | 'patchSize' | 'adam' | 'out' | 'set'
+  > {
   at?: number[];
   json?: boolean;
 }
@@ -24,6 +27,7 @@ export function addAnalyze(program: Command): void {
     .option('--patch-size <list>', 'sides of patches in pixels', numbers)
     .option('--samples <count>', 'samples of each gradient; default about 16,384', number)
     .option('--sub-batch <size>', "samples that a loss sees at once; default the run's batch", number)
+    .option('--adam', "also in the scale of Adam's steps, which may rank strategies otherwise")
     .option('--out <file>', "the analysis; default analysis.json in the run's folder")
     .option('--set <path=value>', SET_HELP, collect)
     .option('--json', 'print the analysis as JSON')

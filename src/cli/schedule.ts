@@ -24,7 +24,11 @@ export function addSchedule(program: Command): void {
     .option('--monotone', 'never compress more than before')
     .option('--interpolate', 'take errors between two stages from both, instead of the nearer one')
     .option('--budget <factor>', "compute of one gradient, in times the analysis's", factor)
-    .option('--parameters <group>', "whose gradient counts: 'all' that learn, or the 'image' tower's", 'all')
+    .option(
+      '--parameters <group>',
+      "whose gradient counts: 'all' that learn, the 'image' tower's, or 'adam': all in its scale",
+      'all',
+    )
     .option('--json', 'print JSON')
     .addHelpText(
       'after',

@@ -67,12 +67,18 @@ function section(
   { name, drawn, isFirst }: { name: string; drawn: Pictures; isFirst: boolean },
 ): string {
   const figure = (svg: string) => `<figure>${svg}</figure>`;
-  const heading = name === 'all' ? 'The whole model' : `The ${name} tower alone`;
+  const heading = HEADINGS[name] ?? name;
   const inner = `${figure(drawn.schedule)}${figure(drawn.error)}${figure(drawn.cost)}${figure(drawn.bias)}${figure(drawn.variance)}${checks(analysis.stages, name)}${tables(analysis, name)}`;
   return isFirst
     ? `<h2>${heading}</h2>${inner}`
     : `<h2>${heading}</h2><details><summary>show</summary>${inner}</details>`;
 }
+
+const HEADINGS: Record<string, string> = {
+  all: 'The whole model',
+  image: 'The image tower alone',
+  adam: "The whole model, in the scale of Adam's steps",
+};
 
 const interval = ({ value, low, high }: { value: number; low: number; high: number }) =>
   `${short(value)} <small>(${short(low)} to ${short(high)})</small>`;

@@ -18,11 +18,17 @@ export const VARIANTS: readonly { name: string; note?: string; options: RuleOpti
   { name: 'four times the budget', options: { budgetFactor: 4 } },
 ];
 
+const WHOSE: Record<string, string> = {
+  all: "of the model's gradient",
+  image: "of the image tower's gradient",
+  adam: "of the model's gradient in the scale of Adam's steps",
+};
+
 /** Draws an analysis. */
 export function picturesOf(analysis: Analysis, parameters: string): Pictures {
   const { stages, choices } = stagesOf(analysis, parameters);
   const marked = stages.map((stage, i) => ({ ...stage, ...choices[i] }));
-  const whose = parameters === 'all' ? "of the model's gradient" : `of the ${parameters} tower's gradient`;
+  const whose = WHOSE[parameters] ?? `of the gradient of ${parameters}`;
   const list: NamedSchedule[] = VARIANTS.map(({ options, ...named }) => ({
     ...named,
     found: scheduleOf(analysis, { ...options, parameters }),

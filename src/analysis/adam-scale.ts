@@ -1,0 +1,43 @@
+// P parameters.
+import { adamOptions } from '../optim/index.ts';
+import type { RunParts } from '../run.ts';
+import { noGrad, scope, type Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+
+/** How Adam would weigh a gradient: by the state of the run's optimizer, as far as it has one. */
+export interface AdamState {
+  eps: number;
+  /** v / (1 - beta2^t) of these parameters as one vector [P]; undefined before the first step, and with another optimizer. */
+  secondMoment(names: readonly string[]): Tensor | undefined;
+}
+
+export function adamStateOf({ optimizer, config }: Pick<RunParts, 'optimizer' | 'config'>): AdamState {
+  const { eps, beta2 } = adamOptions(config.optimizer);
+  return {
+    eps,
+    secondMoment: (names) => {
+      const { tensors, steps } = optimizer.state();
+      const moments = names.map((name) => tensors.get(`exp_avg_sq.${name}`));
+      if (steps === 0 || moments.length === 0 || !moments.every((moment) => moment !== undefined))
+        return undefined;
+      const flat = ops.cat(
+        moments.map((moment) => moment.reshape(-1)),
+        0,
+      );
+      return flat.div(1 - beta2 ** steps);
+    },
+  };
+}
+
+/**
+ * 1 / (sqrt(v) + eps) [P]: what Adam multiplies a gradient by (Kingma & Ba 2015), so that lengths are those of its steps. Zero where v is:
+ * what no batch has moved yet, as an embedding of a token that was never seen, would outweigh all else.
+ */
+export function adamScale(secondMoment: Tensor, { eps }: Pick<AdamState, 'eps'>): Tensor {
+  return noGrad(() =>
+    scope(() => {
+      const scale = secondMoment.sqrt().add(eps).pow(-1);
+      return ops.masked_fill_Scalar(scale, secondMoment.eq(0), 0);
+    }),
+  );
+}
