@@ -127,7 +127,7 @@ describe('an analysis of FastCLIP', () => {
 
   it('other settings do not join it', async () => {
     await expect(analyzeRun(runDir, { ...small, seed: 1, out: path })).rejects.toThrow(
-      /analysis-0\.jsonl holds an analysis with another settings: finish it/,
+      /analysis-0\.jsonl holds an analysis that differs in settings\.seed: finish it/,
     );
     writeFileSync(recordPath(fresh()), 'x\n');
     await expect(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  full,
   Generator,
   gradients,
   memoryStats,
@@ -217,14 +218,28 @@ describe('memory', () => {
   });
 });
 
+it('inner products are of all columns, whatever pieces they are taken in', () => {
+  const wide = { folds: 2, segments: [600_001, 5], device: 'cpu' };
+  const sums = new FoldSums(wide);
+  for (const value of [1, 2]) scope(() => sums.add(full([600_006], value)));
+  const [first, second] = sums.moments(sums, { subBatch: 1 });
+  expect(first.own).toEqual([
+    [600_001, 1_200_002],
+    [1_200_002, 2_400_004],
+  ]);
+  expect(second.own[1][1]).toBe(20);
+  expect(first.squares[1]).toBeCloseTo(2_400_004, 6);
+  sums.dispose();
+});
+
 it('sums of many sub-batches stay exact enough for a bias of a millionth', () => {
   // c_j = b_j (1 + 1e-3): |bias|^2 is 1e-6 of |G|^2, and there is no noise. All terms of a sum are
   // the same, so that their rounding adds up: what is left of the variance is the most that it may be wrong by.
-  const wide = { folds: 4, segments: [1000], device: 'cpu' };
+  const wide = { folds: 4, segments: [10_000], device: 'cpu' };
   const [baseline, sums] = [new FoldSums(wide), new FoldSums(wide)];
   noGrad(() =>
     scope(() => {
-      const b = randn([1000], new Generator('cpu', 1));
+      const b = randn([10_000], new Generator('cpu', 1));
       const c = b.mul(1.001);
       for (let j = 0; j < 400; j++) {
         baseline.add(b);

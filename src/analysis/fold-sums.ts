@@ -5,6 +5,7 @@ import type { Moments } from './estimate.ts';
 
 /** Columns whose inner products are taken at once, in float64. */
 const CHUNK = 1 << 19;
+const BLOCK = 1 << 12;
 
 export interface FoldShape {
   folds: number;
@@ -102,10 +103,10 @@ export class FoldSums {
                 .to('float64')
                 .mul_(1 / perFold);
             const mine = means(this);
-            own.add_(mine.matmul(mine.t));
+            own.add_(gram(mine));
             if (baseline === this) return;
             const apart = mine.sub(means(baseline));
-            difference.add_(apart.matmul(apart.t));
+            difference.add_(gram(apart));
           });
         return { own: table(own), difference: table(difference) };
       }),
@@ -116,6 +117,20 @@ export class FoldSums {
     this.#sums.dispose();
     this.#squares.dispose();
   }
+}
+
+/** x x^T of [F, W], in blocks of columns side by side: one product of so few rows would leave most of a GPU idle. */
+function gram(x: Tensor): Tensor {
+  const [rows, width] = x.shape;
+  const even = width - (width % BLOCK);
+  const tail = x.narrow(1, even, width - even);
+  const rest = tail.matmul(tail.t);
+  if (even === 0) return rest;
+  const blocks = x
+    .narrow(1, 0, even)
+    .reshape(rows, even / BLOCK, BLOCK)
+    .transpose(0, 1); // [n, F, BLOCK]
+  return ops.bmm(blocks, blocks.transpose(1, 2)).sum(0).add(rest);
 }
 
 /** A matrix as rows of numbers. */

@@ -76,11 +76,20 @@ function parsed(line: string, where: string): unknown {
 }
 
 function refuseOther(before: RecordHeader, now: RecordHeader, path: string): void {
-  const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
-    (key) => !isDeepStrictEqual(before[key], now[key]),
-  );
+  const differing = differences(before, now, 2);
   if (differing.length === 0) return;
   throw new CoupletError(
-    `${path} holds an analysis with another ${differing.join(', ')}: finish it with the settings that it was begun with, remove it, or give another --out.`,
+    `${path} holds an analysis that differs in ${differing.join(', ')}: finish it with the settings that it was begun with, remove it, or give another --out.`,
+  );
+}
+
+/** The paths, down to a depth, of what differs. */
+function differences(before: unknown, now: unknown, depth: number): string[] {
+  const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (isDeepStrictEqual(before, now)) return [];
+  if (depth === 0 || !isObject(before) || !isObject(now)) return [''];
+  const [old, other] = [before, now] as Record<string, unknown>[];
+  return [...new Set([...Object.keys(old), ...Object.keys(other)])].flatMap((key) =>
+    differences(old[key], other[key], depth - 1).map((path) => (path ? `${key}.${path}` : key)),
   );
 }

@@ -27,7 +27,7 @@ export function panels(
     ),
   );
   const size = {
-    width: Math.max(760, 20 + columns * (width + GAP) - GAP),
+    width: Math.max(20 + 6.3 * note.length, 20 + columns * (width + GAP) - GAP),
     height: HEAD + rows * (height + 22 + GAP),
   };
   return picture(
