@@ -75,6 +75,16 @@ napi_value cudaName(Call& call) {
 #endif
 }
 
+/** cudaTotalMemory(index) -> bytes that the device has. */
+napi_value cudaTotalMemory(Call& call) {
+#ifdef COUPLET_CUDA
+  const auto* properties = at::cuda::getDeviceProperties(static_cast<c10::DeviceIndex>(call.number(0)));
+  return toNumber(call.env, static_cast<double>(properties->totalGlobalMem));
+#else
+  return toNumber(call.env, 0);
+#endif
+}
+
 napi_value setCudaDevice(Call& call) {
 #ifdef COUPLET_CUDA
   c10::cuda::set_device(static_cast<c10::DeviceIndex>(call.number(0)));
@@ -143,7 +153,7 @@ napi_value setGeneratorState(Call& call) {
 std::vector<Export> deviceExports() {
   return {{"versions", versions}, {"setThreads", setThreads}, {"threads", threads}, {"cudaCount", cudaCount},
           {"cudaSynchronize", cudaSynchronize}, {"cudaMemory", cudaMemory}, {"cudaEmptyCache", cudaEmptyCache},
-          {"cudaName", cudaName}, {"setCudaDevice", setCudaDevice}, {"setTf32", setTf32}, {"generator", generator},
+          {"cudaName", cudaName}, {"cudaTotalMemory", cudaTotalMemory}, {"setCudaDevice", setCudaDevice}, {"setTf32", setTf32}, {"generator", generator},
           {"seedGenerator", seedGenerator}, {"generatorState", generatorState}, {"setGeneratorState", setGeneratorState}};
 }
 

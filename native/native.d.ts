@@ -61,6 +61,7 @@ export interface Native {
   cudaMemory(index: number): { allocated: number; reserved: number; peak: number } | undefined;
   cudaEmptyCache(): void;
   cudaName(index: number): string;
+  cudaTotalMemory(index: number): number;
   setCudaDevice(index: number): void;
   setTf32(on: boolean): void;
   generator(device: string, seed: number | null): number;

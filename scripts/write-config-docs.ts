@@ -60,6 +60,7 @@ const MEANINGS: Record<string, string> = {
   'method.name': 'which method',
   'data.train[folder].type': 'pictures in one folder for each class',
   'data.train[folder].path': 'the folder that holds a folder for each class',
+  'data.train[folder].labelled': 'whether sub-folders are classes; by default where there are any',
   'data.train[folder].templates': TEMPLATES,
   'data.train[manifest].type': 'a table of paths and captions (or labels)',
   'data.train[manifest].path': 'a .csv, .tsv, .jsonl or .ndjson file',

@@ -132,6 +132,7 @@ export async function buildRun(
     plan,
   }: Pick<RunParts, 'runDir' | 'dataset' | 'device' | 'ranks' | 'plan'>,
 ): Promise<RunParts> {
+  if (ranks.rank === 0) await mkdir(runDir, { recursive: true });
   const tokenizer = await openTokenizer(config, { runDir, dataset, ranks });
   const model = modelFor(config, tokenizer);
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
@@ -186,7 +187,6 @@ async function openTokenizer(
   const contextLength = contextLengthOf(config);
   if (contextLength === undefined) return undefined;
   if (ranks.rank > 0) return createTokenizer(JSON.parse(ranks.share('the tokenizer', undefined)));
-  await mkdir(runDir, { recursive: true });
   const tokenizer = await loadTokenizer(config.data.tokenizer, {
     contextLength,
     captions: dataset.captions(),

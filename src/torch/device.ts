@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { CoupletError } from '../errors.ts';
 import { native } from './native.ts';
 
@@ -19,6 +20,11 @@ export function resolveDevice(wanted: string): string {
   }
   native.setCudaDevice(index);
   return device;
+}
+
+/** Bytes of memory that a device has, whoever uses them. */
+export function deviceMemory(device: string): number {
+  return device === 'cpu' ? totalmem() : native.cudaTotalMemory(Number(device.slice('cuda:'.length)));
 }
 
 /** Waits until the device has done all it was given. The CPU always has. */

@@ -1,4 +1,12 @@
-export { cudaCount, resolveDevice, setMatmulPrecision, setThreads, shutdown, synchronize } from './device.ts';
+export {
+  cudaCount,
+  deviceMemory,
+  resolveDevice,
+  setMatmulPrecision,
+  setThreads,
+  shutdown,
+  synchronize,
+} from './device.ts';
 export type { DType } from './dtype.ts';
 export { TensorDisposedError, TorchError } from './errors.ts';
 export { autocast, backward, clearGrads, gradients, gradsOf, noGrad, setGrads } from './grad.ts';

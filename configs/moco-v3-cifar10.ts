@@ -1,0 +1,32 @@
+// couplet train configs/moco-v3-cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10; labels serve the k-NN alone.
+// Cost and measured results, also of compressed runs: docs/results/ssl.md.
+import { defineConfig } from 'couplet';
+
+const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
+
+export default defineConfig({
+  model: {
+    image: { imageSize: 32, patchSize: 4, width: 192, layers: 9, heads: 3, positionEmbedding: 'sincos' },
+  },
+  // One query a picture and step, as Lin et al. have it: half the cost of the symmetric loss.
+  method: { name: 'moco-v3', symmetric: false, heads: { hidden: 1024, embedDim: 128 } },
+  precision: 'bfloat16',
+  cudaGraphs: true,
+  data: {
+    train: { type: 'webdataset', path: 'data/cifar10/train-{00000..00009}.tar', classNames: CLASSES },
+    hold: 'device',
+    crop: { scale: [0.2, 1] },
+  },
+  batch: { globalBatchSize: 512 },
+  duration: { epochs: 200 },
+  optimizer: { peakLr: 1e-3, weightDecay: 0.1 },
+  schedule: { warmup: { share: 0.1 }, shape: 'polynomial' },
+  evaluate: {
+    every: { share: 0.1 },
+    neighbours: {
+      data: { type: 'webdataset', path: 'data/cifar10/test-{00000..00001}.tar', classNames: CLASSES },
+      k: 20,
+      samples: 20_000,
+    },
+  },
+});
