@@ -125,7 +125,7 @@ class Dino implements Method<Tensor> {
         loss: loss.detach(),
         ema_momentum: scalar(this.#emaMomentum(clock.progress)),
         teacher_temperature: scalar(teacherTemperature),
-        ...(clock.wanted === false ? {} : this.#looks(features, targets, teacherTemperature)),
+        ...(clock.wanted === false ? {} : this.#statistics(features, targets, teacherTemperature)),
       };
       return { loss, metrics, next: nextCenter(this.#center, mean, centerMomentum) };
     });
@@ -136,11 +136,11 @@ class Dino implements Method<Tensor> {
     return this.#encoder.run(() => head.forward(views.transpose(0, 1))).to(this.#encoder.dtype);
   }
 
-  /** `target_entropy` is the least that the loss can be: 0 when the teacher is sure of one output, log K when of none. */
-  #looks({ teacher }: Features, targets: Tensor, teacherTemperature: number): Record<string, Tensor> {
-    const p = teacherDistribution(targets, { center: this.#center, teacherTemperature });
-    const entropy = p.mul(p.clamp(1e-30, null).log()).sum(-1).mean().neg();
-    return { target_entropy: entropy, ...featureStatistics(teacher.select(1, 0), targets.select(0, 0)) };
+  /** Statistics of the first global view as the teacher sees it. */
+  #statistics({ teacher }: Features, outputs: Tensor, teacherTemperature: number): Record<string, Tensor> {
+    const projections = outputs.select(0, 0);
+    const targets = teacherDistribution(projections, { center: this.#center, teacherTemperature });
+    return featureStatistics(teacher.select(1, 0), { projections, targets });
   }
 
   #teacherTemperature({ progress }: Clock): number {

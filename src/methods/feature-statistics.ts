@@ -8,39 +8,64 @@ const MOST = 256;
 
 /**
  * A spread below which rows count as one point: they are then a hundredth of their length, half a degree, from their mean, about what
- * bfloat16 rounds away. Without its stop-gradient DINO is there within 50 steps; runs that learn stay at twice to fifty times as
- * much (collapse.test.ts).
+ * bfloat16 rounds away. In collapse.test.ts runs that learn stay above ten times as much.
  */
 const ONE_POINT = 0.01;
 
-/** What features look like, and whether a method has collapsed. */
-export type FeatureStatistics = Record<
-  'feature_std' | 'effective_rank' | 'projection_std' | 'collapsed',
-  Tensor
->;
+/**
+ * Nats that targets tell of which picture they belong to, below which they count as the same for all. In collapse.test.ts DINO without
+ * its stop-gradient is at 1e-7 within 20 steps; as it is meant it stays above 1e-2, and at three times the learning rate, with nearly
+ * even targets, above 5e-4.
+ */
+const NO_INFORMATION = 1e-4;
+
+/** What a method compares in its loss. */
+export interface Compared {
+  /** [B, E'] of the heads. */
+  projections: Tensor;
+  /** [N, K]: distributions that are targets, where the method has them. */
+  targets?: Tensor;
+}
 
 /**
  * Whether features still tell pictures apart. Scalars, of the first 256 rows:
  * `feature_std`: the spread of the backbone's features: 1 when they are even on the sphere, 0 when they are one point.
  * `effective_rank`: in how many directions they differ, from 1 to min(B, E).
  * `projection_std`: the spread of what the loss compares, which can be one point while features are not.
- * `collapsed`: 1 when either spread is below 0.01, else 0.
+ * `target_entropy`: of a target on average, the least that the loss can be: 0 when sure of one output, log K when of none.
+ * `target_information`: between picture and target: 0 when all have the same one, be it sure or even; at most log B.
+ * `collapsed`: 1 when the spread of features, or of projections, or the information of targets where there are any, is next to nothing.
  * @param features [B, E] of the backbone
- * @param projections [B, E'] of the heads
  */
-export function featureStatistics(features: Tensor, projections: Tensor): FeatureStatistics {
+export function featureStatistics(
+  features: Tensor,
+  { projections, targets }: Compared,
+): Record<string, Tensor> {
   return noGrad(() => {
-    const [rows, projected] = [features, projections].map((given) =>
-      unitRows(given.detach().narrow(0, 0, Math.min(given.shape[0], MOST))),
-    );
+    const [rows, projected] = [features, projections].map((given) => unitRows(first(given)));
     const [std, projectedStd] = [spread(rows), spread(projected)];
+    const information = targets && targetInformation(first(targets));
+    // Outputs that a centre is taken from may be close together: there the targets count.
+    const compared = information
+      ? information.target_information.sub(NO_INFORMATION)
+      : projectedStd.sub(ONE_POINT);
     return {
       feature_std: std,
       effective_rank: effectiveRank(rows),
       projection_std: projectedStd,
-      collapsed: ops.lt_Scalar(ops.minimum(std, projectedStd), ONE_POINT).to('float32'),
+      ...information,
+      collapsed: ops.lt_Scalar(ops.minimum(std.sub(ONE_POINT), compared), 0).to('float32'),
     };
   });
+}
+
+const first = (rows: Tensor) => rows.detach().narrow(0, 0, Math.min(rows.shape[0], MOST));
+
+/** Of distributions p_i [N, K]: mean_i H(p_i), and H(mean_i p_i) - mean_i H(p_i). */
+export function targetInformation(targets: Tensor): Record<'target_entropy' | 'target_information', Tensor> {
+  const entropy = (p: Tensor) => p.mul(p.clamp(1e-30, null).log()).sum(-1).neg();
+  const each = entropy(targets).mean();
+  return { target_entropy: each, target_information: entropy(targets.mean(0)).sub(each) };
 }
 
 /** The mean over dimensions of the standard deviation over unit rows, times sqrt(E) (Chen & He 2021, figure 2). */

@@ -124,7 +124,9 @@ class MocoV3 implements Method<null> {
     const loss = losses.reduce((sum, next) => sum.add(next));
     const emaMomentum = full([], this.#emaMomentum(clock.progress), { device: loss.device });
     const statistics =
-      clock.wanted === false ? {} : featureStatistics(features.queries.select(1, 0), queries[0]);
+      clock.wanted === false
+        ? {}
+        : featureStatistics(features.queries.select(1, 0), { projections: queries[0] });
     return {
       loss,
       metrics: { loss: loss.detach(), ema_momentum: emaMomentum, ...statistics },

@@ -79,7 +79,8 @@ class SimClr implements Method<null> {
     const projections = unitRows(this.#encoder.run(() => this.#net.head.forward(both)));
     const [first, second] = ops.chunk(projections, 2, 0);
     const loss = ntXentLoss(first, second, { ...this.#options, ...this.#gathered(first, second) });
-    const statistics = clock.wanted === false ? {} : featureStatistics(views.select(1, 0), first);
+    const statistics =
+      clock.wanted === false ? {} : featureStatistics(views.select(1, 0), { projections: first });
     return { loss, metrics: { loss: loss.detach(), ...statistics }, next: null };
   }
 
