@@ -1,6 +1,6 @@
 import { namedModel } from '../run.ts';
-import type { AnalysisContext } from './analyze.ts';
 import { adjustedError, type Moments, type SquaredMean, squaredMean, varianceOf } from './estimate.ts';
+import type { AnalysisContext } from './passes.ts';
 import type { PassLine } from './record.ts';
 import type { Analysis, AnalysisGroup, AnalysisPoint } from './schema.ts';
 import type { Strategy } from './settings.ts';
