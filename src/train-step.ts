@@ -105,11 +105,12 @@ function backwardInParts({ method, averager, config }: StepParts, batch: Batch, 
   const { loss, metrics, next } = method.loss(whole, batch.ids, clock);
   backward(loss);
   const pulls = gradsOf(names.map((name) => whole[name]));
+  const learned = names.flatMap((name, k) => (pulls[k] ? [[name, pulls[k]] as const] : [])); // targets are not
   parts.forEach((part, i) => {
     scope(() => {
       const features = method.features(part, clock);
       const rows = features[names[0]].shape[0];
-      const pulled = names.map((name, k) => features[name].mul(pulls[k]!.narrow(0, i * rows, rows)).sum());
+      const pulled = learned.map(([name, pull]) => features[name].mul(pull.narrow(0, i * rows, rows)).sum());
       backward(pulled.reduce((sum, next) => sum.add(next)));
     });
   });

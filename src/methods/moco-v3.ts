@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { mocoV3Cost, sequenceLength } from '../compress/index.ts';
 import type { Ranks } from '../dist/index.ts';
 import { queryKeyLoss } from '../losses/info-nce.ts';
-import { MOCO_V3_VIT } from '../models/vit.ts';
+import { MOCO_V3_VIT, type VitSpec } from '../models/vit.ts';
 import { mocoPredictor, mocoProjector } from '../nn/heads.ts';
 import { Init } from '../nn/init.ts';
 import type { MlpHead } from '../nn/mlp-head.ts';
@@ -56,9 +56,8 @@ class MocoNets extends Module {
   readonly predictor: MlpHead;
   readonly momentum: Encoder;
 
-  constructor(init: Init, { options, model, ranks }: MethodContext<Options>) {
+  constructor(init: Init, spec: VitSpec, { options, ranks }: MethodContext<Options>) {
     super();
-    const spec = vitOf(model, 'moco-v3');
     const widths = { width: spec.width, ...options.heads };
     const style = { ...MOCO_V3_VIT, frozenPatches: options.frozenPatches };
     const make = (drawn: Init) => mocoProjector(drawn, widths, { ranks });
@@ -85,10 +84,11 @@ class MocoV3 implements Method<null> {
   readonly #emaMomentum: Schedule;
 
   constructor(context: MethodContext<Options>) {
+    const spec = vitOf(context.model, 'moco-v3');
     this.#options = context.options;
     this.#ranks = context.ranks;
     this.#encoder = new ViewEncoder(context);
-    this.#nets = new MocoNets(new Init({ ...context, dtype: this.#encoder.dtype }), context);
+    this.#nets = new MocoNets(new Init({ ...context, dtype: this.#encoder.dtype }), spec, context);
     this.#emaMomentum = cosine(context.options.emaMomentum, 1);
     this.model = this.#nets.namedTensors();
     this.params = learnedParameters(this.#nets);

@@ -104,7 +104,17 @@ describe('a config', () => {
   });
 });
 
-describe.each(Object.keys(methods))('method %s on a ResNet', (name) => {
+const withTexts = (name: string) => findMethod(name).needs.tokens;
+
+test.each(Object.keys(methods).filter((name) => !withTexts(name)))('method %s refuses a ResNet', (name) => {
+  const { options, create } = findMethod(name);
+  const context = { options: options.parse({ name }), model: { image: MODEL.image }, ranks: alone };
+  expect(() => create(context as never)).toThrow(
+    `method ${name} needs a ViT as model.image, got a ResNet: give model a name such as ViT-S-16`,
+  );
+});
+
+describe.each(Object.keys(methods).filter(withTexts))('method %s on a ResNet', (name) => {
   let before: number;
   let method: Method;
   let optimizer: Optimizer;
