@@ -26,6 +26,11 @@ test("a method's defaults stand where a person wrote nothing", () => {
   });
 });
 
+test('a run that has a name gets them too', () => {
+  const { schedule, name } = fill({ name: 'run', method: { name: 'own' } }) as Record<string, unknown>;
+  expect([name, schedule]).toEqual(['run', { warmup: { epochs: 40 }, shape: 'polynomial' }]);
+});
+
 test('a length in another unit takes the place of the default one', () => {
   const { schedule } = fill({ method: { name: 'own' }, schedule: { warmup: { steps: 5 } } });
   expect(schedule).toEqual({ warmup: { steps: 5 }, shape: 'polynomial' });

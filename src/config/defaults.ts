@@ -13,8 +13,8 @@ const isLength = (value: Plain) => Object.keys(value).every((key) => UNITS.has(k
 function under(given: unknown, defaults: unknown): unknown {
   if (given === undefined) return defaults;
   if (!isPlain(given) || !isPlain(defaults) || isLength(given)) return given;
-  // The settings of one kind (an update rule, say) mean nothing to another.
-  if (given.name !== undefined && given.name !== defaults.name) return given;
+  // The settings of one kind (an update rule, say) mean nothing to another. A run has a name too, but no kind.
+  if (given.name !== undefined && defaults.name !== undefined && given.name !== defaults.name) return given;
   const keys = new Set([...Object.keys(given), ...Object.keys(defaults)]);
   return Object.fromEntries([...keys].map((key) => [key, under(given[key], defaults[key])]));
 }
