@@ -83,5 +83,5 @@ export function effectiveRank(given: Tensor): Tensor {
   const gram = count <= width ? rows.matmul(rows.t) : rows.t.matmul(rows);
   const singular = ops.linalg_eigvalsh(gram).clamp(0, null).sqrt();
   const shares = singular.div(singular.sum());
-  return shares.mul(shares.clamp(Number.MIN_VALUE, null).log()).sum().neg().exp();
+  return shares.mul(shares.clamp(1e-300, null).log()).sum().neg().exp();
 }
