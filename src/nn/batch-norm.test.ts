@@ -136,6 +136,33 @@ describe('BatchNorm', () => {
     norm.dispose();
   });
 
+  test('normalises rows [B, C] as pictures of one pixel, with a gain alone or nothing', () => {
+    const names = (affine: 'scale' | 'none') => {
+      const norm = new BatchNorm(new Init({ seed: 0, dtype: 'float64' }), CHANNELS, { affine });
+      const learned = [...norm.namedParameters().keys()];
+      scope(() => {
+        norm.weight?.set_(Float64Array.from([2, 3]));
+        const pixels = batch(7).permute(0, 2, 3, 1).reshape(12, CHANNELS);
+        const statistics = new BatchStatistics();
+        const [rows, pictures] = statistics.during(() => [
+          norm.forward(pixels),
+          norm.forward(pixels.view(12, CHANNELS, 1, 1)),
+        ]);
+        close(rows.toNumbers(), pictures.toNumbers());
+        for (const c of [0, 1]) {
+          const values = channel(rows, c);
+          expect(meanOf(values)).toBeCloseTo(0, 12);
+          expect(Math.sqrt(spreadOf(values))).toBeCloseTo(affine === 'scale' ? [2, 3][c] : 1, 5);
+        }
+        statistics.commit();
+      });
+      norm.dispose();
+      return learned;
+    };
+    expect(names('scale')).toEqual(['weight']);
+    expect(names('none')).toEqual([]);
+  });
+
   test('takes bfloat16 pictures with float32 statistics', () => {
     scope(() => {
       const norm = new BatchNorm(new Init({ seed: 0 }), 1);

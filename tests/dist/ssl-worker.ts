@@ -2,8 +2,10 @@
 import { alone, openRanks, type Ranks } from '../../src/dist/index.ts';
 import type { Batch, Method } from '../../src/methods/index.ts';
 import { BatchStatistics } from '../../src/nn/batch-norm.ts';
+import { Init } from '../../src/nn/init.ts';
+import { SyncBatchNorm } from '../../src/nn/sync-batch-norm.ts';
 import { decayGroups, Sgd } from '../../src/optim/index.ts';
-import { gradsOf, scope, type Tensor } from '../../src/torch/index.ts';
+import { backward, Generator, gradsOf, randn, scope, type Tensor } from '../../src/torch/index.ts';
 import { batchAt, clock, lossOf, makeMethod } from '../contract/method-fixture.ts';
 
 const TOTAL = 8;
@@ -83,6 +85,35 @@ function run(
   return out;
 }
 
+/** A norm of pictures [B, C, H, W]: outputs, gradients of pictures, gain and bias, and running statistics. */
+function runNorm(ranks: Ranks): Trace {
+  const shape = [TOTAL, 3, 2, 2];
+  const rows = TOTAL / ranks.worldSize;
+  const norm = new SyncBatchNorm(new Init({ seed: 1, dtype: 'float64' }), 3, { ranks });
+  const out: Trace = new Map();
+  scope(() => {
+    const all = randn(shape, new Generator('cpu', 7), 'float64').mul(3).add(1);
+    const pull = randn(shape, new Generator('cpu', 8), 'float64').narrow(0, ranks.rank * rows, rows);
+    const x = all
+      .narrow(0, ranks.rank * rows, rows)
+      .clone()
+      .requireGrad();
+    const statistics = new BatchStatistics();
+    const y = statistics.during(() => norm.forward(x));
+    backward(y.mul(y).mul(pull).mean());
+    statistics.commit();
+    const [gradX, ...others] = gradsOf([x, norm.weight!, norm.bias!]);
+    out.set('outputs', ranks.allGather(y.detach(), 'test').toNumbers());
+    out.set('gradient of pictures', ranks.allGather(gradX!.div(ranks.worldSize), 'test').toNumbers());
+    others.forEach((grad, i) => {
+      out.set(`gradient ${i}`, ranks.allReduceMean(grad!, 'test').toNumbers());
+    });
+    for (const [name, tensor] of norm.namedTensors()) out.set(name, tensor.toNumbers());
+  });
+  norm.dispose();
+  return out;
+}
+
 /** The largest difference: in float64 of the largest value of each tensor, in float32 of all (as versions-worker.ts). */
 function worstOf(together: Trace, whole: Trace, dtype: DType): number {
   const largest = (values: number[]) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
@@ -109,6 +140,7 @@ for (const variant of Object.keys(VARIANTS)) {
   );
   rounding[`${variant} float32`] = worstOf(rough, exact, 'float32');
 }
+worst['batch norm of pictures float64'] = worstOf(runNorm(ranks), runNorm(alone), 'float64');
 const traffic = ranks.bytes();
 ranks.close();
 process.stdout.write(`${JSON.stringify({ worst, rounding, traffic })}\n`);
