@@ -13,7 +13,8 @@ test('docs/configuration.md is what scripts/write-config-docs.ts writes', () => 
 test('every key of the schema has a row', () => {
   const documented = new Set(documentedPaths());
   // Units of durations are in their type, and sources have one set of tables.
-  const folded = /\.(steps|epochs|samples|share|forwards|seconds)$|^evaluate\.(zeroShot|retrieval|neighbours)\.(data|train)\./;
+  const folded =
+    /\.(steps|epochs|samples|share|forwards|seconds)$|^evaluate\.(zeroShot|retrieval|neighbours)\.(data|train)\./;
   const paths = allPaths(runConfigSchema).map((path) => path.join('.'));
   expect(paths.length).toBeGreaterThan(documented.size / 2);
   expect(paths.filter((path) => !documented.has(path) && !folded.test(path))).toEqual([]);

@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { parseConfig, type RunConfigInput } from '../../src/config/index.ts';
+import { parseConfig } from '../../src/config/index.ts';
 import { createTokenizer } from '../../src/data/tokenizer.ts';
+import { configOf } from './config-block.ts';
 import { blocks, page } from './markdown.ts';
-
-const BEFORE = 'export default defineConfig(';
-
-/** The config of a block; a config is plain data, so nothing else is in it. */
-function configOf(block: string): RunConfigInput {
-  expect(block.startsWith(BEFORE)).toBe(true);
-  return new Function(`return ${block.slice(BEFORE.length).trimEnd().replace(/\);$/, '')}`)();
-}
 
 describe('the configs of docs/data.md', () => {
   const configs = blocks(page('data.md'), 'ts').map(configOf);
