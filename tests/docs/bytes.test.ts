@@ -29,7 +29,7 @@ function counting(): { ranks: Ranks; bytes: Record<string, number> } {
     worldSize: K,
     allGather: gathered,
     allGatherWithGrad: (tensor, label) => {
-      count(`${label}_gradient`, others * size(tensor.detach()));
+      if (tensor.requiresGrad) count(`${label}_gradient`, others * size(tensor.detach()));
       return gathered(tensor, label);
     },
     allReduceMean: reduced,
@@ -45,6 +45,11 @@ const features = 8 * others * b * E;
 /** With the ids' 8 (K - 1) b, the 24 (K - 1) b of the method's section 4.2: its u takes 8, its ids twice 8. */
 const fast = { features, ids: 8 * others * b, u: 16 * others * b };
 const temperature = (8 * others) / K;
+/** Of the batch norms that one pass goes through, in the fixture: MoCo v3's projector and predictor, SimCLR's projector. */
+const channels = { projector: 24 + 24 + E, predictor: 24 + E, simclr: 16 + 16 + E };
+const trained = channels.projector + channels.predictor;
+const norm = (of: number) => 8 * others * of;
+const OUTPUTS = 16; // of DINO's head
 
 test.each([
   ['fastclip', { version: 'v3' }, { ...fast, temperature }],
@@ -57,6 +62,35 @@ test.each([
   ],
   ['clip', {}, { features, features_gradient: features }],
   ['siglip', {}, { features: features / 2, features_gradient: features / 2 }],
+  [
+    'simclr',
+    {},
+    {
+      features,
+      features_gradient: features,
+      batch_norm: norm(channels.simclr),
+      batch_norm_gradient: norm(channels.simclr),
+    },
+  ],
+  [
+    'moco-v3',
+    {},
+    {
+      features,
+      batch_norm: norm(2 * trained + 2 * channels.projector),
+      batch_norm_gradient: norm(2 * trained),
+    },
+  ],
+  [
+    'moco-v3',
+    { symmetric: false },
+    {
+      features: features / 2,
+      batch_norm: norm(trained + channels.projector),
+      batch_norm_gradient: norm(trained),
+    },
+  ],
+  ['dino', {}, { center: (8 * OUTPUTS * others) / K }],
 ])('%s %o moves what the page says', (name, options, expected) => {
   const { ranks, bytes } = counting();
   const method = makeMethod(name, { options, ranks });

@@ -8,7 +8,7 @@ describe('the configs of docs/data.md', () => {
   const configs = blocks(page('data.md'), 'ts').map(configOf);
 
   test('are accepted, and nothing in them is dropped', () => {
-    expect(configs).toHaveLength(5);
+    expect(configs).toHaveLength(6);
     for (const config of configs) expect(parseConfig(config)).toMatchObject(config);
   });
 
