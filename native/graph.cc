@@ -5,6 +5,8 @@
 #include <c10/cuda/CUDAStream.h>
 #endif
 
+#include <algorithm>
+
 #include "addon.h"
 
 namespace couplet {
@@ -86,6 +88,9 @@ napi_value recorderLeave(Call& call) {
 napi_value graphBegin(Call& call) {
 #ifdef COUPLET_CUDA
   Graphs& all = graphsOf(call);
+  // The pool goes with its last graph: a name that nothing uses any more is refused.
+  const bool live = std::any_of(all.graphs.begin(), all.graphs.end(), [](const auto& graph) { return graph != nullptr; });
+  if (!live) all.pool = at::cuda::graph_pool_handle();
   all.graphs.push_back(std::make_unique<at::cuda::CUDAGraph>());
   all.graphs.back()->capture_begin(all.pool, cudaStreamCaptureModeThreadLocal);
   all.recording = true;
