@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
@@ -13,8 +13,23 @@ const program = join(root, 'build/readme-example/program.ts');
 
 afterAll(() => rmSync(dirname(program), { recursive: true, force: true }));
 
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+test('every file and folder that the README names is there', () => {
+  const linked = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path);
+  const named = [...readme.matchAll(/\b(?:configs|examples|scripts)\/[\w./-]+\.ts\b/g)].map(([path]) => path);
+  const [, tree] = /^```\n(native\/.*?)^```/ms.exec(readme)!;
+  const parts = [...tree.matchAll(/^( {2})?((?:[\w.-]+(?:\/|\.ts) )+)/gm)].flatMap(([, inner, names]) =>
+    names
+      .trim()
+      .split(' ')
+      .map((name) => (inner ? `src/${name}` : name)),
+  );
+  expect(parts.length).toBeGreaterThan(25);
+  expect([...linked, ...named, ...parts].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
 test("the README's program trains", async () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
   const code = /```ts\n([\s\S]*?)```/.exec(readme)![1];
   expect(code).toContain('epochs: 10');
   mkdirSync(dirname(program), { recursive: true });
