@@ -72,7 +72,7 @@ test('costs, learning rates and crops of the methods are those of the table', ()
 
 test('what dropout saves, and which patches divide an image', () => {
   const oneWay = { name: 'moco-v3', symmetric: false } as const;
-  expect(prose).toContain('costs 4 forward passes, at a dropout of 0.5 2.5, at 0.75 1.8');
+  expect(prose).toContain('costs 4 forward passes, 2.5 at a dropout of 0.5, 1.8 at 0.75');
   expect(costOf(oneWay, 0.5).toFixed(1)).toBe('2.5');
   expect(costOf(oneWay, 0.75).toFixed(1)).toBe('1.8');
   for (const [side, patches] of [
