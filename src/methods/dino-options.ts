@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { augmentation } from './ssl-defaults.ts';
 
 const count = z.int().min(1);
 const share = z.number().min(0).max(1);
@@ -50,6 +51,7 @@ export const dinoOptions = z.strictObject({
   freezeLastLayerEpochs: z.number().min(0).default(1).describe('epochs before the last layer moves'),
   dropPath: share.default(0.1).describe("stochastic depth of the student's last block"),
   head: head.prefault({}).describe('the head that only training has'),
+  augmentation,
 });
 
 export type DinoOptions = z.output<typeof dinoOptions>;

@@ -24,7 +24,7 @@ import {
 } from './method.ts';
 import { follow, startAsCopy } from './momentum-encoder.ts';
 import { scaledLr } from './scaled-lr.ts';
-import { ADAMW, IMAGENET_PIXELS, withCrop } from './ssl-defaults.ts';
+import { ADAMW, asConfigured, IMAGENET_PIXELS } from './ssl-defaults.ts';
 
 /** Views that the teacher sees too; they come first in a batch. */
 const GLOBALS = [0, 1];
@@ -180,9 +180,10 @@ export const dino = defineMethod({
       localCrops: options.localCrops.count,
       localScale: options.localCrops.scale,
     });
+    const local = { ...data, crop: { ...data.crop, scale: options.localCrops.scale } };
     return [
-      ...withCrop([one, two], data),
-      ...withCrop(locals, { ...data, crop: { ...data.crop, scale: options.localCrops.scale } }),
+      ...asConfigured([one, two], data, options.augmentation),
+      ...asConfigured(locals, local, options.augmentation),
     ];
   },
   /** Both global views go through both nets, as in the released code. */

@@ -17,7 +17,7 @@ import { featureStatistics } from './feature-statistics.ts';
 import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
 import { follow, startAsCopy } from './momentum-encoder.ts';
 import { scaledLr } from './scaled-lr.ts';
-import { ADAMW, IMAGENET_PIXELS, withCrop } from './ssl-defaults.ts';
+import { ADAMW, asConfigured, augmentation, IMAGENET_PIXELS } from './ssl-defaults.ts';
 
 const width = z.int().min(1);
 
@@ -45,6 +45,7 @@ const options = z.strictObject({
     .boolean()
     .default(true)
     .describe('the patch projection stays random, which keeps training of ViTs stable'),
+  augmentation,
 });
 type Options = z.output<typeof options>;
 
@@ -162,7 +163,7 @@ export const mocoV3 = defineMethod({
   name: 'moco-v3',
   options,
   needs: { tokens: false },
-  views: ({ imageSize, data }) => withCrop(mocoV3Recipes(imageSize), data),
+  views: ({ options, imageSize, data }) => asConfigured(mocoV3Recipes(imageSize), data, options.augmentation),
   cost({ options: { symmetric }, model, compression }) {
     const { imageSize, patchSize } = vitOf(model, 'moco-v3');
     const lengths = {

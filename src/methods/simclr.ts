@@ -17,7 +17,7 @@ import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './backb
 import { featureStatistics } from './feature-statistics.ts';
 import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
 import { scaledLr } from './scaled-lr.ts';
-import { ADAMW, IMAGENET_PIXELS, withCrop } from './ssl-defaults.ts';
+import { ADAMW, asConfigured, augmentation, IMAGENET_PIXELS } from './ssl-defaults.ts';
 
 const count = z.int().min(1);
 
@@ -36,6 +36,7 @@ const options = z.strictObject({
     .boolean()
     .default(true)
     .describe('the patch projection stays random, which keeps training of ViTs stable (MoCo v3)'),
+  augmentation,
 });
 type Options = z.output<typeof options>;
 
@@ -104,7 +105,7 @@ export const simclr = defineMethod({
   name: 'simclr',
   options,
   needs: { tokens: false },
-  views: ({ imageSize, data }) => withCrop(simclrRecipes(imageSize), data),
+  views: ({ options, imageSize, data }) => asConfigured(simclrRecipes(imageSize), data, options.augmentation),
   cost({ model, compression }) {
     const { imageSize, patchSize } = vitOf(model, 'simclr');
     const length = sequenceLength(imageSize, compression);
