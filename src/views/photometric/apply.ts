@@ -1,7 +1,8 @@
 // B rows of a batch, n those that a step changes, S side.
 import { CoupletError } from '../../errors.ts';
-import { borrow, noGrad, scope, type Tensor } from '../../torch/index.ts';
+import { noGrad, scope, type Tensor } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
+import { upload } from '../../torch/upload.ts';
 import { COLUMNS, column } from '../draws.ts';
 import { isPhotometric, type ViewRecipe } from '../recipe.ts';
 import { blur, blurRadius } from './blur.ts';
@@ -83,12 +84,6 @@ class RowBatch {
       return ops.index_copy_(this.planes, 0, index, changed);
     });
   }
-}
-
-/** To the device without waiting: through page-locked memory for CUDA. */
-function upload(values: Float32Array | Int32Array, shape: readonly number[], device: string): Tensor {
-  const here = borrow(values, shape);
-  return device === 'cpu' ? here : here.pinMemory().toDevice(device, true);
 }
 
 function checkShapes(
