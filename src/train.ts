@@ -21,6 +21,7 @@ import { openFeed } from './feeds.ts';
 import { removeStale, writeFileAtomically } from './io/atomic.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
 import { MetricsWriter, readMetrics } from './io/metrics.ts';
+import { lockRun } from './io/run-lock.ts';
 import { planOf, withStages } from './plan.ts';
 import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
 import {
@@ -86,8 +87,10 @@ export async function train(given: RunConfig, options: TrainOptions = {}): Promi
   let evalData: EvalData = {};
   let dataset: Dataset | undefined;
   let parts: RunParts | undefined;
+  let unlock = () => {};
   try {
     if (!options.resume && ranks.rank === 0) refuseExisting(runDir);
+    if (ranks.rank === 0) unlock = lockRun(runDir);
     evalData = await openEvalData(config.evaluate, config);
     dataset = await openTrainData(config);
     ranks.checkSame('data', String(dataset.size));
@@ -104,6 +107,7 @@ export async function train(given: RunConfig, options: TrainOptions = {}): Promi
     parts?.optimizer.dispose();
     dataset?.close();
     closeEvalData(evalData);
+    unlock();
     ranks.close();
   }
 }

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseConfig, type RunConfigInput } from '../../src/config/index.ts';
@@ -34,7 +35,8 @@ afterEach(() => {
   expect(memoryStats().liveTensors).toBe(live);
 });
 
-const refused: [string, () => Partial<TinyConfig>, RegExp][] = [
+type Refusal = [string, () => Partial<TinyConfig>, RegExp];
+const refused: Refusal[] = [
   [
     'a batch larger than the data',
     () => ({ batch: { globalBatchSize: 64 } }),
@@ -65,6 +67,17 @@ const refused: [string, () => Partial<TinyConfig>, RegExp][] = [
     () => ({ evaluate: { retrieval: { data: wordless() } } }),
     /^evaluate\.retrieval\.data has no captions/,
   ],
+  ...(['zeroShot', 'retrieval'] as const).map(
+    (name): Refusal => [
+      `${name} of a method without texts`,
+      () => ({
+        method: { name: 'simclr' },
+        model: { image: tinyModel.image },
+        evaluate: { [name]: { data: classes } },
+      }),
+      new RegExp(`^evaluate\\.${name} compares pictures with texts, and method simclr has no text tower`),
+    ],
+  ),
   [
     'an unknown model name',
     () => ({ model: 'ViT-B-17' }),
@@ -104,7 +117,9 @@ describe('refused before the first step', () => {
     await expect(run).rejects.toThrow(CoupletError);
     await expect(run).rejects.toThrow(message);
     const runDir = join(runsDir, config.name!);
-    expect(existsSync(runDir) ? readdirSync(runDir) : []).not.toContain('metrics.jsonl');
+    const left = existsSync(runDir) ? readdirSync(runDir) : [];
+    expect(left).not.toContain('metrics.jsonl');
+    expect(left).not.toContain('lock');
   });
 
   test.runIf(cudaCount() === 0)('a GPU on a machine without', async () => {
@@ -163,6 +178,28 @@ describe('a run that is there', () => {
     await expect(trainTiny(tinyConfig(base), { runsDir })).rejects.toThrow(
       /runs\/there holds a run already\. Continue it with --resume latest, or give this one another --name\.$/,
     );
+  });
+
+  test('is not resumed while another process writes it', async () => {
+    const lock = join(runsDir, name, 'lock');
+    expect(existsSync(lock)).toBe(false);
+    writeFileSync(lock, JSON.stringify({ pid: process.ppid, host: hostname(), started: '' })); // one that lives
+    await expect(trainTiny(tinyConfig(base), { runsDir, resume: 'latest' })).rejects.toThrow(
+      new RegExp(`runs/there is being written by process ${process.ppid} on .* remove .*runs/there/lock\\.$`),
+    );
+    expect(existsSync(lock)).toBe(true);
+    rmSync(lock);
+  });
+
+  test('is not begun twice at once', async () => {
+    const config = tinyConfig({ ...base, name: 'twice' });
+    let second: Promise<unknown> | undefined;
+    const onEvent = ({ type }: { type: string }) => {
+      if (type === 'start') second = trainTiny(config, { runsDir }).catch((error) => error);
+    };
+    expect((await trainTiny(config, { runsDir, onEvent })).finished).toBe(true);
+    expect(String(await second)).toMatch(/runs\/twice is being written by process \d+/);
+    expect(existsSync(join(runsDir, 'twice', 'lock'))).toBe(false);
   });
 
   const changes: [string, Partial<RunConfigInput>, RegExp][] = [
