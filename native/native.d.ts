@@ -42,7 +42,11 @@ export interface Native {
   clearTable(): void;
   // autograd.cc
   backward(loss: Handle, seed?: Handle | null): void;
-  gradients(outputs: readonly Handle[], inputs: readonly Handle[], seeds?: readonly Handle[]): (Handle | null)[];
+  gradients(
+    outputs: readonly Handle[],
+    inputs: readonly Handle[],
+    seeds?: readonly Handle[],
+  ): (Handle | null)[];
   gradsOf(handles: readonly Handle[]): (Handle | null)[];
   setGrad(handle: Handle, grad: Handle | null): void;
   setGrads(handles: readonly Handle[], grads: readonly Handle[]): void;
