@@ -5,6 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Spent } from './budget.ts';
 import type { RunConfig } from './config/index.ts';
+import type { Problems } from './data/index.ts';
 import { CoupletError } from './errors.ts';
 import { loadTensorsInto, readStateJson } from './io/checkpoint.ts';
 import {
@@ -121,8 +122,8 @@ function emptyTables({ tables = new Map() }: Method): Map<string, Tensor> {
   );
 }
 
-/** Overwrites model, method, optimizer and random state with those of a checkpoint. */
-export async function restoreRun(parts: RunParts, path: string): Promise<void> {
+/** Overwrites model, method, optimizer and random state with those of a checkpoint. Returns what was skipped until then. */
+export async function restoreRun(parts: RunParts, path: string): Promise<{ skipped: Problems }> {
   const json = await readStateJson(path);
   if (json.datasetSize !== parts.dataset.size) {
     throw new CoupletError(
@@ -147,4 +148,5 @@ export async function restoreRun(parts: RunParts, path: string): Promise<void> {
   for (const tensor of [random, ...tables.values()]) tensor.dispose();
   parts.optimizer.restore((json.optimizer as { steps: number }).steps);
   parts.plan.budget.restore(json.spent as Spent);
+  return { skipped: (json.skipped as Problems | undefined) ?? { count: 0, first: [] } }; // older checkpoints do not say
 }

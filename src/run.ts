@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { RunConfig } from './config/index.ts';
-import { type Dataset, openDataset } from './data/index.ts';
+import { type Dataset, openDataset, type Problems } from './data/index.ts';
 import { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
 import { deviceOfRank, type GradientAverager, openRanks, type Place, type Ranks } from './dist/index.ts';
 import { CoupletError } from './errors.ts';
@@ -229,7 +229,10 @@ export function gatheredTables({ tables = new Map() }: Method): Map<string, Tens
 }
 
 /** Rank 0 writes all that a resume needs; collective, because samples' tables are shared out. The data's cursor is the step itself: order and augmentation are functions of seed and position. */
-export async function saveRun(parts: RunParts, step: number): Promise<string> {
+export async function saveRun(
+  parts: RunParts,
+  { step, skipped: { count, first } }: { step: number; skipped: Problems },
+): Promise<string> {
   const random = new Generator('cpu').state();
   const tables = gatheredTables(parts.method);
   const state = new Map([...liveState(parts), ...tables, ['random.cpu', random]]);
@@ -239,7 +242,13 @@ export async function saveRun(parts: RunParts, step: number): Promise<string> {
     return await saveCheckpoint(parts.runDir, {
       model: parts.method.model,
       state,
-      json: { step, optimizer, datasetSize: parts.dataset.size, spent: parts.plan.budget.spent },
+      json: {
+        step,
+        optimizer,
+        datasetSize: parts.dataset.size,
+        spent: parts.plan.budget.spent,
+        skipped: { count, first },
+      },
     });
   } finally {
     for (const tensor of [random, ...tables.values()]) tensor.dispose();

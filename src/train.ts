@@ -41,6 +41,7 @@ import { trainStep } from './train-step.ts';
 
 /** What happens in a run, for whoever shows it. */
 export type TrainEvent =
+  | { type: 'holding'; done: number; total: number } // pictures decoded for the device to hold, before the start
   | { type: 'start'; step: number; totalSteps: number; facts: RunFacts }
   | { type: 'log'; row: Record<string, number>; totalSteps: number; samples: number }
   | { type: 'evaluated'; step: number; report: EvalReport }
@@ -121,9 +122,15 @@ async function runSteps(
   const { budget } = plan;
   const { onEvent: tell = () => {}, signal } = options;
   const onEvent = ranks.rank === 0 ? tell : () => {};
-  const start = await resumeStep(parts, { ...options, onEvent });
+  const { step: start, skipped } = await resumeStart(parts, { ...options, onEvent });
   ranks.checkSame('the step to start from', String(start));
-  const feed = await openFeed({ ...parts, workers: parts.encoder.workers, startStep: start });
+  const feed = await openFeed({
+    ...parts,
+    workers: parts.encoder.workers,
+    startStep: start,
+    skipped,
+    onHold: (done, total) => onEvent({ type: 'holding', done, total }),
+  });
   const records = await openRecords(parts, start).catch(async (error) => {
     await feed.close();
     throw error;
@@ -134,7 +141,7 @@ async function runSteps(
   const save = async (step: number) => {
     records?.metrics.flush();
     checkWeights(parts, step);
-    const path = await saveRun(parts, step);
+    const path = await saveRun(parts, { step, skipped: feed.problems });
     saved = step;
     if (!records) return;
     await records.best.write();
@@ -258,20 +265,25 @@ function spentOf({ budget: { spent } }: RunParts['plan']): Record<string, number
   return { train_seconds: spent.seconds, ...(spent.forwards > 0 && { forwards: spent.forwards }) };
 }
 
-async function resumeStep(parts: RunParts, { resume, onEvent }: TrainOptions): Promise<number> {
-  if (!resume) return 0;
+/** Where a run starts: at its beginning, or at the checkpoint to resume. */
+async function resumeStart(
+  parts: RunParts,
+  { resume, onEvent }: TrainOptions,
+): Promise<{ step: number; skipped: Problems }> {
+  const beginning = { step: 0, skipped: { count: 0, first: [] } };
+  if (!resume) return beginning;
   const { runDir } = parts;
   const warn = (message: string) => onEvent?.({ type: 'warning', message });
   const found = await findCheckpoint(runDir, resume, { flag: '--resume', onDamaged: warn });
   if (!found) {
     warn(`${runDir} has no checkpoint: the run starts from the beginning`);
-    return 0;
+    return beginning;
   }
-  await restoreRun(parts, found.path);
+  const { skipped } = await restoreRun(parts, found.path);
   parts.ranks.barrier('the resume');
   const removed = parts.ranks.rank === 0 ? await removeLater(runDir, found.step) : [];
   for (const { path } of removed) warn(`${path} is removed: its steps are run again`);
-  return found.step;
+  return { step: found.step, skipped };
 }
 
 function factsOf({ runDir, device, config, method, dataset }: RunParts): RunFacts {

@@ -46,3 +46,29 @@ it('names what was skipped', () => {
     '  a.jpg: truncated',
   ]);
 });
+
+/** What is written while pictures are held for a run that then starts. */
+function held(isTTY: boolean): string {
+  const written: string[] = [];
+  let seconds = 0;
+  const stream = { isTTY, columns: 80, write: (text: string) => written.push(text) };
+  const progress = new Progress({ stream, now: () => seconds, env: { NO_COLOR: '1' } });
+  for (const done of [0, 10_000, 20_000, 50_000]) {
+    progress.show({ type: 'holding', done, total: 50_000 });
+    seconds += done === 10_000 ? 0.01 : 0.2;
+  }
+  progress.show({ type: 'start', step: 0, totalSteps: 100, facts });
+  progress.end();
+  return written.join('');
+}
+
+it('shows on a terminal how far holding pictures is, in one line that goes when the run starts', () => {
+  const erase = '\r\x1b[2K';
+  const lines = ['0', '10000', '50000'].map((done) => `decoding pictures ${done}/50000${erase}`);
+  expect(held(true).startsWith(`${lines.join('')}runs/a: `)).toBe(true); // 20000 came too soon after 10000
+});
+
+it('says once elsewhere that pictures are decoded', () => {
+  const [first, second] = held(false).split('\n');
+  expect([first, second]).toEqual(['decoding 50000 pictures', expect.stringMatching(/^runs\/a: /)]);
+});

@@ -1,4 +1,5 @@
 import { formatCount } from '../io/human.ts';
+import { LiveText } from '../io/live-text.ts';
 import { StatusLine, type StatusLineOptions } from '../io/status-line.ts';
 import type { TrainEvent, TrainResult } from '../train.ts';
 import { evalLines } from './report.ts';
@@ -16,15 +17,19 @@ export function skippedLines({ count, first }: Problems): string[] {
 /** Shows a run's events: a live line on a terminal, plain lines elsewhere, and what happens once above it. */
 export class Progress {
   readonly #options: Pick<StatusLineOptions, 'stream' | 'now' | 'env'>;
+  /** What is drawn until there are steps. */
+  readonly #before: LiveText;
   #line: StatusLine | undefined;
   #step = 0;
 
   constructor(options: Pick<StatusLineOptions, 'stream' | 'now' | 'env'> = {}) {
     this.#options = options;
+    this.#before = new LiveText(options);
   }
 
   show(event: TrainEvent): void {
-    if (event.type === 'start') this.#start(event);
+    if (event.type === 'holding') this.#hold(event);
+    else if (event.type === 'start') this.#start(event);
     else if (event.type === 'log') this.#log(event);
     else if (event.type === 'saved') this.say(`saved ${event.path}`);
     else if (event.type === 'warning') this.say(`warning: ${event.message}`);
@@ -34,13 +39,20 @@ export class Progress {
   /** A line that stays. */
   say(text: string): void {
     if (this.#line) this.#line.print(text);
-    else (this.#options.stream ?? process.stderr).write(`${text}\n`);
+    else this.#before.print(text);
   }
 
   /** Leaves the last state on the screen. */
   end(): void {
+    this.#before.erase();
     this.#line?.finish();
     this.#line = undefined;
+  }
+
+  #hold({ done, total }: Event<'holding'>): void {
+    this.#before.draw(`decoding pictures ${done}/${total}`, {
+      elsewhere: done === 0 ? `decoding ${total} pictures` : undefined,
+    });
   }
 
   #start({ step, totalSteps, facts }: Event<'start'>): void {

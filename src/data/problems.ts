@@ -32,6 +32,20 @@ export class ProblemLog implements Problems {
   }
 }
 
+/** Problems that go on from those `before`: live, and without a name twice. */
+export function continued(before: Problems, live: Problems): Problems {
+  return {
+    get count() {
+      return before.count + live.count;
+    },
+    get first() {
+      const all = new ProblemLog();
+      for (const { name, reason } of [...before.first, ...live.first]) all.add(name, reason);
+      return all.first;
+    },
+  };
+}
+
 /**
  * @throws CoupletError when more than `maxBadShare` of `seen` samples were bad
  */

@@ -11,7 +11,7 @@ import { applyPhotometric, drawPhotometric, isPhotometric, type ViewRecipe } fro
 /** An endless stream of training batches. */
 export interface Feed {
   next(): Promise<Served>;
-  /** Samples that could not be read so far. */
+  /** Samples that could not be read so far, by earlier processes of the run too. */
   readonly problems: Problems;
   close(): Promise<void>;
 }
@@ -34,6 +34,8 @@ export interface FeedContext {
   workers: number;
   tokenizer?: Tokenizer;
   startStep: number;
+  /** Samples that could not be read before this step, by an earlier process. */
+  skipped?: Problems;
   /** Pictures that are decoded to be held, so far and in all. */
   onHold?: (done: number, total: number) => void;
 }

@@ -20,6 +20,7 @@ export async function heldFeed(context: FeedContext): Promise<Feed> {
     globalBatchSize: config.batch.globalBatchSize,
     worldSize: context.ranks.worldSize,
   });
+  context.onHold?.(0, dataset.size);
   const held = await holdPictures(dataset, {
     device,
     workers,
@@ -45,7 +46,7 @@ export async function heldFeed(context: FeedContext): Promise<Feed> {
   };
   let next = startStep;
   return {
-    problems: held.problems,
+    problems: held.problems, // all of the data's, found anew by each process: those of earlier ones are among them
     close: async () => held.dispose(),
     next: async () => {
       const step = next++;

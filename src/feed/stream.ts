@@ -1,5 +1,6 @@
 // Batches that workers read ahead: decoded and cropped on the CPU.
 import { createLoader, type Batch as HostBatch } from '../data/index.ts';
+import { continued } from '../data/problems.ts';
 import { tokensToDevice, viewToDevice } from '../feed.ts';
 import type { Batch } from '../methods/index.ts';
 import { upload } from '../torch/upload.ts';
@@ -33,7 +34,7 @@ export async function streamFeed(context: FeedContext): Promise<Feed> {
   });
   let step = startStep;
   return {
-    problems: loader.problems,
+    problems: context.skipped ? continued(context.skipped, loader.problems) : loader.problems,
     close: () => loader.close(),
     next: async () => {
       const batch = await loader.next();

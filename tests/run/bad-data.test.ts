@@ -1,9 +1,10 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { SourceInput } from '../../src/data/index.ts';
 import { CoupletError } from '../../src/errors.ts';
-import { latestCheckpoint, STATE_TENSORS_FILE } from '../../src/io/checkpoint-files.ts';
+import { latestCheckpoint, STATE_FILE, STATE_TENSORS_FILE } from '../../src/io/checkpoint-files.ts';
 import { readSafetensors } from '../../src/io/safetensors.ts';
 import { memoryStats } from '../../src/torch/index.ts';
 import type { TrainEvent } from '../../src/train.ts';
@@ -106,10 +107,30 @@ describe('bad samples in a run', () => {
     const stopped = config('mixed-stopped', { ...allow(0.3), evaluate });
     const { runDir, step } = await trainTiny(stopped, { runsDir: folder, signal: abort.signal, onEvent });
     expect(step).toBe(3);
-    await trainTiny(stopped, { runsDir: folder, resume: 'latest' });
+    const resumed = await trainTiny(stopped, { runsDir: folder, resume: 'latest' });
+    expect(resumed.skipped).toEqual(whole.skipped);
+    expect(resumed.rows.flatMap((row) => ('skipped' in row ? [row.skipped] : []))).toEqual(counts);
     expect(numbersOf(runDir)).toEqual(numbersOf(whole.runDir));
     const last = whole.totalSteps;
     expect(modelBytes(runDir, last).equals(modelBytes(whole.runDir, last))).toBe(true);
+
+    // A checkpoint that was written before checkpoints said it.
+    const statePath = join((await latestCheckpoint(runDir))!.path, STATE_FILE);
+    const { skipped, ...older } = JSON.parse(readFileSync(statePath, 'utf8'));
+    expect(skipped).toEqual(whole.skipped);
+    writeFileSync(statePath, JSON.stringify(older));
+    const again = await trainTiny(stopped, { runsDir: folder, resume: 'latest' });
+    expect(again.skipped).toEqual({ count: 0, first: [] });
+  });
+
+  test('among pictures that are held count once, whether the run is resumed or not', async () => {
+    const abort = new AbortController();
+    const held = config('held', { data: { train: source, maxBadShare: 0.3, hold: 'device' } });
+    const onEvent = ({ type }: TrainEvent) => type === 'log' && abort.abort();
+    const first = await trainTiny(held, { runsDir: folder, signal: abort.signal, onEvent });
+    expect(first).toMatchObject({ finished: false, skipped: { count: BAD } });
+    const second = await trainTiny(held, { runsDir: folder, resume: 'latest' });
+    expect(second).toMatchObject({ finished: true, skipped: { count: BAD } });
   });
 
   test('beyond maxBadShare they end it: the reason, the first ten names; the last checkpoint is whole', async () => {

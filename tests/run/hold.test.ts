@@ -29,6 +29,13 @@ test('the losses of a run are those of the run that decodes each time', async ()
   const held = await trainTiny(config('held', 'device'), { runsDir });
   const read = await trainTiny(config('read', 'none'), { runsDir });
   expect(held.finished).toBe(true);
+  const told = held.events.slice(
+    0,
+    held.events.findIndex(({ type }) => type === 'start'),
+  );
+  expect(told[0]).toEqual({ type: 'holding', done: 0, total: 60 });
+  expect(told.at(-1)).toEqual({ type: 'holding', done: 60, total: 60 });
+  expect(read.events.some(({ type }) => type === 'holding')).toBe(false);
   const [ours, theirs] = [lossesOf(held.runDir), lossesOf(read.runDir)];
   expect(ours).toHaveLength(STEPS);
   // A few bytes of 1728 a picture differ by one.
