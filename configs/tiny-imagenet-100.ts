@@ -1,0 +1,35 @@
+// couplet train configs/tiny-imagenet-100.ts      50,000 photos of 100 classes with templated captions, shards in data/tiny-imagenet-100.
+import { defineConfig } from 'couplet';
+
+export default defineConfig({
+  model: {
+    embedDim: 256,
+    image: { imageSize: 64, patchSize: 8, width: 256, layers: 6, heads: 4, pool: 'mean' },
+    text: { contextLength: 32, width: 256, heads: 4, layers: 4 },
+  },
+  // A ball of KL radius 2: a hundred classes leave room for log(100) = 4.6, and their captions repeat.
+  method: { name: 'fastclip', rho: 2 },
+  precision: 'bfloat16',
+  data: {
+    train: { type: 'webdataset', path: 'data/tiny-imagenet-100/train-{00000..00009}.tar' },
+    tokenizer: { type: 'bpe', vocabSize: 2048 },
+    crop: { scale: [0.35, 1] },
+    flip: true,
+  },
+  batch: { globalBatchSize: 512 },
+  duration: { epochs: 30 },
+  optimizer: { peakLr: 6e-4, weightDecay: 0.1, clipGradNorm: 1 },
+  schedule: { warmup: { epochs: 2 } },
+  evaluate: {
+    every: { epochs: 5 },
+    zeroShot: {
+      data: {
+        type: 'webdataset',
+        path: 'data/tiny-imagenet-100/val-00000.tar',
+        classNames: 'data/tiny-imagenet-100/classes.json',
+      },
+      templates: ['a photo of a {}', 'an image showing a {}', 'there is a {} here'],
+    },
+    retrieval: { data: { type: 'webdataset', path: 'data/tiny-imagenet-100/val-00000.tar' } },
+  },
+});
