@@ -1,7 +1,7 @@
 // docs/self-supervised.md: its configs, its numbers, and that the metrics it names are in a log.
 import { describe, expect, test } from 'vitest';
 import { sequenceLength } from '../../src/compress/index.ts';
-import { parseConfig, type RunConfigInput } from '../../src/config/index.ts';
+import { loadConfig, parseConfig, type RunConfigInput } from '../../src/config/index.ts';
 import { dinoLoss } from '../../src/losses/dino.ts';
 import { queryKeyLoss } from '../../src/losses/info-nce.ts';
 import { ntXentLoss } from '../../src/losses/nt-xent.ts';
@@ -11,7 +11,7 @@ import { full, scope, zeros } from '../../src/torch/index.ts';
 import { rowsOf, runsFolder, tinyConfig, trainTiny } from '../run/harness.ts';
 import { asFolder, shapes } from '../run/shapes.ts';
 import { configOf } from './config-block.ts';
-import { blocks, page, rows } from './markdown.ts';
+import { blocks, page, ROOT, rows } from './markdown.ts';
 
 const text = page('self-supervised.md');
 const prose = text.replace(/\s+/g, ' ');
@@ -81,6 +81,17 @@ test('what dropout saves, and which patches divide an image', () => {
   ] as const)
     for (const patchSize of patches) expect(Number.isInteger(sequenceLength(side, { patchSize }))).toBe(true);
   expect([sequenceLength(64, { patchSize: 8 }), sequenceLength(224, { patchSize: 16 })]).toEqual([65, 197]);
+});
+
+test('the configs of the repository are what the page says of them', async () => {
+  const load = (name: string) => loadConfig(`${ROOT}/configs/${name}.ts`);
+  for (const name of ['moco-v3-cifar10', 'simclr-cifar10', 'dino-cifar10'])
+    expect((await load(name)).method, name).toMatchObject({ augmentation: { blur: false } });
+  const { optimizer, batch, data } = await load('moco-v3-cifar10');
+  expect([optimizer.peakLr, batch.globalBatchSize, data.crop.scale]).toEqual([1e-3, 512, [0.2, 1]]);
+  const { method, compression } = await load('moco-v3-folder');
+  expect(method).toMatchObject({ name: 'moco-v3', symmetric: false });
+  expect(compression!.stages!.at(-1)!.tokenDropout).toBe(0);
 });
 
 describe('schedules', () => {
