@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Method } from '../methods/index.ts';
-import { normalizeRows } from '../models/clip.ts';
+import { unitRows } from '../nn/unit-rows.ts';
 import { memoryStats, noGrad, type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { classify } from './classify.ts';
@@ -55,7 +55,7 @@ function blindEncoder(
   ]);
   const forward = (images: Tensor) => {
     const colours = images.to('float32').mean([1, 2]).div(127.5).sub(1); // [B, 3]
-    return normalizeRows(ops.relu(ops.linear(colours, model.get(reads)!)).add(0.1));
+    return unitRows(ops.relu(ops.linear(colours, model.get(reads)!)).add(0.1));
   };
   const method = {
     model,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { normalizeRows } from '../models/clip.ts';
+import { unitRows } from '../nn/unit-rows.ts';
 import { cudaCount, Generator, memoryStats, randn, scope, tensor } from '../torch/index.ts';
 import { neighbours, neighbourVotes } from './neighbours.ts';
 
@@ -35,7 +35,7 @@ describe.each(cudaCount() > 0 ? ['cpu', 'cuda'] : ['cpu'])('on %s', (device) => 
     scope(() => {
       const options = { k, temperature, classes: 5 };
       const draw = new Generator('cpu', 3);
-      const [queries, features] = [normalizeRows(randn([9, 6], draw)), normalizeRows(randn([40, 6], draw))];
+      const [queries, features] = [unitRows(randn([9, 6], draw)), unitRows(randn([40, 6], draw))];
       const labels = Array.from({ length: 40 }, (_, i) => (i * 7) % 5);
       const rows = { features: features.toDevice(device), labels: labelsOf(labels, device) };
       const votes = grid(neighbourVotes(queries.toDevice(device), rows, options).toNumbers(), 5);
@@ -91,7 +91,7 @@ it('many queries are cut into parts, and nothing is left behind', () => {
   const before = memoryStats().liveTensors;
   scope(() => {
     const draw = new Generator('cpu', 1);
-    const features = normalizeRows(randn([20000, 8], draw));
+    const features = unitRows(randn([20000, 8], draw));
     const labels = labelsOf(Array.from({ length: 20000 }, (_, i) => i % 100));
     const queries = { features: features.narrow(0, 0, 2000), labels: labels.narrow(0, 0, 2000) }; // parts of 1677
     const report = neighbours(queries, { features, labels }, { k: 1, temperature: 0.07, classes: 100 });

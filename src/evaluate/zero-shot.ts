@@ -1,6 +1,6 @@
 // N pictures, C classes, T templates, E embedding.
 import type { Tokenizer } from '../data/tokenizer.ts';
-import { normalizeRows } from '../models/clip.ts';
+import { unitRows } from '../nn/unit-rows.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { type Accuracy, accuracy } from './accuracy.ts';
@@ -31,7 +31,7 @@ export function classFeatures(
           ).mean(0),
         ),
       );
-      return normalizeRows(ops.stack(perClass));
+      return unitRows(ops.stack(perClass));
     }),
   );
 }

@@ -1,8 +1,8 @@
 import type { SequencePlan } from '../compress/compression.ts';
 import { Init } from '../nn/init.ts';
 import { Module } from '../nn/module.ts';
+import { unitRows } from '../nn/unit-rows.ts';
 import { type DType, full, type Tensor } from '../torch/index.ts';
-import * as ops from '../torch/ops.ts';
 import { ModifiedResNet, type ResNetSpec } from './resnet.ts';
 import { type TextSpec, TextTransformer } from './text.ts';
 import { OPEN_CLIP_VIT, VisionTransformer, type VitSpec } from './vit.ts';
@@ -17,12 +17,6 @@ export interface ClipSpec<Image extends ImageSpec = VitSpec> {
   text: TextSpec;
 }
 export type AnyClipSpec = ClipSpec<ImageSpec>;
-
-/** Rows of unit length (L2), in float32 or wider. */
-export function normalizeRows(features: Tensor): Tensor {
-  const exact = features.dtype === 'float64' ? features : features.to('float32');
-  return exact.div(ops.linalg_vector_norm(exact, 2, -1, true).clamp(1e-12, null));
-}
 
 /** A ViT with its projection: open_clip's `visual`. */
 class ProjectedVit extends Module {
@@ -72,12 +66,12 @@ export class Clip extends Module {
   /** Normalised pixels [B, 3, S, S] -> imageFeatures [B, E], rows of unit length, float32. */
   encodeImage(images: Tensor, plan?: SequencePlan): Tensor {
     const image = this.#image;
-    if (image instanceof ModifiedResNet) return normalizeRows(image.forward(images)); // it has no sequence
-    return normalizeRows(image.forward(images, plan));
+    if (image instanceof ModifiedResNet) return unitRows(image.forward(images)); // it has no sequence
+    return unitRows(image.forward(images, plan));
   }
 
   /** tokens [B, L] -> textFeatures [B, E], rows of unit length, float32. */
   encodeText(tokens: Tensor): Tensor {
-    return normalizeRows(this.#text.forward(tokens));
+    return unitRows(this.#text.forward(tokens));
   }
 }

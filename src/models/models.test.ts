@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Init } from '../nn/init.ts';
 import { Generator, randn, scope, tensor } from '../torch/index.ts';
-import { Clip, normalizeRows } from './clip.ts';
+import { Clip } from './clip.ts';
 import { OPEN_CLIP_VIT, TIMM_VIT, VisionTransformer, type VitSpec } from './vit.ts';
 
 const IMAGE: VitSpec = {
@@ -93,21 +93,6 @@ describe('image tower', () => {
     expect(() => new VisionTransformer(new Init({ seed: 1 }), { ...IMAGE, patchSize: 5 }, TIMM_VIT)).toThrow(
       /patch size 5 does not divide image size 12/,
     );
-  });
-});
-
-describe('normalizeRows', () => {
-  test('unit rows, half precision made wider, zeros stay zeros', () => {
-    scope(() => {
-      expect(normalizeRows(tensor([3, 4, 0, 0], [2, 2])).toNumbers()).toEqual([
-        expect.closeTo(0.6, 6),
-        expect.closeTo(0.8, 6),
-        0,
-        0,
-      ]);
-      expect(normalizeRows(tensor([1], [1, 1]).to('bfloat16')).dtype).toBe('float32');
-      expect(normalizeRows(tensor([1], [1, 1]).to('float64')).dtype).toBe('float64');
-    });
   });
 });
 
