@@ -1,5 +1,16 @@
 /** Couplet: contrastive pretraining of image and image-text encoders. What is exported here is the public surface. */
 
+export {
+  type Analysis,
+  type AnalyzeEvent,
+  type AnalyzeOptions,
+  analyzeRun,
+  type FoundSchedule,
+  type RuleOptions,
+  readAnalysis,
+  scheduleOf,
+  writeReport,
+} from './analysis/index.ts';
 export { Progress } from './cli/progress.ts';
 export {
   defineConfig,
@@ -21,6 +32,7 @@ export {
 } from './evaluate/index.ts';
 export { readMetrics } from './io/metrics.ts';
 export { defineMethod, type Method, type MethodDefinition } from './methods/method.ts';
+export { scaledLr } from './methods/scaled-lr.ts';
 export { type AnyClipSpec, Clip, type ClipSpec } from './models/clip.ts';
 export { clipModels, resnetClipModels } from './models/registry.ts';
 export * as torch from './torch/index.ts';
