@@ -19,23 +19,27 @@ export function addAnalyze(program: Command): void {
     .command('analyze')
     .summary('measure how far gradients on shortened sequences are from the true one')
     .description(
-      'At moments of a run, for each dropout of tokens and size of patches: squared bias, variance and cost-adjusted error of the gradient. Ctrl-C stops; the same command goes on.',
+      'Measure, at moments of a run, how far gradients on shortened sequences are from the true one: squared bias, variance and cost-adjusted error, for each share of dropped tokens and each size of patches. Ctrl-C stops; the same command goes on.',
     )
     .argument('<run>', "a run's folder, with checkpoints at the moments asked for")
-    .option('--at <list>', 'moments, in per cent of the run', percents)
-    .option('--token-dropout <list>', 'shares of patch tokens that are dropped', numbers)
-    .option('--patch-size <list>', 'sides of patches in pixels', numbers)
+    .option('--at <list>', 'moments, in per cent of the run; default 0,25,50,75,100', percents)
+    .option('--token-dropout <list>', 'shares of patch tokens to drop; default 0,0.25,0.5,0.75,0.9', numbers)
+    .option(
+      '--patch-size <list>',
+      "sides of patches in pixels; default those that fit, from the model's own to three times that",
+      numbers,
+    )
     .option('--samples <count>', 'samples of each gradient; default about 16,384', number)
     .option('--sub-batch <size>', "samples that a loss sees at once; default the run's batch", number)
     .option('--adam', "also in the scale of Adam's steps, which may rank strategies otherwise")
-    .option('--out <file>', "the analysis; default analysis.json in the run's folder")
+    .option('--out <file>', "where the analysis is saved; default analysis.json in the run's folder")
     .option('--set <path=value>', SET_HELP, collect)
     .option('--json', 'print the analysis as JSON')
     .addHelpText(
       'after',
       `
-The moments are 0, 25, 50, 75 and 100 % by default: train with checkpoint.every { share: 0.25 } and checkpoint.keep 5.
-Beside the analysis are a report (.html), its pictures (.png) and what a stopped analysis goes on from (.jsonl).
+Each moment but 0 needs a checkpoint: for the default ones, train with checkpoint.every { share: 0.25 } and checkpoint.keep 5.
+Beside the analysis are saved a report (.html), its pictures (.png) and what a stopped analysis goes on from (.jsonl).
 
 Examples:
   couplet analyze runs/moco

@@ -40,7 +40,8 @@ describe('couplet', () => {
   it('--help lists the verbs, with examples, and no libtorch', () => {
     const { status, stdout } = couplet('--help');
     expect(status).toBe(0);
-    for (const word of ['train', 'eval', 'doctor', 'Examples:']) expect(stdout).toContain(word);
+    for (const word of ['train', 'eval', 'analyze', 'schedule', 'doctor', 'Examples'])
+      expect(stdout).toContain(word);
   });
 
   it('--version is that of the package', () => {

@@ -14,7 +14,7 @@ function version(): string {
 }
 
 const program = new Command('couplet')
-  .description('Pretrain image and image-text encoders by contrast, from TypeScript, on libtorch.')
+  .description('Contrastive pretraining of image and image-text encoders, in TypeScript, on libtorch.')
   .version(version(), '--version', 'print the version')
   .helpOption('-h, --help', 'print this help')
   .helpCommand(false)
@@ -22,13 +22,16 @@ const program = new Command('couplet')
   .addHelpText(
     'after',
     `
-Examples:
-  couplet doctor                                          is everything here, and does it work?
-  couplet train configs/emoji.ts                          train; the run is saved in runs/emoji
-  couplet train configs/emoji.ts --resume latest          go on where it stopped
-  couplet eval runs/emoji                                 measure its last checkpoint
+Examples, where moco.ts is a config of yours:
+  couplet doctor                             is everything here, and does it work?
+  couplet train moco.ts                      train; the run is saved in runs/moco
+  couplet train moco.ts --resume latest      go on where it stopped
+  couplet eval runs/moco                     measure its last checkpoint
+  couplet analyze runs/moco                  how far off are gradients on shorter sequences?
+  couplet schedule runs/moco/analysis.json   how short the next run's sequences may be, and when
 
-A config is one file per run: export default defineConfig({ ... }). Wrong keys are named before the first step.`,
+A config is one file per run: export default defineConfig({ ... }). Some to start from are in configs/, and
+docs/configuration.md explains every key. couplet train --help and the like tell more of each command.`,
   );
 
 addTrain(program);

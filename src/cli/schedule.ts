@@ -20,10 +20,14 @@ export function addSchedule(program: Command): void {
       'The strategy of least cost-adjusted error at each moment of a run, as a schedule.json for compression.file in a config.',
     )
     .argument('<analysis>', 'the analysis.json that couplet analyze wrote')
-    .option('--out <file>', 'the schedule; default schedule.json beside the analysis')
+    .option('--out <file>', 'where the schedule is saved; default schedule.json beside the analysis')
     .option('--monotone', 'never compress more than before')
     .option('--interpolate', 'take errors between two stages from both, instead of the nearer one')
-    .option('--budget <factor>', "compute of one gradient, in times the analysis's", factor)
+    .option(
+      '--budget <factor>',
+      "compute of one gradient, as a multiple of the analysis's; default 1",
+      factor,
+    )
     .option(
       '--parameters <group>',
       "whose gradient counts: 'all' that learn, the 'image' tower's, or 'adam': all in its scale",
@@ -36,7 +40,7 @@ export function addSchedule(program: Command): void {
 Examples:
   couplet schedule runs/moco/analysis.json
   couplet schedule runs/moco/analysis.json --monotone --out fast.json
-  couplet train configs/moco.ts --set compression.file=runs/moco/schedule.json`,
+  couplet train moco.ts --set compression.file=runs/moco/schedule.json`,
     )
     .action(scheduleVerb);
 }

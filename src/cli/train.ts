@@ -25,21 +25,28 @@ export function addTrain(program: Command): void {
     )
     .argument('<config>', 'a .ts, .js or .json file; its default export is the config')
     .option('--set <path=value>', SET_HELP, collect)
-    .option('--name <name>', "the run's folder in --runs (default: the config's name, or its file's)")
-    .option('--resume <checkpoint>', "go on from a checkpoint: 'latest' of this run, or a path")
+    .option(
+      '--name <name>',
+      "name of the run, and of its folder in --runs (default: the config's name, or its file's)",
+    )
+    .option(
+      '--resume <checkpoint>',
+      "go on from a checkpoint: 'latest' of this run (from the beginning if it has none), or a path",
+    )
     .option('--runs <folder>', 'where runs are saved', 'runs')
     .option('--nproc <ranks>', 'train with this many processes on this machine, one for each GPU', rankCount)
     .addHelpText(
       'after',
       `
-Examples:
-  couplet train configs/emoji.ts
-  couplet train configs/emoji.ts --name emoji-fast --set optimizer.peakLr=1e-3 --set duration.epochs=5
-  couplet train configs/emoji.ts --set 'evaluate.every={"steps":100}'
-  couplet train configs/emoji.ts --resume latest
-  couplet train runs/emoji/config.json --name again
-  couplet train configs/emoji.ts --nproc 2
-  torchrun --no-python --nproc-per-node 2 couplet train configs/emoji.ts`,
+Examples, where moco.ts is a config of yours:
+  couplet train moco.ts
+  couplet train moco.ts --set data.train.path=photos/train --set duration.epochs=5
+  couplet train moco.ts --name moco-fast --set optimizer.peakLr=1e-3
+  couplet train moco.ts --set 'evaluate.every={"steps":100}'
+  couplet train moco.ts --resume latest                     go on where it stopped
+  couplet train runs/moco/config.json --name again          the same run once more
+  couplet train moco.ts --nproc 2                           two GPUs of this machine
+  torchrun --no-python --nproc-per-node 2 couplet train moco.ts`,
     )
     .action(trainVerb);
 }
