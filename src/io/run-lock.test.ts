@@ -21,7 +21,11 @@ const holder = () => JSON.parse(readFileSync(path, 'utf8'));
 
 test('a lock names its process, keeps others out until it is given back, and can be taken again', () => {
   const unlock = lockRun(runDir);
-  expect(holder()).toEqual({ pid: process.pid, host: hostname(), started: expect.stringMatching(/^20.*Z$/) });
+  expect(holder()).toMatchObject({
+    pid: process.pid,
+    host: hostname(),
+    started: expect.stringMatching(/^20.*Z$/),
+  });
   expect(() => lockRun(runDir)).toThrow(CoupletError); // this very process, in another call
   unlock();
   expect(existsSync(path)).toBe(false);
@@ -53,6 +57,19 @@ test('those of a dead process, and of an earlier one with the id of this, are ta
     expect(holder().started).not.toBe('2026-01-01T00:00:00.000Z');
     unlock();
   }
+});
+
+test.runIf(process.platform === 'linux')('the id of a dead process may be that of another by now', () => {
+  const unlock = lockRun(runDir);
+  const { ticks } = holder();
+  unlock();
+  const parent = { pid: process.ppid, host: hostname(), started: '' };
+  writeFileSync(path, JSON.stringify({ ...parent, ticks: ticks + 1 }));
+  lockRun(runDir)();
+  const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8').replace(/^.*\) /s, '');
+  writeFileSync(path, JSON.stringify({ ...parent, ticks: Number(stat.split(' ')[19]) }));
+  expect(ticks).toBeGreaterThanOrEqual(holder().ticks); // a parent begins first
+  expect(() => lockRun(runDir)).toThrow(/is being written/);
 });
 
 test('on another machine nobody can tell whether a process is dead: refused', () => {

@@ -10,6 +10,8 @@ interface Holder {
   host: string;
   /** ISO 8601 */
   started: string;
+  /** When the process began, in clock ticks since the machine's start, where the system says: an id may be given again, both are not. */
+  ticks?: number;
 }
 
 /** Locks of this process: one that bears its id and is none of these is of an earlier process, as after the restart of a container. */
@@ -38,7 +40,10 @@ export function lockRun(runDir: string): () => void {
 
 /** False when there is a lock already. */
 function write(path: string): boolean {
-  const holder: Holder = { pid: process.pid, host: hostname(), started: new Date().toISOString() };
+  const { pid } = process;
+  const ticks = ticksOf(pid);
+  const started = new Date().toISOString();
+  const holder: Holder = { pid, host: hostname(), started, ...(ticks !== undefined && { ticks }) };
   try {
     writeFileSync(path, `${JSON.stringify(holder)}\n`, { flag: 'wx' });
     return true;
@@ -51,7 +56,7 @@ function write(path: string): boolean {
 function refuseLive(runDir: string, path: string): void {
   const holder = readHolder(path);
   const here = holder?.host === hostname();
-  if (here && !held.has(path) && (holder.pid === process.pid || !isRunning(holder.pid))) return;
+  if (here && !held.has(path) && (holder.pid === process.pid || !isRunning(holder))) return;
   refuse(runDir, holder);
 }
 
@@ -65,21 +70,33 @@ function refuse(runDir: string, holder: Holder | undefined): never {
 /** Undefined for a lock that is gone, or was cut. */
 function readHolder(path: string): Holder | undefined {
   try {
-    const { pid, host, started } = JSON.parse(readFileSync(path, 'utf8')) as Partial<Holder>;
-    return Number.isSafeInteger(pid) && pid! > 0 && typeof host === 'string'
-      ? { pid: pid!, host, started: String(started) }
+    const found = JSON.parse(readFileSync(path, 'utf8')) as Holder;
+    return Number.isSafeInteger(found.pid) && found.pid > 0 && typeof found.host === 'string'
+      ? found
       : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isRunning(pid: number): boolean {
+function isRunning({ pid, ticks }: Holder): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    const found = ticksOf(pid);
+    return ticks === undefined || found === undefined || found === ticks;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** The 22nd field of Linux's /proc/PID/stat; undefined elsewhere. The second one is a name in brackets, which may hold anything. */
+function ticksOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3]);
+    return Number.isSafeInteger(ticks) ? ticks : undefined;
+  } catch {
+    return undefined;
   }
 }
 
