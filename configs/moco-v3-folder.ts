@@ -7,7 +7,7 @@ export default defineConfig({
   method: { name: 'moco-v3', symmetric: false },
   precision: 'bfloat16',
   data: {
-    train: { type: 'folder', path: 'photos', labelled: false },
+    train: { type: 'folder', path: 'photos/train', labelled: false },
   },
   batch: { globalBatchSize: 256 },
   duration: { epochs: 100 },

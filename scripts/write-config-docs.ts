@@ -59,7 +59,7 @@ const MEANINGS: Record<string, string> = {
   'model.text': 'the tower that reads captions',
   'method.name': 'which method',
   'data.train[folder].type': 'pictures in one folder for each class',
-  'data.train[folder].path': 'the folder that holds a folder for each class',
+  'data.train[folder].path': 'the folder that holds a folder for each class, or pictures',
   'data.train[folder].labelled': 'whether sub-folders are classes; by default where there are any',
   'data.train[folder].templates': TEMPLATES,
   'data.train[manifest].type': 'a table of paths and captions (or labels)',
@@ -293,8 +293,9 @@ checked before the first step; a key that is not in these tables is an error tha
 
 - \`--set path=value\` changes one value: \`--set optimizer.peakLr=1e-3\`. The value is JSON where it reads as JSON, else text. Items of a
   list have numbers: \`--set data.train.0.path=...\`.
-- A length of time has exactly one unit: \`{ steps }\` are updates, \`{ epochs }\` passes over the data, \`{ samples }\` pairs seen by all ranks
-  together.
+- A length of time has exactly one unit: \`{ steps }\` are updates, \`{ epochs }\` passes over the data, \`{ samples }\` samples seen by all
+  ranks together; where the table has them, \`{ share }\` is a part of the whole run, \`{ seconds }\` are of training, and \`{ forwards }\` are forward
+  passes of one sample's whole sequence.
 - Relative paths are relative to the working directory.
 - **required**: there is no default. A dash: nothing, or what the meaning says.
 - What the run used, with every default filled in, is in \`runs/NAME/config.json\`, and \`couplet train\` takes that file too.

@@ -58,7 +58,8 @@ describe('folder', () => {
     const plain = await open({ type: 'folder', path: folder });
     expect([plain.size, plain.hasLabels, plain.hasCaptions]).toEqual([2, false, false]);
     put(folder, { '2024/trip/c.jpg': picture });
-    expect((await open({ type: 'folder', path: folder })).size).toBe(1); // now the folders are classes
+    await expect(open({ type: 'folder', path: folder })).rejects.toThrow(/pictures beside its 1 sub-folders/);
+    expect((await open({ type: 'folder', path: folder, labelled: true })).size).toBe(1);
     expect((await open({ type: 'folder', path: folder, labelled: false })).size).toBe(3);
   });
 

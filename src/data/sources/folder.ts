@@ -12,7 +12,9 @@ const IMAGE = /\.(jpe?g|png|webp)$/i;
  * @throws CoupletError when there is no such folder, no class where there should be, or no picture
  */
 export function indexFolder(source: FolderSource, writer: IndexWriter): IndexedSource {
-  const classes = list(source.path).filter((entry) => isFolder(source.path, entry));
+  const entries = list(source.path);
+  const classes = entries.filter((entry) => isFolder(source.path, entry));
+  refuseMixed(source, { pictures: entries.some(({ name }) => IMAGE.test(name)), classes: classes.length });
   const { labelled = classes.length > 0 } = source;
   if (!labelled) return indexPlain(source, writer);
   if (classes.length === 0) {
@@ -34,6 +36,17 @@ export function indexFolder(source: FolderSource, writer: IndexWriter): IndexedS
     templates,
     captionKey: '',
   };
+}
+
+/** Pictures beside sub-folders: nobody can tell whether the sub-folders are classes. */
+function refuseMixed(
+  { path, labelled }: FolderSource,
+  { pictures, classes }: { pictures: boolean; classes: number },
+): void {
+  if (labelled !== undefined || !pictures || classes === 0) return;
+  throw new CoupletError(
+    `folder source ${path} has pictures beside its ${classes} sub-folders. Say labelled: false to take all pictures below it without classes, or labelled: true to take sub-folders as classes and leave those pictures out.`,
+  );
 }
 
 /** No label: -1, as in every index. */
