@@ -1,0 +1,101 @@
+// What of recorded steps needs no GPU: here a record runs once, at its making, and its replays do nothing. src/torch/graph.test.ts
+// has the replays, on CUDA.
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { batchAt, clock, makeMethod } from '../tests/contract/method-fixture.ts';
+import { RecordedFeatures } from './recorded-features.ts';
+import type { Clock } from './schedules.ts';
+import { clearGrads, Graph, gradsOf, memoryStats, noGrad, scope } from './torch/index.ts';
+
+const NAME = 'simclr';
+const at = (step: number, tokenDropout = 0.5): Clock => ({
+  ...clock(step),
+  compression: { tokenDropout, patchSize: 8 },
+});
+
+let made = 0;
+let disposed = 0;
+beforeEach(() => {
+  [made, disposed] = [0, 0];
+  vi.spyOn(Graph, 'onRecorder').mockImplementation((body) => body());
+  vi.spyOn(Graph, 'record').mockImplementation((body) => {
+    made++;
+    const graph = { replay: () => {}, dispose: () => void disposed++ } as unknown as Graph;
+    return { graph, result: scope(body) };
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+test('the features are those of the step op by op, from tensors that outlive it', () => {
+  const method = makeMethod(NAME);
+  const recorded = new RecordedFeatures(method);
+  const found = scope(() => recorded.run(batchAt(2, NAME), at(2))!); // the batch is gone after this
+  expect(found.learned).toEqual(['views']);
+  scope(() => {
+    const expected = noGrad(() => method.features(batchAt(2, NAME), at(2)));
+    expect(found.features.views.toNumbers()).toEqual(expected.views.toNumbers());
+    const other = noGrad(() => method.features(batchAt(2, NAME), at(3))); // other masks
+    expect(found.features.views.toNumbers()).not.toEqual(other.views.toNumbers());
+  });
+  recorded.dispose();
+  method.dispose();
+});
+
+test('backward() leaves a gradient with each parameter of the features, and none with those of the loss', () => {
+  const method = makeMethod(NAME);
+  const recorded = new RecordedFeatures(method);
+  scope(() => {
+    const { features, backward } = recorded.run(batchAt(0, NAME), at(0))!;
+    backward({ views: features.views });
+    const names = [...method.params.keys()];
+    const grads = gradsOf([...method.params.values()]);
+    const without = names.filter((_, i) => grads[i] === null);
+    expect(without.length).toBeGreaterThan(0);
+    expect(without).toEqual(names.filter((name) => name.startsWith('projector.')));
+    clearGrads([...method.params.values()]);
+  });
+  recorded.dispose();
+  method.dispose();
+});
+
+test('one record for each kind of batch: sizes and compression make another, the step does not', () => {
+  const method = makeMethod(NAME);
+  const recorded = new RecordedFeatures(method);
+  const recordsAfter = (size: number, clock: Clock) => {
+    scope(() => recorded.run(batchAt(clock.step, NAME, { size }), clock));
+    return made / 2; // forward and backward
+  };
+  expect(recordsAfter(6, at(0))).toBe(1);
+  expect(recordsAfter(6, at(1))).toBe(1);
+  expect(recordsAfter(4, at(1))).toBe(2);
+  expect(recordsAfter(6, at(2, 0.25))).toBe(3);
+  expect(recordsAfter(6, at(3))).toBe(3);
+  recorded.dispose();
+  method.dispose();
+});
+
+test('beyond 24 kinds a batch is left to the step op by op; those recorded go on being served', () => {
+  const method = makeMethod(NAME);
+  const recorded = new RecordedFeatures(method);
+  const isServed = (size: number) =>
+    scope(() => recorded.run(batchAt(0, NAME, { size }), at(0)) !== undefined);
+  const served = Array.from({ length: 26 }, (_, i) => isServed(i + 2));
+  expect(served).toEqual([...Array(24).fill(true), false, false]);
+  expect(isServed(2)).toBe(true);
+  recorded.dispose();
+  method.dispose();
+});
+
+test('dispose() frees every tensor and record; after it records are made again', () => {
+  const method = makeMethod(NAME);
+  const recorded = new RecordedFeatures(method);
+  const before = memoryStats().liveTensors;
+  for (const round of [1, 2]) {
+    scope(() => recorded.run(batchAt(0, NAME), at(0)));
+    scope(() => recorded.run(batchAt(0, NAME, { size: 4 }), at(0)));
+    expect(memoryStats().liveTensors).toBeGreaterThan(before);
+    recorded.dispose();
+    expect(memoryStats().liveTensors, `round ${round}`).toBe(before);
+    expect([made, disposed]).toEqual([4 * round, 4 * round]);
+  }
+  method.dispose();
+});

@@ -1,0 +1,208 @@
+// What goes into a recorded step is tested everywhere; that a recorded step is the same step, where there is a GPU.
+import { expect, test } from 'vitest';
+import { batchAt, clock } from '../../tests/contract/method-fixture.ts';
+import { error } from '../../tests/contract/numbers.ts';
+import { alone, nothingToAverage } from '../dist/index.ts';
+import { type Batch, findMethod, type Method } from '../methods/index.ts';
+import { decayGroups, Sgd } from '../optim/index.ts';
+import { RecordedFeatures } from '../recorded-features.ts';
+import { trainStep } from '../train-step.ts';
+import { cudaCount, setMatmulPrecision } from './device.ts';
+import { type Draw, Graph, StepInputs, stepInput } from './graph.ts';
+import { memoryStats, scope } from './scope.ts';
+import { full, type Tensor } from './tensor.ts';
+
+const FIRST: Draw = { step: 1, rows: { first: 0, total: 4 } };
+const OTHER: Draw = { step: 7, rows: { first: 2, total: 4 } };
+/** Two inputs of a step: one that depends on the step, one on the rows. */
+const twoInputs = () => [
+  stepInput(FIRST, ({ step }) => full([2], step)),
+  stepInput(FIRST, ({ rows }) => full([3], 10 + rows.first)),
+];
+const numbers = (tensors: Tensor[]) => tensors.map((each) => each.toNumbers());
+
+test('inputs are kept in the order of their making, and written in place for another step', () => {
+  const inputs = new StepInputs();
+  scope(() => {
+    const kept = inputs.collect(twoInputs);
+    for (const _ of [1, 2]) // the very tensors, each time from the first on
+      expect(inputs.reuse(twoInputs).every((tensor, i) => tensor === kept[i])).toBe(true);
+    expect(numbers(kept)).toEqual([[1, 1], [10, 10, 10]]); // biome-ignore format: two tensors
+    inputs.refresh(OTHER);
+    expect(numbers(kept)).toEqual([[7, 7], [12, 12, 12]]); // biome-ignore format: two tensors
+  });
+  inputs.dispose();
+});
+
+test('inputs outlive the scope of their making; dispose() frees them, and refresh() leaves nothing behind', () => {
+  const before = memoryStats().liveTensors;
+  const inputs = new StepInputs();
+  const kept = scope(() => numbers(inputs.collect(twoInputs)));
+  expect(memoryStats().liveTensors).toBe(before + 2);
+  inputs.refresh(OTHER);
+  expect(memoryStats().liveTensors).toBe(before + 2);
+  expect(scope(() => numbers(inputs.reuse(twoInputs)))).not.toEqual(kept);
+  inputs.dispose();
+  expect(memoryStats().liveTensors).toBe(before);
+});
+
+test('outside of a record, and after one that threw, inputs are drawn afresh and kept by nobody', () => {
+  const inputs = new StepInputs();
+  const failing = () => {
+    throw new Error('in the body');
+  };
+  expect(() => inputs.collect(failing)).toThrow('in the body');
+  const before = memoryStats().liveTensors;
+  scope(() => {
+    const [one, two] = [twoInputs(), twoInputs()];
+    expect(one[0]).not.toBe(two[0]);
+    expect(numbers(one)).toEqual(numbers(two));
+  });
+  expect(memoryStats().liveTensors).toBe(before);
+  inputs.dispose();
+});
+
+test('records within records have inputs of their own', () => {
+  const [outer, inner] = [new StepInputs(), new StepInputs()];
+  scope(() => {
+    const [a, b, c] = outer.collect(() => {
+      const [first] = twoInputs();
+      return [first, inner.collect(twoInputs)[0], twoInputs()[0]];
+    });
+    inner.refresh(OTHER);
+    expect(numbers([a, b, c]).map(([value]) => value)).toEqual([1, 7, 1]);
+  });
+  outer.dispose();
+  inner.dispose();
+});
+
+test('without CUDA nothing is recorded, and nothing is run as if it were', ({ skip }) => {
+  skip(cudaCount() > 0, 'this machine has a CUDA device');
+  let ran = false;
+  const body = () => {
+    ran = true;
+  };
+  expect(() => Graph.onRecorder(body)).toThrow();
+  expect(() => Graph.record(body)).toThrow();
+  expect(ran).toBe(false);
+});
+
+const DEVICE = 'cuda:0';
+/** Texts of the batches have 6 tokens: a record pads them to 8. */
+const MODEL = {
+  embedDim: 8,
+  image: {
+    imageSize: 16,
+    patchSize: 4,
+    width: 16,
+    layers: 2,
+    heads: 2,
+    mlpRatio: 2,
+    pool: 'class',
+    positionEmbedding: 'learned',
+  },
+  text: { contextLength: 8, vocabSize: 32, width: 16, heads: 2, layers: 1 },
+} as const;
+/** Of each step: two kinds of batches in turn, so that the first is replayed after the second was recorded. */
+const DROPOUT = [0.5, 0.25, 0.5];
+const LR = 3e-4;
+const BATCH = 16;
+/** SimCLR's usual 0.1 makes much of little: of a batch this small also of rounding. */
+const OPTIONS: Record<string, object> = { simclr: { temperature: 0.5 } };
+
+const makeMethod = (name: string): Method =>
+  findMethod(name).create({
+    options: findMethod(name).options.parse({ name, ...OPTIONS[name] }),
+    model: MODEL,
+    datasetSize: 20,
+    seed: 1,
+    device: DEVICE,
+    precision: 'float32',
+    pixels: { mean: [0.48, 0.46, 0.41], std: [0.27, 0.26, 0.28] },
+    optimizer: { peakLr: LR, beta1: 0.9, beta2: 0.98, eps: 1e-6 },
+    ranks: alone,
+  });
+
+const onDevice = ({ views, tokens, ids, rows }: Batch): Batch => ({
+  views: views.map((view) => view.toDevice(DEVICE)),
+  tokens: tokens.toDevice(DEVICE),
+  ids: ids.toDevice(DEVICE),
+  rows,
+});
+
+/** Plain gradient descent: Adam divides by a gradient's size, and makes a whole step of the rounding of one that is zero. */
+const makeOptimizer = (method: Method) =>
+  new Sgd(decayGroups(method.params, 0, method.decays), { sgdMomentum: 0, nesterov: false });
+
+/** A method that is trained three steps at a time, in float32. */
+class Training {
+  readonly #name: string;
+  readonly #method: Method;
+  readonly #optimizer: Sgd;
+  readonly #recorded: RecordedFeatures | undefined;
+  #step = 0;
+
+  constructor(name: string, how: 'op by op' | 'recorded') {
+    this.#name = name;
+    this.#method = makeMethod(name);
+    this.#optimizer = makeOptimizer(this.#method);
+    if (how === 'recorded') this.#recorded = new RecordedFeatures(this.#method);
+  }
+
+  threeSteps(): number[] {
+    return DROPOUT.map((tokenDropout) => this.#next(tokenDropout));
+  }
+
+  /** Returns the loss. */
+  #next(tokenDropout: number): number {
+    const step = this.#step++;
+    const parts = {
+      method: this.#method,
+      optimizer: this.#optimizer,
+      averager: nothingToAverage,
+      ranks: alone,
+    };
+    const config = { batch: { globalBatchSize: BATCH, gradAccumSteps: 1 }, optimizer: {} } as never;
+    const at = { ...clock(step), lr: LR, compression: { tokenDropout, patchSize: 4 }, wanted: true };
+    return scope(() => {
+      const batch = onDevice(batchAt(step, this.#name, { size: BATCH }));
+      const recorded = this.#recorded && { recorded: this.#recorded };
+      return trainStep({ ...parts, config, ...recorded }, batch, at)!['train/loss'];
+    });
+  }
+
+  weights(): number[] {
+    return [...this.#method.params.values()].flatMap((tensor) => tensor.toNumbers());
+  }
+
+  disposeRecords(): void {
+    this.#recorded?.dispose();
+  }
+
+  dispose(): void {
+    this.disposeRecords();
+    this.#optimizer.dispose();
+    this.#method.dispose();
+  }
+}
+
+test.for(['clip', 'simclr'])(
+  '%s: recorded steps are the steps op by op, also when all records were disposed of and made again',
+  (name, { skip }) => {
+    skip(cudaCount() === 0, 'recorded steps need a CUDA device');
+    setMatmulPrecision('exact');
+    const [eager, recorded] = [new Training(name, 'op by op'), new Training(name, 'recorded')];
+    const start = eager.weights();
+    expect(recorded.weights()).toEqual(start);
+    for (const round of ['first records', 'records made again']) {
+      const before = eager.weights();
+      const losses = eager.threeSteps();
+      expect(error(recorded.threeSteps(), losses), round).toBeLessThan(1e-5);
+      expect(error(recorded.weights(), eager.weights()), round).toBeLessThan(1e-5);
+      expect(error(eager.weights(), before), round).toBeGreaterThan(3e-4); // far more than what is let pass
+      recorded.disposeRecords();
+    }
+    eager.dispose();
+    recorded.dispose();
+  },
+);
