@@ -1,6 +1,6 @@
 // couplet train configs/dino-cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10; labels serve the k-NN alone.
 // What has been measured of it: docs/results/ssl.md.
-import { defineConfig } from 'couplet';
+import { defineConfig, scaledLr } from 'couplet';
 
 const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 
@@ -24,7 +24,7 @@ export default defineConfig({
   },
   batch: { globalBatchSize: 512 },
   duration: { epochs: 200 },
-  optimizer: { peakLr: 1e-3 }, // the paper's 5e-4 for each 256 of the batch; weight decay is its 0.04 to 0.4
+  optimizer: { peakLr: scaledLr(5e-4, 512) }, // the paper's; weight decay is its 0.04 to 0.4
   schedule: { warmup: { share: 0.1 }, shape: 'polynomial' },
   evaluate: {
     every: { share: 0.1 },
