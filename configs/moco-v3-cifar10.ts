@@ -1,5 +1,5 @@
 // couplet train configs/moco-v3-cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10; labels serve the k-NN alone.
-// Cost and measured results, also of compressed runs: docs/results/ssl.md.
+// What is measured so far: docs/results/ssl.md.
 import { defineConfig } from 'couplet';
 
 const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];

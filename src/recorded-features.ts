@@ -23,15 +23,19 @@ export interface Recorded {
 /** Records method.features() for each kind of batch that it meets, and replays it from then on. */
 export class RecordedFeatures {
   readonly #method: Method;
+  readonly #contextLength: number;
   readonly #kinds = new Map<string, Kind>();
 
-  constructor(method: Method) {
+  /** @param options.contextLength the longest text that the method takes, where it takes any */
+  constructor(method: Method, { contextLength = Number.POSITIVE_INFINITY }: { contextLength?: number } = {}) {
     this.#method = method;
+    this.#contextLength = contextLength;
   }
 
   /** The features of a batch from a record; undefined when too many kinds of batches were met. They are overwritten by the next call. */
   run(batch: Batch, clock: Clock): Recorded | undefined {
-    const length = Math.ceil(batch.tokens.shape[1] / TEXT_STEP) * TEXT_STEP;
+    const padded = Math.ceil(batch.tokens.shape[1] / TEXT_STEP) * TEXT_STEP;
+    const length = Math.min(padded, this.#contextLength);
     const sizes = batch.views.map(({ shape, dtype }) => `${shape} ${dtype}`);
     const key = JSON.stringify([sizes, batch.ids.shape, length, clock.compression]);
     let kind = this.#kinds.get(key);

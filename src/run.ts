@@ -152,7 +152,11 @@ export async function buildRun(
     ranks,
     averager: averagerOf(config, { method, ranks }),
     plan,
-    ...(recordsSteps(config, { device, ranks }) && { recorded: new RecordedFeatures(method) }),
+    ...(recordsSteps(config, { device, ranks }) && {
+      recorded: new RecordedFeatures(method, {
+        ...(tokenizer && { contextLength: tokenizer.contextLength }),
+      }),
+    }),
   };
 }
 

@@ -2,12 +2,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { Best } from './best.ts';
-import type { Budget } from './budget.ts';
 import type { RunConfig } from './config/index.ts';
 import type { Dataset, Problems } from './data/index.ts';
-import { type Ranks, ranksFromEnvironment } from './dist/index.ts';
-import { CoupletError } from './errors.ts';
+import { ranksFromEnvironment } from './dist/index.ts';
 import {
   checkBestBy,
   closeEvalData,
@@ -18,11 +15,11 @@ import {
   openEvalData,
 } from './evaluate/evaluate.ts';
 import { openFeed } from './feeds.ts';
-import { removeStale, writeFileAtomically } from './io/atomic.ts';
+import { CollapseAlarm, checkFinite, checkWeights } from './health.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
-import { MetricsWriter, readMetrics } from './io/metrics.ts';
 import { lockRun } from './io/run-lock.ts';
 import { planOf, withStages } from './plan.ts';
+import { clockRow, openRecords, type Records } from './records.ts';
 import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
 import {
   buildRun,
@@ -34,9 +31,8 @@ import {
   refuseExisting,
   saveRun,
 } from './run.ts';
-import type { Clock } from './schedules.ts';
-import { memoryStats, noGrad, scope } from './torch/index.ts';
-import * as ops from './torch/ops.ts';
+import { TrainTimer } from './timer.ts';
+import { scope } from './torch/index.ts';
 import { trainStep } from './train-step.ts';
 
 /** What happens in a run, for whoever shows it. */
@@ -159,51 +155,35 @@ async function runSteps(
   const { globalBatchSize } = config.batch;
   let report: EvalReport | undefined;
   let step = start;
-  let collapsed = false;
   let clock = plan.clock(step);
-  const log = new LogTimer(globalBatchSize, start);
-  const timer = new StepTimer();
-  ranks.resetBytes();
+  const timer = new TrainTimer(ranks, { samplesPerStep: globalBatchSize, step });
+  const alarm = new CollapseAlarm();
   const over = () => budget.over(plan.cost(clock));
   try {
     while (!over() && !ranks.anyWants(signal?.aborted ?? false)) {
-      const { lr, epoch, progress: before } = clock;
       const now = clock;
-      const cost = plan.cost(clock);
       const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.totalSteps(step);
       const batch = await feed.next();
-      const values = scope(() => trainStep(parts, batch.onDevice(), { ...clock, wanted }));
+      const values = scope(() => trainStep(parts, batch.onDevice(), { ...now, wanted }));
       batch.release();
-      budget.spend({ ...cost, seconds: timer.lap(budget, ranks) });
-      step++;
-      clock = plan.clock(step);
+      budget.spend({ ...plan.cost(now), seconds: timer.lap(budget) });
+      clock = plan.clock(++step);
       if (values) {
-        const rates = log.rates(step, ranks);
-        const row: Record<string, number> & { step: number } = {
-          step,
-          ...values,
-          lr,
-          epoch,
-          ...spentOf(plan),
-          ...compressionOf(now),
-          ...rates,
-          skipped: feed.problems.count,
-        };
+        const skipped = feed.problems.count;
+        const row = { step, ...values, ...clockRow(now, plan), ...timer.rates(step), skipped };
         checkFinite(row, runDir);
         records?.metrics.write(row);
         onEvent({ type: 'log', row, totalSteps: plan.totalSteps(step), samples: step * globalBatchSize });
-        if (row['train/collapsed'] === 1 && !collapsed) onEvent({ type: 'warning', message: collapse(step) });
-        collapsed = row['train/collapsed'] === 1;
+        const message = alarm.heard(row);
+        if (message) onEvent({ type: 'warning', message });
       }
-      const at = { step, before, after: clock.progress };
+      const at = { step, before: now.progress, after: clock.progress };
       const last = over();
-      await timer.pause(() =>
-        log.pause(async () => {
-          const measured = last || plan.evaluate(at) ? await measure(step) : undefined;
-          report = measured?.report ?? report;
-          if (last || measured?.improved || plan.save(at)) await save(step);
-        }),
-      );
+      await timer.pause(async () => {
+        const measured = last || plan.evaluate(at) ? await measure(step) : undefined;
+        report = measured?.report ?? report;
+        if (last || measured?.improved || plan.save(at)) await save(step);
+      });
       await setImmediate(); // signals, timers and sockets get their turn
     }
     if (saved !== step) await save(step);
@@ -221,12 +201,6 @@ async function runSteps(
   };
 }
 
-/** What rank 0 writes down. */
-interface Records {
-  metrics: MetricsWriter;
-  best: Best;
-}
-
 async function measureRun(
   { encoder }: RunParts,
   {
@@ -241,28 +215,6 @@ async function measureRun(
   if (Object.keys(values).length > 0) records.metrics.write({ step, ...values });
   onEvent({ type: 'evaluated', step, report });
   return { report, improved: records.best.take(step, values) };
-}
-
-/** What a run writes down besides its checkpoints: the config, the metrics up to `start`, and which step is the best. */
-async function openRecords({ config, runDir, ranks }: RunParts, start: number): Promise<Records | undefined> {
-  if (ranks.rank > 0) return undefined;
-  const paths = runPaths(runDir);
-  await removeStale(runDir);
-  await writeFileAtomically(paths.config, `${JSON.stringify(config, null, 2)}\n`);
-  const metrics = new MetricsWriter(paths.metrics, start > 0 ? { resumeStep: start } : {});
-  const best = new Best(runDir, config.evaluate.bestBy);
-  await best.restore(readMetrics(paths.metrics));
-  return { metrics, best };
-}
-
-/** How the step's sequences were shortened, where the config shortens any. */
-function compressionOf({ compression }: Clock): Record<string, number> {
-  return compression ? { token_dropout: compression.tokenDropout, patch_size: compression.patchSize } : {};
-}
-
-/** What a row of metrics says of the budget: seconds of training so far, and forwards where the method counts them. */
-function spentOf({ budget: { spent } }: RunParts['plan']): Record<string, number> {
-  return { train_seconds: spent.seconds, ...(spent.forwards > 0 && { forwards: spent.forwards }) };
 }
 
 /** Where a run starts: at its beginning, or at the checkpoint to resume. */
@@ -296,90 +248,4 @@ function factsOf({ runDir, device, config, method, dataset }: RunParts): RunFact
     samples: dataset.size,
     skipped: dataset.problems,
   };
-}
-
-/** A loss that is no number any more only gets worse: stop while the last checkpoint is good. */
-function checkFinite(row: Record<string, number>, runDir: string): void {
-  const bad = Object.entries(row).find(([, value]) => !Number.isFinite(value));
-  if (bad) throw diverged(`${bad[0]} is ${bad[1]} at step ${row.step}`, runDir);
-}
-
-/** The loss is seen on log steps only, and before the update: weights that are no numbers must not become the last checkpoint. */
-function checkWeights({ method, runDir }: RunParts, step: number): void {
-  const weights = [...method.model.values()].filter(({ dtype }) => dtype !== 'int64'); // counters have no norm
-  const norm = noGrad(() => scope(() => ops.stack(ops._foreach_norm_Scalar(weights, 2)).sum().item()));
-  if (!Number.isFinite(norm)) throw diverged(`a weight is not finite after step ${step}`, runDir);
-}
-
-function collapse(step: number): string {
-  return `at step ${step} features are nearly the same for all pictures (train/feature_std, train/effective_rank): the model collapses. A lower optimizer.peakLr or a longer schedule.warmup often helps.`;
-}
-
-function diverged(what: string, runDir: string): CoupletError {
-  return new CoupletError(
-    `${what}: training diverged. What was saved in ${runDir} before is untouched. Start a run with a lower optimizer.peakLr, a longer schedule.warmup, or optimizer.clipGradNorm.`,
-  );
-}
-
-/** The time of each step, what is done between steps left out: rank 0's where it is the budget, since ranks must stop together. */
-class StepTimer {
-  #since = performance.now();
-
-  lap({ unit }: Budget, ranks: Ranks): number {
-    const now = performance.now();
-    const seconds = (now - this.#since) / 1000;
-    this.#since = now;
-    return unit === 'seconds' && ranks.worldSize > 1
-      ? Number(ranks.share('the time of a step', String(seconds)))
-      : seconds;
-  }
-  /** Runs what is not training, and does not count its time. */
-  async pause<T>(body: () => Promise<T>): Promise<T> {
-    const start = performance.now();
-    try {
-      return await body();
-    } finally {
-      this.#since += performance.now() - start;
-    }
-  }
-}
-
-/** Samples per second between two log lines, evaluations and checkpoints left out. */
-class LogTimer {
-  readonly #perStep: number;
-  #since = performance.now();
-  #step: number;
-
-  constructor(samplesPerStep: number, step: number) {
-    this.#perStep = samplesPerStep;
-    this.#step = step;
-  }
-  rates(step: number, ranks: Ranks): Record<string, number> {
-    const now = performance.now();
-    const seconds = (now - this.#since) / 1000;
-    const done = step - this.#step;
-    this.#since = now;
-    this.#step = step;
-    const { liveTensors } = memoryStats();
-    const moved = Object.entries(ranks.bytes()).map(([label, { bytesReceived }]) => [
-      `bytes_per_step/${label}`,
-      bytesReceived / done,
-    ]);
-    ranks.resetBytes();
-    return {
-      samples_per_second: (done * this.#perStep) / seconds,
-      seconds_per_step: seconds / done,
-      live_tensors: liveTensors,
-      ...Object.fromEntries(moved),
-    };
-  }
-  /** Runs what is not training, and does not count its time. */
-  async pause<T>(body: () => Promise<T>): Promise<T> {
-    const start = performance.now();
-    try {
-      return await body();
-    } finally {
-      this.#since += performance.now() - start;
-    }
-  }
 }
