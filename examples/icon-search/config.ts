@@ -10,7 +10,7 @@ export default defineConfig({
     image: { imageSize: 64, patchSize: 8, width: 256, layers: 6, heads: 4, pool: 'mean' },
     text: { contextLength: 32, width: 256, heads: 4, layers: 4 },
   },
-  method: { name: 'fastclip', version: 'v3' },
+  method: { name: 'fastclip', version: 'v3', rho: 4 },
   data: {
     train: { type: 'webdataset', path: 'data/icons/train-{00000..00006}.tar' },
     tokenizer: { type: 'bpe', vocabSize: 4096 },
@@ -20,7 +20,7 @@ export default defineConfig({
   },
   batch: { globalBatchSize: 128 },
   duration: { epochs: 30 },
-  optimizer: { peakLr: 5e-4, weightDecay: 0.1, clipGradNorm: 1 },
+  optimizer: { peakLr: 3e-4, weightDecay: 0.1, clipGradNorm: 1 },
   schedule: { warmup: { epochs: 2 } },
   evaluate: {
     every: { epochs: 3 },
