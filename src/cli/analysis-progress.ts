@@ -49,8 +49,8 @@ export class AnalysisProgress {
   }
 
   done({ cost, run }: Analysis, { out, report }: { out: string; report: string }): void {
-    const share =
-      run.seconds > 0 ? `, ${((100 * cost.seconds) / run.seconds).toPrecision(2)} % of the run's time` : '';
+    const percent = (100 * cost.seconds) / run.seconds;
+    const share = run.seconds > 0 ? `, ${percent.toFixed(percent < 10 ? 1 : 0)} % of the run's time` : '';
     this.say(`done: ${out}, ${report}`);
     this.say(`cost: ${formatDuration(cost.seconds)}, ${formatCount(cost.forwards)} forwards${share}`);
     this.say(`the schedule that follows: couplet schedule ${out}`);
