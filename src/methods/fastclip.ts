@@ -108,7 +108,8 @@ class FastClip implements Method<Next> {
       { local: own, global: all, tau: sight.tau, timesTau, gathersGradient },
     );
     return noGrad(() => {
-      const metrics = this.#metrics(logInner, own, sight.tau);
+      // Some twenty small kernels, which show beside small towers: only for steps that are logged.
+      const metrics = clock.wanted === false ? {} : this.#metrics(logInner, own, sight.tau);
       const next: Next = { ids: sight.ids, rows };
       if (temperature.rule === 'global') {
         const form = temperature.gradient;
