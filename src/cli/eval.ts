@@ -43,11 +43,11 @@ export function addEval(program: Command): void {
 Without --train and --test the pictures are those of evaluate.neighbours in the run's config.
 
 Examples:
-  couplet eval runs/emoji
-  couplet eval runs/emoji --checkpoint best --json
+  couplet eval runs/moco
+  couplet eval runs/moco --checkpoint best --json
   couplet eval runs/moco --knn --linear --train photos/train --test photos/test
   couplet eval runs/moco --fine-tune --epochs 50 --train photos/train --test photos/test
-  couplet eval runs/emoji --set 'evaluate.zeroShot.data={"type":"folder","path":"photos/test"}'`,
+  couplet eval runs/moco --set 'evaluate.zeroShot.data={"type":"folder","path":"photos/test"}'`,
     )
     .action(evalVerb);
 }
