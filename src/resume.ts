@@ -147,6 +147,9 @@ export async function restoreRun(parts: RunParts, path: string): Promise<{ skipp
   }
   for (const tensor of [random, ...tables.values()]) tensor.dispose();
   parts.optimizer.restore((json.optimizer as { steps: number }).steps);
-  parts.plan.budget.restore(json.spent as Spent);
-  return { skipped: (json.skipped as Problems | undefined) ?? { count: 0, first: [] } }; // older checkpoints do not say
+  // Older checkpoints say neither what was spent nor what was skipped.
+  parts.plan.budget.restore(
+    (json.spent as Spent | undefined) ?? { steps: json.step, forwards: 0, seconds: 0 },
+  );
+  return { skipped: (json.skipped as Problems | undefined) ?? { count: 0, first: [] } };
 }

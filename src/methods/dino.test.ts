@@ -36,7 +36,15 @@ test('the teacher starts as the student and follows it; its gradient is nobodyâ€
 });
 
 test('the last layer is frozen for the first epoch; its lengths are for good, unless asked otherwise', () => {
-  const [method, free] = [makeMethod(NAME), makeMethod(NAME, { options: { head: { hidden: 24, embedDim: 8, outputs: 16, normLastLayer: false }, freezeLastLayerEpochs: 0 } })]; // biome-ignore format: two methods
+  const [method, free] = [
+    makeMethod(NAME),
+    makeMethod(NAME, {
+      options: {
+        head: { hidden: 24, embedDim: 8, outputs: 16, normLastLayer: false },
+        freezeLastLayerEpochs: 0,
+      },
+    }),
+  ];
   const run = { totalSteps: 60, globalBatchSize: 6, datasetSize: 20 };
   expect([...method.frozen!(clockAt(3, run))]).toEqual(['head.last_layer.weight_v']); // epoch 0.9
   expect([...method.frozen!(clockAt(4, run))]).toEqual([]); // epoch 1.2
@@ -65,7 +73,13 @@ test("the teacher's temperature rises evenly over its warm-up, then stays", () =
   });
   const at = (step: number) =>
     scope(() => lossOf(method, batchAt(0, NAME), clock(step)).metrics.teacher_temperature.item());
-  for (const [step, temperature] of [[0, 0.04], [10, 0.05], [15, 0.055], [30, 0.07], [59, 0.07]]) // biome-ignore format: pairs
+  for (const [step, temperature] of [
+    [0, 0.04],
+    [10, 0.05],
+    [15, 0.055],
+    [30, 0.07],
+    [59, 0.07],
+  ])
     expect(at(step), `step ${step}`).toBeCloseTo(temperature, 6);
   method.dispose();
 });
@@ -156,7 +170,12 @@ describe('views', () => {
     ]);
     expect(recipes.map(({ blur }) => blur!.probability)).toEqual([1, 0.1, ...Array(8).fill(0.5)]);
     const others = views(32, { localCrops: { count: 2, scale: [0.1, 0.3] } }, { crop: { scale: [0.3, 1] } });
-    expect(others.map(({ size, crop }) => [size, ...crop.scale])).toEqual([[32, 0.3, 1], [32, 0.3, 1], [16, 0.1, 0.3], [16, 0.1, 0.3]]); // biome-ignore format: four views
+    expect(others.map(({ size, crop }) => [size, ...crop.scale])).toEqual([
+      [32, 0.3, 1],
+      [32, 0.3, 1],
+      [16, 0.1, 0.3],
+      [16, 0.1, 0.3],
+    ]);
   });
 
   test('the recipe of the paper', () => {

@@ -17,7 +17,14 @@ describe('effectiveRank', () => {
     scope(() => {
       expect(effectiveRank(matrix(axes(6))).item()).toBeCloseTo(6, 10);
       expect(effectiveRank(matrix(Array.from({ length: 6 }, () => [0.6, 0.8]))).item()).toBeCloseTo(1, 6);
-      expect(effectiveRank(matrix([[0.6, 0.8], [-0.6, -0.8]])).item()).toBeCloseTo(1, 6); // biome-ignore format: a matrix
+      expect(
+        effectiveRank(
+          matrix([
+            [0.6, 0.8],
+            [-0.6, -0.8],
+          ]),
+        ).item(),
+      ).toBeCloseTo(1, 6);
       const weights = [3, 2, 1, 0.5];
       const scaled = axes(4).map((row, i) => row.map((v) => v * weights[i]));
       expect(effectiveRank(matrix(scaled)).item()).toBeCloseTo(rankOf(weights), 10);
@@ -65,7 +72,13 @@ describe('targetInformation', () => {
       [axes(4), [0, log4]],
       [same([1, 0, 0, 0]), [0, 0]],
       [same([0.25, 0.25, 0.25, 0.25]), [log4, 0]],
-      [[[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]], [log2, log2]], // biome-ignore format: a matrix
+      [
+        [
+          [0.5, 0.5, 0, 0],
+          [0, 0, 0.5, 0.5],
+        ],
+        [log2, log2],
+      ],
     ];
     for (const [rows, [entropy, information]] of expected) {
       const [e, i] = of(rows);

@@ -104,7 +104,8 @@ class MocoV3 implements Method<null> {
   features(batch: Batch, clock: Clock): Features {
     const { base, momentum } = this.#nets;
     const { symmetric } = this.#options;
-    const [asked, answering] = symmetric ? [[0, 1], [0, 1]] : [[0], [1]]; // biome-ignore format: a pair of pairs
+    const asked = symmetric ? [0, 1] : [0];
+    const answering = symmetric ? [0, 1] : [1];
     const pass = { scalePatches: true, clock };
     return {
       queries: this.#encoder.features(base.backbone, batch, { ...pass, views: asked, dropTokens: true }),

@@ -27,9 +27,15 @@ test('inputs are kept in the order of their making, and written in place for ano
     const kept = inputs.collect(twoInputs);
     for (const _ of [1, 2]) // the very tensors, each time from the first on
       expect(inputs.reuse(twoInputs).every((tensor, i) => tensor === kept[i])).toBe(true);
-    expect(numbers(kept)).toEqual([[1, 1], [10, 10, 10]]); // biome-ignore format: two tensors
+    expect(numbers(kept)).toEqual([
+      [1, 1],
+      [10, 10, 10],
+    ]);
     inputs.refresh(OTHER);
-    expect(numbers(kept)).toEqual([[7, 7], [12, 12, 12]]); // biome-ignore format: two tensors
+    expect(numbers(kept)).toEqual([
+      [7, 7],
+      [12, 12, 12],
+    ]);
   });
   inputs.dispose();
 });

@@ -27,7 +27,6 @@ beforeAll(async () => {
     ['train', 0],
     ['test', 100],
   ] as const) {
-    // biome-ignore format: two shards
     const keys = Array.from({ length: 12 }, (_, i) => first + i);
     const entries = keys.map(async (key) => [
       { name: `${key}.jpg`, data: await noiseJpeg(key, 32) },
@@ -65,7 +64,11 @@ test.each(NAMES)('%s blurs no view, and keeps the other steps', async (name) => 
 test("SimCLR's views are those with which its authors run CIFAR-10", async () => {
   const ratio = [3 / 4, 4 / 3];
   expect(await viewsOf('simclr-cifar10')).toEqual(simclrRecipes(32, { strength: 0.5, blur: false }));
-  expect((await viewsOf('simclr-cifar10'))[0].crop).toEqual({ scale: [0.08, 1], ratio, interpolation: 'bicubic' }); // biome-ignore format: one crop
+  expect((await viewsOf('simclr-cifar10'))[0].crop).toEqual({
+    scale: [0.08, 1],
+    ratio,
+    interpolation: 'bicubic',
+  });
 });
 
 test('DINO: four local crops of 16 pixels; the learning rate is the scaled one', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { numbersOf, runsFolder, tinyConfig, trainTiny } from './harness.ts';
 import { asWebdataset, shapes } from './shapes.ts';
@@ -68,4 +69,22 @@ describe('a budget in seconds', () => {
       /schedule\.warmup is in steps.*\{ share: 0\.05 \}/,
     );
   });
+});
+
+test('a checkpoint from before budgets were written goes on where its step says', async () => {
+  const config = (name: string) =>
+    tinyConfig({ train, name, duration: { steps: 10 }, checkpoint: { every: { steps: 5 } } });
+  await trainTiny(config('new'), { runsDir: folder });
+  const stop = new AbortController();
+  const onEvent = ({ type, ...event }: { type: string; row?: { step?: number } }) => {
+    if (type === 'log' && event.row!.step === 5) stop.abort();
+  };
+  const { runDir } = await trainTiny(config('old'), { runsDir: folder, signal: stop.signal, onEvent });
+  const path = `${runDir}/checkpoints/step-00000005/state.json`;
+  const { spent, skipped, ...before } = JSON.parse(readFileSync(path, 'utf8'));
+  expect([spent.steps, skipped.count]).toEqual([5, 0]);
+  writeFileSync(path, JSON.stringify(before));
+  const last = await trainTiny(config('old'), { runsDir: folder, resume: 'latest' });
+  expect(last).toMatchObject({ step: 10, finished: true });
+  expect(numbersOf(last.runDir)).toEqual(numbersOf(`${folder}/new`));
 });
