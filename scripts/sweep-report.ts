@@ -6,6 +6,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { lineChart } from './line-chart.ts';
 import type { SweepResult } from './sweep.ts';
 
 const { values: flags, positionals } = parseArgs({
@@ -69,46 +70,9 @@ const rows = groups
   });
 console.log(['| run | final, mean over seeds | reached after |', '| --- | --- | ---: |', ...rows].join('\n'));
 
-const WIDTH = 760;
-const HEIGHT = 420;
-const EDGE = { left: 62, right: 150, top: 24, bottom: 46 };
-/** Told apart by dashes and marks as well as by colour. */
-const STYLES = [
-  ['#0072b2', ''],
-  ['#d55e00', '8 4'],
-  ['#009e73', '2 3'],
-  ['#cc79a7', '10 3 2 3'],
-  ['#56b4e9', '5 2'],
-  ['#e69f00', '1 2'],
-  ['#000000', '12 4'],
-  ['#999999', '4 4'],
-];
-
-function picture(): string {
-  const high = Math.max(...groups.flatMap(({ curve }) => curve.map(({ y }) => y)));
-  const toX = (x: number) => EDGE.left + (x / whole) * (WIDTH - EDGE.left - EDGE.right);
-  const toY = (y: number) => HEIGHT - EDGE.bottom - (y / high) * (HEIGHT - EDGE.top - EDGE.bottom);
-  const ticks = [0, 0.25, 0.5, 0.75, 1];
-  const grid = ticks.map((t) => {
-    const y = toY(t * high);
-    const x = toX(t * whole);
-    return `<line x1="${EDGE.left}" x2="${WIDTH - EDGE.right}" y1="${y}" y2="${y}" stroke="#ddd"/><text x="${EDGE.left - 6}" y="${y + 4}" text-anchor="end">${percent(t * high)}</text><text x="${x}" y="${HEIGHT - 24}" text-anchor="middle">${((t * whole) / 1000).toFixed(0)} k</text>`;
-  });
-  const lines = groups.map(({ name, curve }, i) => {
-    const [colour, dash] = STYLES[i % STYLES.length];
-    const drawn = curve
-      .map(({ x, y }, k) => `${k ? 'L' : 'M'}${toX(x).toFixed(1)} ${toY(y).toFixed(1)}`)
-      .join('');
-    const y = EDGE.top + 12 + 20 * i;
-    const key = WIDTH - EDGE.right + 12;
-    return `<path d="${drawn}" fill="none" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash}"/><line x1="${key}" x2="${key + 26}" y1="${y - 4}" y2="${y - 4}" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash}"/><text x="${key + 32}" y="${y}">${name}</text>`;
-  });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="13"><title>${metric} over samples seen</title><rect width="100%" height="100%" fill="white"/>
-${grid.join('\n')}
-<text x="${EDGE.left}" y="14">${metric.replace('eval/', '')}, best last on top</text><text x="${(WIDTH - EDGE.right + EDGE.left) / 2}" y="${HEIGHT - 6}" text-anchor="middle">samples seen</text>
-${lines.join('\n')}
-</svg>
-`;
+if (flags.svg) {
+  const curves = groups.map(({ name, curve }) => ({ name, points: curve }));
+  const metricName = `${metric.replace('eval/', '')}, best last on top`;
+  const formatX = (x: number) => `${(x / 1000).toFixed(0)} k`;
+  writeFileSync(flags.svg, lineChart(curves, { metric: metricName, from: 0, formatX, formatY: percent }));
 }
-
-if (flags.svg) writeFileSync(flags.svg, picture());

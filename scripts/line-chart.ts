@@ -1,0 +1,55 @@
+/** One line of a chart. */
+export interface Curve {
+  name: string;
+  points: { x: number; y: number }[];
+}
+
+const WIDTH = 760;
+const HEIGHT = 420;
+const EDGE = { left: 62, right: 150, top: 24, bottom: 46 };
+const TICKS = [0, 0.25, 0.5, 0.75, 1];
+/** Told apart by dashes as well as by colour. */
+const STYLES = [
+  ['#0072b2', ''],
+  ['#d55e00', '8 4'],
+  ['#009e73', '2 3'],
+  ['#cc79a7', '10 3 2 3'],
+  ['#56b4e9', '5 2'],
+  ['#e69f00', '1 2'],
+  ['#000000', '12 4'],
+  ['#999999', '4 4'],
+];
+
+/** Curves over samples seen, as an SVG with its key on the right in the order given. `from` is the lowest value on the axis. */
+export function lineChart(
+  curves: readonly Curve[],
+  options: { metric: string; from: number; formatX: (x: number) => string; formatY: (y: number) => string },
+): string {
+  const { metric, from, formatX, formatY } = options;
+  const all = curves.flatMap(({ points }) => points);
+  const whole = all.reduce((most, { x }) => Math.max(most, x), 0);
+  const high = all.reduce((most, { y }) => Math.max(most, y), from);
+  const toX = (x: number) => EDGE.left + (x / whole) * (WIDTH - EDGE.left - EDGE.right);
+  const toY = (y: number) =>
+    HEIGHT - EDGE.bottom - ((y - from) / (high - from || 1)) * (HEIGHT - EDGE.top - EDGE.bottom);
+  const grid = TICKS.map((t) => {
+    const value = from + t * (high - from);
+    const y = toY(value);
+    return `<line x1="${EDGE.left}" x2="${WIDTH - EDGE.right}" y1="${y}" y2="${y}" stroke="#ddd"/><text x="${EDGE.left - 6}" y="${y + 4}" text-anchor="end">${formatY(value)}</text><text x="${toX(t * whole)}" y="${HEIGHT - 24}" text-anchor="middle">${formatX(t * whole)}</text>`;
+  });
+  const lines = curves.map(({ name, points }, i) => {
+    const [colour, dash] = STYLES[i % STYLES.length];
+    const stroke = `stroke="${colour}" stroke-width="2" stroke-dasharray="${dash}"`;
+    const path = points
+      .map(({ x, y }, k) => `${k ? 'L' : 'M'}${toX(x).toFixed(1)} ${toY(y).toFixed(1)}`)
+      .join('');
+    const [left, y] = [WIDTH - EDGE.right + 12, EDGE.top + 12 + 20 * i];
+    return `<path d="${path}" fill="none" ${stroke}/><line x1="${left}" x2="${left + 26}" y1="${y - 4}" y2="${y - 4}" ${stroke}/><text x="${left + 32}" y="${y}">${name}</text>`;
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="13"><title>${metric} over samples seen</title><rect width="100%" height="100%" fill="white"/>
+${grid.join('\n')}
+<text x="${EDGE.left}" y="14">${metric}</text><text x="${(WIDTH - EDGE.right + EDGE.left) / 2}" y="${HEIGHT - 6}" text-anchor="middle">samples seen</text>
+${lines.join('\n')}
+</svg>
+`;
+}
