@@ -34,7 +34,8 @@ test('a budget in seconds ends with the step that uses it up', () => {
 });
 
 test('steps within a budget: half of it at cost 1, half at cost 4', () => {
-  expect(stepsWithin(80, (progress) => (progress < 0.5 ? 1 : 4))).toBe(40 + 10);
+  const costAt = (progress: number) => step(progress < 0.5 ? 1 : 4);
+  expect(stepsWithin({ unit: 'forwards', total: 80 }, costAt)).toBe(40 + 10);
 });
 
 test('restored, it goes on where it was', () => {

@@ -9,8 +9,8 @@ export interface Spent {
   seconds: number;
 }
 
-/** What one step costs before it is taken; its seconds are known only after. */
-export type StepCost = Omit<Spent, 'seconds'>;
+/** What one step costs before it is taken; its seconds are known only after, or from a table (config `stepTimes`). */
+export type StepCost = Omit<Spent, 'seconds'> & { seconds?: number };
 
 /** A step more than this over the budget's end is not taken: sums of fractions may come out just above it. */
 const TOLERANCE = 1 + 1e-9;
@@ -56,12 +56,15 @@ export class Budget {
   }
 }
 
-/** How many steps a budget in forwards pays for, when the cost of a step follows from the progress alone. */
-export function stepsWithin(total: number, costAt: (progress: number) => number): number {
-  const budget = new Budget('forwards', total);
+/** How many steps a budget pays for, when the cost of a step follows from the progress alone. */
+export function stepsWithin(
+  { unit, total }: Pick<Budget, 'unit' | 'total'>,
+  costAt: (progress: number) => Spent,
+): number {
+  const budget = new Budget(unit, total);
   for (;;) {
-    const cost = { steps: 1, forwards: costAt(budget.progress) };
+    const cost = costAt(budget.progress);
     if (budget.over(cost)) return budget.spent.steps;
-    budget.spend({ ...cost, seconds: 0 });
+    budget.spend(cost);
   }
 }

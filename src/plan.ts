@@ -96,12 +96,28 @@ export function withStages(config: RunConfig, { image }: AnyModelSpec): RunConfi
 /** How many whole shares have gone by. */
 const timesIn = (progress: number, { share }: { share: number }) => Math.floor(progress / share + 1e-9);
 
-function costOf({ batch, method }: RunConfig, { model }: PlanContext) {
+function costOf({ batch, method, stepTimes }: RunConfig, { model }: PlanContext) {
   const definition = findMethod(method.name);
-  return (compression: Compression = wholeSequence(model)): StepCost => ({
+  const whole = wholeSequence(model);
+  return (compression: Compression = whole): StepCost => ({
     steps: 1,
     forwards: (definition.cost?.({ options: method, model, compression }) ?? 0) * batch.globalBatchSize,
+    ...(stepTimes && { seconds: secondsIn(stepTimes, { compression, own: whole.patchSize }) }),
   });
+}
+
+/** What the config's table says of a step. */
+function secondsIn(
+  stepTimes: NonNullable<RunConfig['stepTimes']>,
+  { compression: { tokenDropout, patchSize }, own }: { compression: Compression; own: number },
+): number {
+  const found = stepTimes.find(
+    (row) => row.tokenDropout === tokenDropout && (row.patchSize ?? own) === patchSize,
+  );
+  if (found) return found.seconds;
+  throw new CoupletError(
+    `stepTimes has no row for tokenDropout ${tokenDropout} and patchSize ${patchSize}, which this run takes steps with: measure it too, or leave stepTimes out.`,
+  );
 }
 
 /** The sequence that a model makes of its own patches. */
@@ -133,9 +149,11 @@ function budgetOf(
   return new Budget('forwards', duration.forwards);
 }
 
-function totalStepsOf({ unit, total }: Budget, { cost, compression }: Course): number | undefined {
-  if (unit === 'seconds') return undefined;
-  return unit === 'steps' ? total : stepsWithin(total, (progress) => cost(compression?.(progress)).forwards);
+function totalStepsOf(budget: Budget, { cost, compression }: Course): number | undefined {
+  const { unit, total } = budget;
+  if (unit === 'steps') return total;
+  if (unit === 'seconds' && cost(compression?.(0)).seconds === undefined) return undefined;
+  return stepsWithin(budget, (progress) => ({ seconds: 0, ...cost(compression?.(progress)) }));
 }
 
 function lrOf(

@@ -166,7 +166,7 @@ async function runSteps(
       const batch = await feed.next();
       const values = scope(() => trainStep(parts, batch.onDevice(), { ...now, wanted }));
       batch.release();
-      budget.spend({ ...plan.cost(now), seconds: timer.lap(budget) });
+      budget.spend({ seconds: timer.lap(budget), ...plan.cost(now) });
       clock = plan.clock(++step);
       if (values) {
         const skipped = feed.problems.count;

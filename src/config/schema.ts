@@ -51,6 +51,17 @@ const data = z.strictObject({
   maxBadShare: share.default(0.01).describe('share of unreadable samples that ends the run'),
 });
 
+/** What a step of each compression takes, as bench/step-times.ts measures it. */
+const stepTimes = z
+  .array(
+    z.strictObject({
+      tokenDropout: z.number().min(0).lt(1).default(0).describe('of these steps'),
+      patchSize: count.optional().describe("of these steps; default the model's own"),
+      seconds: positive.describe('that one takes'),
+    }),
+  )
+  .min(1);
+
 /** What every optimizer has. */
 const step = {
   peakLr: positive.default(5e-4).describe('learning rate after the warm-up, as the optimizer sees it'),
@@ -177,6 +188,11 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
         .describe('parts that a rank cuts its batch into, to need less memory; the numbers stay the same'),
     }),
     duration: budgetSchema.describe('when training ends'),
+    stepTimes: stepTimes
+      .optional()
+      .describe(
+        'a duration in seconds is counted by this table instead of the clock: repeatable, also beside other runs on one GPU',
+      ),
     optimizer: optimizer.prefault({}).describe('how weights move'),
     schedule: schedule.prefault({}).describe('how the learning rate moves'),
     evaluate: evaluate.prefault({}).describe('what is measured on held-out data'),

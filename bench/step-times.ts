@@ -1,0 +1,81 @@
+/**
+ * How long is a step of a run under each compression? The run's own steps, from feed to optimizer, one compression after the other.
+ *   node --import jiti/register bench/step-times.ts configs/moco-v3-cifar10.ts --dropout 0,0.5 --patches 4,8 --steps 40 [--set path=value ...]
+ * Prints the table that a config takes as `stepTimes`, one JSON line, with `--out FILE` into a file too. Nothing else should use the device.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Compression, noCompression } from '../src/compress/index.ts';
+import { loadConfig } from '../src/config/index.ts';
+import { alone } from '../src/dist/index.ts';
+import { openFeed } from '../src/feeds.ts';
+import { planOf } from '../src/plan.ts';
+import { buildRun, namedModel, openTrainData, prepareProcess } from '../src/run.ts';
+import { scope, synchronize } from '../src/torch/index.ts';
+import { trainStep } from '../src/train-step.ts';
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    dropout: { type: 'string', default: '0,0.25,0.5,0.75,0.9' },
+    patches: { type: 'string' },
+    warmup: { type: 'string', default: '6' },
+    steps: { type: 'string', default: '40' },
+    out: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+});
+const config = await loadConfig(positionals[0], { set: flags.set });
+const model = namedModel(config);
+if (model.image.type === 'resnet') throw new Error('a ViT is needed');
+const { patchSize: own } = model.image;
+const numbers = (text: string) => text.split(',').map(Number);
+const strategies: Compression[] = numbers(flags.patches ?? String(own)).flatMap((patchSize) =>
+  numbers(flags.dropout).map((tokenDropout) => ({ tokenDropout, patchSize })),
+);
+
+const device = prepareProcess(config);
+const dataset = await openTrainData(config);
+const runDir = mkdtempSync(join(tmpdir(), 'couplet-steps-'));
+const plan = planOf({ ...config, duration: { epochs: 100 } }, { datasetSize: dataset.size, model });
+const parts = await buildRun(config, { runDir, dataset, device, ranks: alone, plan });
+const feed = await openFeed({ ...parts, workers: parts.encoder.workers, startStep: 0 });
+let at = 0;
+
+/** Seconds of `count` steps, the last of which the device has finished. */
+async function take(count: number, compression: Compression): Promise<number> {
+  synchronize(device);
+  const start = performance.now();
+  for (let i = 0; i < count; i++) {
+    const batch = await feed.next();
+    const clock = { ...plan.clock(at++), compression, wanted: false };
+    scope(() => trainStep(parts, batch.onDevice(), clock));
+    batch.release();
+  }
+  synchronize(device);
+  return (performance.now() - start) / 1000;
+}
+
+const table: (Compression & { seconds: number })[] = [];
+try {
+  await take(2, noCompression(own)); // what libraries set up
+  for (const compression of strategies) {
+    await take(Number(flags.warmup), compression);
+    const seconds = (await take(Number(flags.steps), compression)) / Number(flags.steps);
+    table.push({ ...compression, seconds });
+    const { tokenDropout, patchSize } = compression;
+    console.error(`dropout ${tokenDropout}, patch ${patchSize}: ${(1000 * seconds).toFixed(2)} ms`);
+  }
+} finally {
+  await feed.close();
+  parts.recorded?.dispose();
+  parts.averager.dispose();
+  parts.method.dispose();
+  parts.optimizer.dispose();
+  dataset.close();
+  rmSync(runDir, { recursive: true });
+}
+console.log(JSON.stringify(table));
+if (flags.out) writeFileSync(flags.out, `${JSON.stringify(table)}\n`);
