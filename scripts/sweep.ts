@@ -1,7 +1,9 @@
-// node --import jiti/register scripts/sweep.ts experiments/NAME.ts --out DIR [--parallel 4] [--seconds 500] [--only PATTERN] [--set path=value ...]
+// node --import jiti/register scripts/sweep.ts experiments/NAME.ts --out DIR [--parallel 4] [--gpus 0,1] [--seconds 500] [--only PATTERN]
+//   [--keep] [--set path=value ...]
 //
-// Runs a list of runs, some at a time, each as its own `couplet train`; writes DIR/results.jsonl as they end, and a table last.
-// After --seconds those that still run are asked to stop, so that what they measured counts.
+// Runs a list of runs, some at a time, each as its own `couplet train`, on the GPUs in turn; writes DIR/results.jsonl as they end, and a
+// table last. After --seconds those that still run are asked to stop, so that what they measured counts. Checkpoints are removed, unless
+// --keep.
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -42,10 +44,16 @@ export function curveOf(rows: readonly MetricsRow[]): Record<string, number>[] {
   });
 }
 
-async function runOne(
-  { name, config, set = {} }: SweepRun,
-  { out, signal }: { out: string; signal: AbortSignal },
-) {
+interface Lane {
+  out: string;
+  signal: AbortSignal;
+  /** The one that its runs see. */
+  gpu?: string;
+  /** Leave the checkpoints. */
+  keep: boolean;
+}
+
+async function runOne({ name, config, set = {} }: SweepRun, { out, signal, gpu, keep }: Lane) {
   const changes = Object.entries(set).flatMap(([path, value]) => [
     '--set',
     `${path}=${JSON.stringify(value)}`,
@@ -54,7 +62,10 @@ async function runOne(
   const child = spawn(
     process.execPath,
     [COUPLET, 'train', config, '--name', name, '--runs', join(out, 'runs'), ...changes],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
+    },
   );
   let said = '';
   child.stderr.on('data', (text: Buffer) => {
@@ -67,21 +78,27 @@ async function runOne(
   const runDir = join(out, 'runs', name);
   const metrics = join(runDir, 'metrics.jsonl');
   const curve = existsSync(metrics) ? curveOf(readMetrics(metrics)) : [];
-  rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
+  if (!keep) rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
   const finished = code === 0 && !signal.aborted;
   if (code !== 0) process.stderr.write(`${name} ended with ${code}:\n${said}\n`);
   return { name, finished, seconds: (performance.now() - started) / 1000, set, curve } satisfies SweepResult;
 }
 
+interface SweepOptions extends Omit<Lane, 'gpu'> {
+  parallel: number;
+  /** Lanes take them in turn. */
+  gpus: readonly string[];
+  tell: (result: SweepResult) => void;
+}
+
 /** Runs all, `parallel` at a time, in order; tells each result as it comes. */
-export async function sweep(
-  runs: readonly SweepRun[],
-  options: { out: string; parallel: number; signal: AbortSignal; tell: (result: SweepResult) => void },
-): Promise<void> {
+export async function sweep(runs: readonly SweepRun[], options: SweepOptions): Promise<void> {
+  const { gpus } = options;
   const queue = [...runs];
-  const lane = async () => {
+  const lane = async (_: unknown, i: number) => {
+    const own = { ...options, ...(gpus.length > 0 && { gpu: gpus[i % gpus.length] }) };
     for (let run = queue.shift(); run && !options.signal.aborted; run = queue.shift())
-      options.tell(await runOne(run, options));
+      options.tell(await runOne(run, own));
   };
   await Promise.all(Array.from({ length: options.parallel }, lane));
 }
@@ -101,6 +118,8 @@ async function main(): Promise<void> {
     options: {
       out: { type: 'string', default: 'sweep' },
       parallel: { type: 'string', default: '1' },
+      gpus: { type: 'string', default: '' },
+      keep: { type: 'boolean', default: false },
       seconds: { type: 'string' },
       only: { type: 'string', default: '' },
       set: { type: 'string', multiple: true, default: [] },
@@ -125,7 +144,14 @@ async function main(): Promise<void> {
     appendFileSync(join(values.out, 'results.jsonl'), `${JSON.stringify(result)}\n`);
     console.log(line(result));
   };
-  await sweep(runs, { out: values.out, parallel: Number(values.parallel), signal: controller.signal, tell });
+  await sweep(runs, {
+    out: values.out,
+    parallel: Number(values.parallel),
+    gpus: values.gpus === '' ? [] : values.gpus.split(','),
+    keep: values.keep,
+    signal: controller.signal,
+    tell,
+  });
   clearTimeout(timer || undefined);
   console.log(`\n${results.length} of ${runs.length} runs\n`);
   for (const result of results.sort((a, b) => a.name.localeCompare(b.name))) console.log(line(result));
