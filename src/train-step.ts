@@ -15,7 +15,7 @@ export interface GradientParts {
   config: Pick<RunConfig, 'batch' | 'optimizer'>;
   averager: GradientAverager;
   /** The towers as CUDA graphs, where the config asks for them. */
-  recorded?: RecordedFeatures;
+  recorded?: Pick<RecordedFeatures, 'run'>;
 }
 
 export interface StepParts extends GradientParts {

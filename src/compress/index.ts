@@ -25,6 +25,7 @@ export {
   type CompressionConfig,
   type CompressionStage,
   compressionSchema,
+  type OnlineConfig,
   type ScheduleFile,
   scheduleFileSchema,
 } from './schema.ts';
