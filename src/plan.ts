@@ -5,6 +5,7 @@ import { type Duration, durationToSteps, type PartDuration, type RunConfig } fro
 import { CoupletError } from './errors.ts';
 import { findMethod } from './methods/index.ts';
 import type { AnyModelSpec } from './models/registry.ts';
+import { candidatesOf, OnlineCompression, onlineInFull } from './online/index.ts';
 import { type Clock, clockAt, cosine, polynomial, type Schedule, withWarmup } from './schedules.ts';
 
 /** Two moments of a run: before a step and after it. */
@@ -22,7 +23,9 @@ export interface Plan {
   evaluate: Due;
   save: Due;
   logEvery: number;
-  /** Steps in all; where the budget is in seconds, by the pace so far, and without one infinite. */
+  /** Where the run chooses its compression itself. */
+  online?: OnlineCompression;
+  /** Steps in all; where nobody knows how many the budget buys, by the pace so far, and without one infinite. */
   totalSteps(step: number): number;
   /** The clock before `step`, by what the budget says is spent. */
   clock(step: number): Clock;
@@ -39,13 +42,17 @@ export interface PlanContext {
 /** Throws a CoupletError for a duration of less than a step, and for a budget that pays for none. */
 export function planOf(config: RunConfig, context: PlanContext): Plan {
   const { datasetSize } = context;
-  const compression = compressionOf(config, context);
+  const schedule = compressionOf(config, context);
   const { globalBatchSize } = config.batch;
   const steps = (duration: Duration, path: string) =>
     durationToSteps(duration, { globalBatchSize, datasetSize, path });
   const cost = costOf(config, context);
-  const budget = budgetOf(config, { steps, cost, ...(compression && { compression }) });
-  const known = totalStepsOf(budget, { cost, ...(compression && { compression }) });
+  const course = { cost, ...(schedule && { compression: schedule }) };
+  const budget = budgetOf(config, { steps, ...course });
+  const online = onlineOf(config, { ...context, budget });
+  const compression = online ? () => online.current : schedule;
+  // A probe's choice decides how many steps a budget in forwards buys.
+  const known = online && budget.unit === 'forwards' ? undefined : totalStepsOf(budget, course);
   const totalSteps = (step: number) => known ?? (budget.progress > 0 ? step / budget.progress : Infinity);
   const due = (duration: PartDuration | undefined, path: string): Due => {
     if (!duration) return () => false;
@@ -61,6 +68,7 @@ export function planOf(config: RunConfig, context: PlanContext): Plan {
   };
   return {
     budget,
+    ...(online && { online }),
     cost: ({ compression: at }) => cost(at),
     evaluate: due(config.evaluate.every, 'evaluate.every'),
     save: due(config.checkpoint.every, 'checkpoint.every'),
@@ -77,9 +85,9 @@ export function planOf(config: RunConfig, context: PlanContext): Plan {
   };
 }
 
-/** How sequences are shortened over the run; undefined: never. */
+/** How sequences are shortened over the run; undefined: never, or as the run chooses. */
 function compressionOf({ compression }: RunConfig, { model: { image } }: PlanContext) {
-  if (!compression) return undefined;
+  if (!compression || compression.online) return undefined;
   if (image.type === 'resnet')
     throw new CoupletError(
       'compression shortens the sequence of a ViT, but model.image is a ResNet: leave it out.',
@@ -87,10 +95,26 @@ function compressionOf({ compression }: RunConfig, { model: { image } }: PlanCon
   return compressionSchedule(compression, image);
 }
 
-/** A config with its schedule of compression in full: a run's numbers must not follow a file that changes. */
-export function withStages(config: RunConfig, { image }: AnyModelSpec): RunConfig {
-  if (!config.compression || image.type === 'resnet') return config;
-  return { ...config, compression: { stages: compressionStages(config.compression, image) } };
+/** What chooses the compression of a run that does so itself. */
+function onlineOf(
+  { compression, method, batch: { globalBatchSize } }: RunConfig,
+  { model, budget }: PlanContext & { budget: Budget },
+): OnlineCompression | undefined {
+  if (!compression?.online) return undefined;
+  const grid = candidatesOf(compression.online, { method, model });
+  const { overhead } = compression.online;
+  return new OnlineCompression({ budget, grid, globalBatchSize, overhead });
+}
+
+/** A config with its compression in full: a run's numbers must not follow a file that changes. What an online run may choose stays so. */
+export function withStages(config: RunConfig, model: AnyModelSpec): RunConfig {
+  const { compression, method } = config;
+  const { image } = model;
+  if (!compression || image.type === 'resnet') return config;
+  if (!compression.online)
+    return { ...config, compression: { stages: compressionStages(compression, image) } };
+  const grid = candidatesOf(compression.online, { method, model });
+  return { ...config, compression: { online: onlineInFull(compression.online, grid) } };
 }
 
 /** How many whole shares have gone by. */
@@ -157,7 +181,7 @@ function totalStepsOf(budget: Budget, { cost, compression }: Course): number | u
 }
 
 function lrOf(
-  { optimizer: { peakLr }, schedule: { warmup, shape, power, finalLr } }: RunConfig,
+  { duration, optimizer: { peakLr }, schedule: { warmup, shape, power, finalLr } }: RunConfig,
   { totalSteps, steps }: { totalSteps: number | undefined; steps: (duration: Duration) => number },
 ): Schedule {
   const bodies = {
@@ -173,7 +197,7 @@ function lrOf(
     const count = steps(warmup);
     if (count > 0 && totalSteps === undefined)
       throw new CoupletError(
-        'schedule.warmup is in steps, but nobody knows how many there are in a duration of seconds: use { share: 0.05 }.',
+        `schedule.warmup is in steps, but nobody knows how many there are in a duration of ${'seconds' in duration ? 'seconds' : 'forwards with compression.online'}: use { share: 0.05 }.`,
       );
     return count / total;
   }

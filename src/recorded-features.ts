@@ -34,10 +34,7 @@ export class RecordedFeatures {
 
   /** The features of a batch from a record; undefined when too many kinds of batches were met. They are overwritten by the next call. */
   run(batch: Batch, clock: Clock): Recorded | undefined {
-    const padded = Math.ceil(batch.tokens.shape[1] / TEXT_STEP) * TEXT_STEP;
-    const length = Math.min(padded, this.#contextLength);
-    const sizes = batch.views.map(({ shape, dtype }) => `${shape} ${dtype}`);
-    const key = JSON.stringify([sizes, batch.ids.shape, length, clock.compression]);
+    const { key, length } = this.#kindOf(batch, clock);
     let kind = this.#kinds.get(key);
     if (!kind) {
       if (this.#kinds.size === MOST) return undefined;
@@ -45,6 +42,19 @@ export class RecordedFeatures {
       this.#kinds.set(key, kind);
     }
     return kind.run(batch, clock);
+  }
+
+  /** As run(), but undefined for a kind of batch without a record: for what is seldom run, and shall not take a record's memory. */
+  replay(batch: Batch, clock: Clock): Recorded | undefined {
+    return this.#kinds.get(this.#kindOf(batch, clock).key)?.run(batch, clock);
+  }
+
+  #kindOf(batch: Batch, clock: Clock) {
+    const padded = Math.ceil(batch.tokens.shape[1] / TEXT_STEP) * TEXT_STEP;
+    const length = Math.min(padded, this.#contextLength);
+    const sizes = batch.views.map(({ shape, dtype }) => `${shape} ${dtype}`);
+    const key = JSON.stringify([sizes, batch.ids.shape, length, clock.compression]);
+    return { key, length };
   }
 
   dispose(): void {

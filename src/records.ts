@@ -31,7 +31,7 @@ export async function openRecords(
 /** What a row of metrics says of the step's clock, and of the budget after it. */
 export function clockRow(
   { lr, epoch, compression }: Clock,
-  { budget: { spent } }: Plan,
+  { budget: { spent }, online }: Plan,
 ): Record<string, number> {
   return {
     lr,
@@ -39,5 +39,6 @@ export function clockRow(
     train_seconds: spent.seconds,
     ...(spent.forwards > 0 && { forwards: spent.forwards }), // where the method counts them
     ...(compression && { token_dropout: compression.tokenDropout, patch_size: compression.patchSize }),
+    ...online?.row(),
   };
 }

@@ -19,6 +19,7 @@ import {
   verifyCheckpoint,
 } from './io/checkpoint-files.ts';
 import type { Method } from './methods/index.ts';
+import type { OnlineState } from './online/index.ts';
 import { liveState, type RunParts } from './run.ts';
 import { Generator, type Tensor } from './torch/index.ts';
 
@@ -151,5 +152,6 @@ export async function restoreRun(parts: RunParts, path: string): Promise<{ skipp
   parts.plan.budget.restore(
     (json.spent as Spent | undefined) ?? { steps: json.step, forwards: 0, seconds: 0 },
   );
+  parts.plan.online?.restore(json.online as OnlineState | undefined, path);
   return { skipped: (json.skipped as Problems | undefined) ?? { count: 0, first: [] } };
 }

@@ -251,6 +251,7 @@ export async function saveRun(
         optimizer,
         datasetSize: parts.dataset.size,
         spent: parts.plan.budget.spent,
+        ...(parts.plan.online && { online: parts.plan.online.state() }),
         skipped: { count, first },
       },
     });

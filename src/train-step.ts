@@ -9,14 +9,18 @@ import type { Clock } from './schedules.ts';
 import { backward, clearGrads, gradsOf, noGrad, scope, type Tensor } from './torch/index.ts';
 import * as ops from './torch/ops.ts';
 
-export interface StepParts {
+/** What gradients are taken with. */
+export interface GradientParts {
   method: Method;
-  optimizer: Optimizer;
   config: Pick<RunConfig, 'batch' | 'optimizer'>;
   averager: GradientAverager;
-  ranks: Ranks;
   /** The towers as CUDA graphs, where the config asks for them. */
-  recorded?: RecordedFeatures;
+  recorded?: Pick<RecordedFeatures, 'run'>;
+}
+
+export interface StepParts extends GradientParts {
+  optimizer: Optimizer;
+  ranks: Ranks;
 }
 
 /** One update from one batch of this rank. Returns the metrics when they are wanted: only reading them waits for the device. */
@@ -27,14 +31,7 @@ export function trainStep(
 ): Record<string, number> | undefined {
   const { method, optimizer, ranks, config } = parts;
   return scope(() => {
-    const recorded = parts.recorded?.run(batch, clock);
-    const statistics = new BatchStatistics();
-    const { metrics, next } = statistics.during(() => {
-      if (recorded) return backwardRecorded(method, recorded, { batch, clock });
-      return config.batch.gradAccumSteps === 1
-        ? backwardWhole(parts, batch, clock)
-        : backwardInParts(parts, batch, clock);
-    });
+    const { metrics, next, statistics } = leaveGradients(parts, batch, clock);
     const gradNorm = prepareGradients(method, config.optimizer, clock);
     optimizer.step({
       lr: clock.lr,
@@ -42,11 +39,36 @@ export function trainStep(
     });
     method.commit(next, clock);
     statistics.commit();
-    recorded?.statistics.commit({ keep: true });
     return clock.wanted
       ? readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }, ranks)
       : undefined;
   });
+}
+
+/**
+ * Leaves with each parameter the mean gradient over parts of the batch and ranks; nothing else has moved. What batch norms have seen
+ * is either committed or forgotten.
+ */
+export function leaveGradients(parts: GradientParts, batch: Batch, clock: Clock) {
+  const { method, config } = parts;
+  const recorded = parts.recorded?.run(batch, clock);
+  const statistics = new BatchStatistics();
+  const found = statistics.during(() => {
+    if (recorded) return backwardRecorded(method, recorded, { batch, clock });
+    return config.batch.gradAccumSteps === 1
+      ? backwardWhole(parts, batch, clock)
+      : backwardInParts(parts, batch, clock);
+  });
+  return {
+    ...found,
+    statistics: {
+      commit: () => {
+        statistics.commit();
+        recorded?.statistics.commit({ keep: true });
+      },
+      forget: () => statistics.forget(), // a record's own are written anew by its next replay
+    },
+  };
 }
 
 /** What happens to gradients between backward and the update. Returns the norm of all together, when it is bounded. */
@@ -62,7 +84,7 @@ function prepareGradients(
   return bound === undefined ? undefined : clipGradNorm(tensors, bound);
 }
 
-function backwardWhole({ method, averager }: StepParts, batch: Batch, clock: Clock) {
+function backwardWhole({ method, averager }: GradientParts, batch: Batch, clock: Clock) {
   const { loss, metrics, next } = method.loss(method.features(batch, clock), batch.ids, clock);
   averager.backward(loss);
   return { metrics, next };
@@ -87,7 +109,7 @@ function backwardRecorded(
  * Gradient accumulation that is exact for a loss over the whole batch (gradient caching, Gao et al. 2021): features of all parts
  * without gradient, the loss and its gradient by the features once, then each part again with gradient, pulled by its share.
  */
-function backwardInParts({ method, averager, config }: StepParts, batch: Batch, clock: Clock) {
+function backwardInParts({ method, averager, config }: GradientParts, batch: Batch, clock: Clock) {
   const parts = split(batch, config.batch.gradAccumSteps);
   const seen = parts.map((part) => noGrad(() => scope(() => method.features(part, clock))));
   const names = Object.keys(seen[0]);

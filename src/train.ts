@@ -14,10 +14,12 @@ import {
   evaluate,
   openEvalData,
 } from './evaluate/evaluate.ts';
+import { Lookahead } from './feed/lookahead.ts';
 import { openFeed } from './feeds.ts';
 import { CollapseAlarm, checkFinite, checkWeights } from './health.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
 import { lockRun } from './io/run-lock.ts';
+import { type ProbeEvent, probeIfDue } from './online/take.ts';
 import { planOf, withStages } from './plan.ts';
 import { clockRow, openRecords, type Records } from './records.ts';
 import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
@@ -42,6 +44,7 @@ export type TrainEvent =
   | { type: 'log'; row: Record<string, number>; totalSteps: number; samples: number }
   | { type: 'evaluated'; step: number; report: EvalReport }
   | { type: 'saved'; step: number; path: string }
+  | ProbeEvent
   | { type: 'warning'; message: string };
 
 export interface RunFacts {
@@ -120,13 +123,15 @@ async function runSteps(
   const onEvent = ranks.rank === 0 ? tell : () => {};
   const { step: start, skipped } = await resumeStart(parts, { ...options, onEvent });
   ranks.checkSame('the step to start from', String(start));
-  const feed = await openFeed({
-    ...parts,
-    workers: parts.encoder.workers,
-    startStep: start,
-    skipped,
-    onHold: (done, total) => onEvent({ type: 'holding', done, total }),
-  });
+  const feed = new Lookahead(
+    await openFeed({
+      ...parts,
+      workers: parts.encoder.workers,
+      startStep: start,
+      skipped,
+      onHold: (done, total) => onEvent({ type: 'holding', done, total }),
+    }),
+  );
   const records = await openRecords(parts, start).catch(async (error) => {
     await feed.close();
     throw error;
@@ -161,9 +166,11 @@ async function runSteps(
   const over = () => budget.over(plan.cost(clock));
   try {
     while (!over() && !ranks.anyWants(signal?.aborted ?? false)) {
+      const { progress: before } = clock;
+      const batch = await feed.next();
+      if (await probeIfDue(parts, { clock, batch, feed, timer, onEvent })) clock = plan.clock(step);
       const now = clock;
       const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.totalSteps(step);
-      const batch = await feed.next();
       const values = scope(() => trainStep(parts, batch.onDevice(), { ...now, wanted }));
       batch.release();
       budget.spend({ seconds: timer.lap(budget), ...plan.cost(now) });
@@ -177,7 +184,7 @@ async function runSteps(
         const message = alarm.heard(row);
         if (message) onEvent({ type: 'warning', message });
       }
-      const at = { step, before: now.progress, after: clock.progress };
+      const at = { step, before, after: clock.progress };
       const last = over();
       await timer.pause(async () => {
         const measured = last || plan.evaluate(at) ? await measure(step) : undefined;

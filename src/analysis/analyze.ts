@@ -1,6 +1,7 @@
 // couplet analyze: how far each compressed gradient of a run is from the true one, stage by stage.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Strategy } from '../compress/index.ts';
 import { loadConfig, type RunConfig } from '../config/index.ts';
 import { alone } from '../dist/index.ts';
 import { CoupletError } from '../errors.ts';
@@ -12,7 +13,7 @@ import { doubtsOf } from './doubts.ts';
 import { measureAll } from './passes.ts';
 import { AnalysisRecord } from './record.ts';
 import type { Analysis } from './schema.ts';
-import { type GridOptions, type Settings, type Strategy, settingsOf } from './settings.ts';
+import { type GridOptions, type Settings, settingsOf } from './settings.ts';
 import { findStages, type Stage } from './stages.ts';
 import { summaryOf } from './summary.ts';
 

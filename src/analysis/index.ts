@@ -1,4 +1,3 @@
-export { type AnalyzeEvent, type AnalyzeOptions, analyzeRun, recordPath } from './analyze.ts';
 export {
   adjustedError,
   type Estimate,
@@ -6,9 +5,10 @@ export {
   type SquaredMean,
   squaredMean,
   varianceOf,
-} from './estimate.ts';
-export { FoldSums, joined } from './fold-sums.ts';
-export { gradientOf, type ParameterGroups, parameterGroups } from './gradients.ts';
+} from '../gradient-error/estimate.ts';
+export { FoldSums, joined } from '../gradient-error/fold-sums.ts';
+export { gradientOf, type ParameterGroups, parameterGroups } from '../gradient-error/gradients.ts';
+export { type AnalyzeEvent, type AnalyzeOptions, analyzeRun, recordPath } from './analyze.ts';
 export { reportOf, writeReport } from './report/index.ts';
 export { type FoundSchedule, type RuleOptions, scheduleOf } from './schedule-rule.ts';
 export { type Analysis, analysisSchema, readAnalysis } from './schema.ts';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Strategy } from '../compress/index.ts';
 import type { Batch, Method } from '../methods/index.ts';
 import { clockAt } from '../schedules.ts';
 import { memoryStats, scope, type Tensor, tensor } from '../torch/index.ts';
 import { type AdamState, adamScale } from './adam-scale.ts';
 import { type Measured, measureStage } from './measure.ts';
 import type { Samples } from './samples.ts';
-import type { Strategy } from './settings.ts';
 
 /** l(x; w) = w c x, averaged, with c = 1 - d: its gradient is the mean of c x. */
 let w: Tensor;

@@ -1,16 +1,17 @@
 // One stage of a run: every strategy's gradient against that of whole sequences.
-import type { Compression } from '../compress/index.ts';
+
+import type { Compression, Strategy } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
+import type { Moments } from '../gradient-error/estimate.ts';
+import { FoldSums, joined } from '../gradient-error/fold-sums.ts';
+import { gradientOf, type ParameterGroups, parameterGroups } from '../gradient-error/gradients.ts';
 import type { Method } from '../methods/index.ts';
 import type { Clock } from '../schedules.ts';
 import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { type AdamState, adamScale } from './adam-scale.ts';
-import type { Moments } from './estimate.ts';
-import { FoldSums, joined } from './fold-sums.ts';
-import { gradientOf, type ParameterGroups, parameterGroups } from './gradients.ts';
 import type { Samples } from './samples.ts';
-import type { Settings, Strategy } from './settings.ts';
+import type { Settings } from './settings.ts';
 
 export interface StageContext {
   method: Method;

@@ -1,5 +1,6 @@
+import type { Strategy } from '../compress/index.ts';
 import type { RecordLine } from './record.ts';
-import type { Settings, Strategy } from './settings.ts';
+import type { Settings } from './settings.ts';
 import type { Stage } from './stages.ts';
 
 /** One pass of an analysis. */

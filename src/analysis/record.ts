@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CoupletError } from '../errors.ts';
-import type { Moments } from './estimate.ts';
+import type { Moments } from '../gradient-error/estimate.ts';
 
 /** What a pass has found, and what it took. */
 export interface PassLine {

@@ -1,7 +1,7 @@
 // From the errors of strategies at several stages to the strategy of each moment (section 3.1).
 import type { Compression, ScheduleFile } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
-import { adjustedError, type Estimate } from './estimate.ts';
+import { adjustedError, type Estimate } from '../gradient-error/estimate.ts';
 import type { Analysis, AnalysisGroup, AnalysisPoint, AnalysisStage } from './schema.ts';
 
 export interface RuleOptions {

@@ -1,10 +1,4 @@
-import {
-  type Compression,
-  checkCompression,
-  noCompression,
-  patchSizesThatFit,
-  sequenceLength,
-} from '../compress/index.ts';
+import { gridOf, type Strategy } from '../compress/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
@@ -28,14 +22,6 @@ export interface GridOptions {
   adam?: boolean;
   /** Which samples and augmentations are drawn: never those of the run itself. */
   seed?: number;
-}
-
-/** A point of the grid. */
-export interface Strategy extends Compression {
-  /** Of one sample, in forwards of a whole sequence. */
-  cost: number;
-  /** Tokens of the trained net's sequence. */
-  sequenceLength: number;
 }
 
 /** What an analysis is of: the same settings give the same numbers. */
@@ -68,7 +54,7 @@ const FOLDS = [8, 7, 6, 5, 4, 9, 10, 11, 12, 13, 14, 15, 16];
 /** Fills in and checks the settings. Throws a CoupletError that says which is wrong and what to do. */
 export function settingsOf(options: GridOptions, context: SettingsContext): Settings {
   const { config } = context;
-  const grid = gridOf(options, context);
+  const grid = strategiesOf(options, context);
   const { globalBatchSize } = config.batch;
   const subBatch = whole(options.subBatch ?? globalBatchSize, { flag: '--sub-batch', least: 2 });
   const around = Math.max(1, Math.round(SAMPLES / (FOLDS[0] * subBatch))) * FOLDS[0] * subBatch;
@@ -121,57 +107,30 @@ function foldsOf(samples: number, subBatch: number): number {
   );
 }
 
-/** All pairs of dropout and patch, the whole sequence first. Pairs that leave no token are left out of the default grid, and refused in a given one. */
-function gridOf(options: GridOptions, { config, model }: SettingsContext): Strategy[] {
+/** The strategies of an analysis. Throws a CoupletError for a model or a method that has none, and for what fits no image. */
+function strategiesOf(
+  { tokenDropout, patchSize }: GridOptions,
+  { config, model }: SettingsContext,
+): Strategy[] {
   const { image } = model;
   if (image.type === 'resnet')
     throw new CoupletError(
       'The image tower of this run is a ResNet, which has no sequence to shorten: analyse a run of a ViT.',
     );
-  const { imageSize, patchSize: own } = image;
-  const {
-    tokenDropout = DROPOUTS,
-    patchSize = patchSizesThatFit(imageSize).filter((q) => q >= own && q <= 3 * own),
-  } = options;
-  const none = noCompression(own);
-  const pairs = tokenDropout.flatMap((d) => patchSize.map((q) => ({ tokenDropout: d, patchSize: q })));
-  const asked = options.tokenDropout !== undefined && options.patchSize !== undefined;
-  const fitting = pairs.filter((pair) =>
-    fits(pair, { imageSize, mustFit: asked || isOnAxis(pair, { options, own }) }),
-  );
-  const unique = new Map([none, ...fitting].map((pair) => [`${pair.tokenDropout} ${pair.patchSize}`, pair]));
   const { cost, name } = findMethod(config.method.name);
   if (!cost)
     throw new CoupletError(
       `method ${name} does not say what a sample costs (MethodDefinition.cost): errors cannot be weighed by it.`,
     );
-  return [...unique.values()].map((compression) => ({
-    ...compression,
-    cost: cost({ options: config.method, model, compression }),
-    sequenceLength: sequenceLength(imageSize, compression),
-  }));
-}
-
-/** Of lists that a person gave, each value must be possible by itself. */
-function isOnAxis(
-  { tokenDropout, patchSize }: Compression,
-  { options, own }: { options: GridOptions; own: number },
-): boolean {
-  return (
-    (options.tokenDropout !== undefined && patchSize === own) ||
-    (options.patchSize !== undefined && tokenDropout === 0)
+  return gridOf(
+    { tokenDropout, patchSize },
+    {
+      imageSize: image.imageSize,
+      patchSize: image.patchSize,
+      defaults: { tokenDropout: DROPOUTS, patchScale: 3 },
+      cost: (compression) => cost({ options: config.method, model, compression }),
+      name: 'grid',
+      mustFit: 'pairs',
+    },
   );
-}
-
-function fits(
-  compression: Compression,
-  { imageSize, mustFit }: { imageSize: number; mustFit: boolean },
-): boolean {
-  try {
-    checkCompression(compression, { imageSize, name: 'grid' });
-    return true;
-  } catch (error) {
-    if (mustFit) throw error;
-    return false;
-  }
 }

@@ -1,9 +1,15 @@
+import type { Strategy } from '../compress/index.ts';
+import {
+  adjustedError,
+  type Moments,
+  type SquaredMean,
+  squaredMean,
+  varianceOf,
+} from '../gradient-error/estimate.ts';
 import { namedModel } from '../run.ts';
-import { adjustedError, type Moments, type SquaredMean, squaredMean, varianceOf } from './estimate.ts';
 import type { AnalysisContext } from './passes.ts';
 import type { PassLine } from './record.ts';
 import type { Analysis, AnalysisGroup, AnalysisPoint } from './schema.ts';
-import type { Strategy } from './settings.ts';
 
 /** What a finished record says, in units of the true gradient. */
 export function summaryOf({

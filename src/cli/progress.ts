@@ -14,6 +14,11 @@ export function skippedLines({ count, first }: Problems): string[] {
   return [`skipped ${count} ${count === 1 ? 'sample' : 'samples'}${named.length > 0 ? ':' : ''}`, ...named];
 }
 
+/** What an online run has moved to. */
+function compressionLine({ step, compression: { tokenDropout, patchSize } }: Event<'compression'>): string {
+  return `step ${step}: compression moves to dropout ${tokenDropout}, patch ${patchSize}`;
+}
+
 /** Shows a run's events: a live line on a terminal, plain lines elsewhere, and what happens once above it. */
 export class Progress {
   readonly #options: Pick<StatusLineOptions, 'stream' | 'now' | 'env'>;
@@ -31,6 +36,7 @@ export class Progress {
     if (event.type === 'holding') this.#hold(event);
     else if (event.type === 'start') this.#start(event);
     else if (event.type === 'log') this.#log(event);
+    else if (event.type === 'compression') this.say(compressionLine(event));
     else if (event.type === 'saved') this.say(`saved ${event.path}`);
     else if (event.type === 'warning') this.say(`warning: ${event.message}`);
     else for (const text of evalLines(event.report)) this.say(`step ${event.step}: ${text}`);
@@ -58,7 +64,7 @@ export class Progress {
   #start({ step, totalSteps, facts }: Event<'start'>): void {
     const { runDir, parameters, device, precision, samples, skipped } = facts;
     const size = `${formatCount(parameters)} parameters on ${device} in ${precision}`;
-    const end = Number.isFinite(totalSteps) ? `${totalSteps}` : 'the end of its time';
+    const end = Number.isFinite(totalSteps) ? `${totalSteps}` : 'the end of its budget';
     const steps = step > 0 || end !== `${totalSteps}` ? `from step ${step} to ${end}` : `${end} steps`;
     this.say(`${runDir}: ${size}, ${samples} samples, ${steps}`);
     for (const text of skippedLines(skipped)) this.say(text);

@@ -17,6 +17,7 @@ export {
   simclrCost,
 } from './cost.ts';
 export { type DropPath, dropPathScales } from './drop-path.ts';
+export { type GridAxes, gridOf, type Strategy } from './grid.ts';
 export { patchScaling, patchScalingTensor, scaleKernel } from './patch-scaling.ts';
 export { type SequencePlanOptions, sequencePlan } from './plan.ts';
 export { compressionSchedule, compressionStages, readScheduleFile } from './schedule.ts';
@@ -24,6 +25,7 @@ export {
   type CompressionConfig,
   type CompressionStage,
   compressionSchema,
+  type OnlineConfig,
   type ScheduleFile,
   scheduleFileSchema,
 } from './schema.ts';

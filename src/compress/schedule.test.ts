@@ -98,7 +98,7 @@ describe('stages', () => {
   });
 
   test('one form at a time', () => {
-    const forms = 'expected tokenDropout and patchSize, or stages, or file';
+    const forms = 'expected tokenDropout and patchSize, or stages, or file, or online';
     for (const config of [{}, { tokenDropout: 0.5, stages }, { stages, file: 'schedule.json' }])
       expect(complaints(config)).toEqual([`: ${forms}`]);
     expect(complaints({ tokendropout: 0.5 })).toBeDefined();

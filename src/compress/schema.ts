@@ -35,10 +35,29 @@ const stages = z
     });
   });
 
-/** Which keys make one form of `compression`. */
-const FORMS = [['tokenDropout', 'patchSize'], ['stages'], ['file']] as const;
+const online = z.strictObject({
+  tokenDropout: z
+    .array(dropout)
+    .min(1)
+    .optional()
+    .describe('shares of patch tokens to choose from; default 0, 0.25, 0.5 and 0.75'),
+  patchSize: z
+    .array(side)
+    .min(1)
+    .optional()
+    .describe("sides of patches to choose from; default those that fit, from the model's own to twice that"),
+  overhead: z
+    .number()
+    .positive()
+    .max(0.2)
+    .default(0.03)
+    .describe("greatest share of the run's compute, or time, that may go into probes"),
+});
 
-/** `compression` of a run's config: one for the whole run, or stages, or a file with them. */
+/** Which keys make one form of `compression`. */
+const FORMS = [['tokenDropout', 'patchSize'], ['stages'], ['file'], ['online']] as const;
+
+/** `compression` of a run's config: one for the whole run, or stages, or a file with them, or chosen while it trains. */
 export const compressionSchema = z
   .strictObject({
     tokenDropout: dropout.optional().describe(ABOUT.tokenDropout),
@@ -51,12 +70,16 @@ export const compressionSchema = z
       .min(1)
       .optional()
       .describe('a schedule.json with stages for images and patches of these sizes'),
+    online: online
+      .optional()
+      .describe('chosen while training, by probes of the gradient on shortened sequences'),
   })
   .refine((config) => FORMS.filter((keys) => keys.some((key) => config[key] !== undefined)).length === 1, {
-    error: 'expected tokenDropout and patchSize, or stages, or file',
+    error: 'expected tokenDropout and patchSize, or stages, or file, or online',
   });
 
 export type CompressionConfig = z.output<typeof compressionSchema>;
+export type OnlineConfig = z.output<typeof online>;
 export type CompressionStage = z.output<typeof stage>;
 
 /** What is in a schedule.json. */

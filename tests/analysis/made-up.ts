@@ -1,7 +1,7 @@
 // An analysis whose numbers follow from formulas: bias grows with compression and over the run, variance falls with neither.
 
-import { adjustedError } from '../../src/analysis/estimate.ts';
 import type { Analysis, AnalysisPoint } from '../../src/analysis/schema.ts';
+import { adjustedError } from '../../src/gradient-error/estimate.ts';
 
 const IMAGE = 64;
 const PATCH = 8;

@@ -1,4 +1,4 @@
-import type { Estimate } from '../estimate.ts';
+import type { Estimate } from '../../gradient-error/estimate.ts';
 import type { AnalysisPoint } from '../schema.ts';
 import { panels } from './panels.ts';
 import { ACCENT, element, FAINT, INK, percent, RULE, shade, short, text } from './svg.ts';

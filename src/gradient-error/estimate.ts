@@ -59,9 +59,17 @@ export function varianceOf({ subBatch, perFold, own, squares }: Moments): Estima
 
 /**
  * The cost-adjusted error Bias^2 + cost / budget Var (section 2.1): the squared error of the mean over as many samples as
- * the budget pays for. A squared bias that noise made negative counts as zero. The interval takes bias and variance as independent.
+ * the budget pays for. A squared bias that noise made negative counts as zero.
  * @param weight cost / budget
  */
+export function adjustedValue(
+  { biasSquared, variance }: { biasSquared: number; variance: number },
+  weight: number,
+): number {
+  return Math.max(0, biasSquared) + weight * variance;
+}
+
+/** The same with its interval, which takes bias and variance as independent. */
 export function adjustedError(
   { biasSquared, variance }: { biasSquared: Estimate; variance: Estimate },
   weight: number,
@@ -69,7 +77,7 @@ export function adjustedError(
   const centre = biasSquared.value + weight * variance.value;
   const half = Math.hypot(biasSquared.high - biasSquared.value, weight * (variance.high - variance.value));
   return {
-    value: Math.max(0, biasSquared.value) + weight * variance.value,
+    value: adjustedValue({ biasSquared: biasSquared.value, variance: variance.value }, weight),
     low: Math.max(0, centre - half),
     high: centre + half,
   };

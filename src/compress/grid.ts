@@ -1,0 +1,83 @@
+import {
+  type Compression,
+  checkCompression,
+  noCompression,
+  patchSizesThatFit,
+  sequenceLength,
+} from './compression.ts';
+
+/** One way to shorten sequences, and what it costs. */
+export interface Strategy extends Compression {
+  /** Of one sample, in forwards of a whole sequence. */
+  cost: number;
+  /** Tokens of the trained net's sequence. */
+  sequenceLength: number;
+}
+
+/** What a person gave of a grid. */
+export interface GridAxes {
+  tokenDropout?: readonly number[] | undefined;
+  patchSize?: readonly number[] | undefined;
+}
+
+export interface GridContext {
+  imageSize: number;
+  /** The model's own. */
+  patchSize: number;
+  /** What stands for an axis that was left out: these dropouts, and the patches that divide the image up to so many times the own side. */
+  defaults: { tokenDropout: readonly number[]; patchScale: number };
+  /** Of a sample, in forwards (methods/method.ts). */
+  cost: (compression: Compression) => number;
+  /** What errors call the grid: `compression.online`. */
+  name: string;
+  /** Of lists that were given, what must be possible: all `pairs` of them, or each value by itself. */
+  mustFit: 'pairs' | 'values';
+}
+
+/**
+ * All pairs of dropout and patch, the whole sequence first. Throws a CoupletError for a given value that does not fit the image; pairs
+ * that leave no token are left out, unless all pairs of given lists must fit.
+ */
+export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
+  const { imageSize, patchSize: own, defaults, cost, name, mustFit } = context;
+  const {
+    tokenDropout = defaults.tokenDropout,
+    patchSize = patchSizesThatFit(imageSize).filter((q) => q >= own && q <= defaults.patchScale * own),
+  } = axes;
+  const none = noCompression(own);
+  const pairs = tokenDropout.flatMap((d) => patchSize.map((q) => ({ tokenDropout: d, patchSize: q })));
+  const asked = mustFit === 'pairs' && axes.tokenDropout !== undefined && axes.patchSize !== undefined;
+  const fitting = pairs.filter((pair) =>
+    fits(pair, { imageSize, name, mustFit: asked || isOnAxis(pair, { axes, own }) }),
+  );
+  const unique = new Map([none, ...fitting].map((pair) => [`${pair.tokenDropout} ${pair.patchSize}`, pair]));
+  return [...unique.values()].map((compression) => ({
+    ...compression,
+    cost: cost(compression),
+    sequenceLength: sequenceLength(imageSize, compression),
+  }));
+}
+
+/** Of lists that a person gave, each value must be possible by itself. */
+function isOnAxis(
+  { tokenDropout, patchSize }: Compression,
+  { axes, own }: { axes: GridAxes; own: number },
+): boolean {
+  return (
+    (axes.tokenDropout !== undefined && patchSize === own) ||
+    (axes.patchSize !== undefined && tokenDropout === 0)
+  );
+}
+
+function fits(
+  compression: Compression,
+  { imageSize, name, mustFit }: { imageSize: number; name: string; mustFit: boolean },
+): boolean {
+  try {
+    checkCompression(compression, { imageSize, name });
+    return true;
+  } catch (error) {
+    if (mustFit) throw error;
+    return false;
+  }
+}

@@ -1,0 +1,54 @@
+import { type Compression, gridOf, type OnlineConfig, type Strategy } from '../compress/index.ts';
+import type { RunConfig } from '../config/index.ts';
+import { CoupletError } from '../errors.ts';
+import { findMethod } from '../methods/index.ts';
+import type { AnyModelSpec } from '../models/registry.ts';
+
+/** Fewer than an analysis has: each is paid for while training. */
+const DEFAULTS = { tokenDropout: [0, 0.25, 0.5, 0.75], patchScale: 2 };
+
+/**
+ * What an online run may choose from: all pairs that fit, the whole sequence first and dearest. Throws a CoupletError for a method
+ * that does not say what a sample costs, for patches smaller than the model's own, and for what does not fit the image.
+ */
+export function candidatesOf(
+  { tokenDropout, patchSize }: Omit<OnlineConfig, 'overhead'>,
+  { method, model }: { method: RunConfig['method']; model: AnyModelSpec },
+): Strategy[] {
+  const { image } = model;
+  if (image.type === 'resnet')
+    throw new CoupletError(
+      'compression shortens the sequence of a ViT, but model.image is a ResNet: leave it out.',
+    );
+  const { cost } = findMethod(method.name);
+  if (!cost)
+    throw new CoupletError(
+      `method ${method.name} does not say what a step costs, so compression.online cannot weigh its strategies: give compression.stages, or leave compression out.`,
+    );
+  const smaller = patchSize?.find((side) => side < image.patchSize);
+  if (smaller !== undefined)
+    throw new CoupletError(
+      `compression.online.patchSize has ${smaller}, smaller than the model's own ${image.patchSize}, which makes sequences longer: give sides from ${image.patchSize} on.`,
+    );
+  return gridOf(
+    { tokenDropout, patchSize },
+    {
+      imageSize: image.imageSize,
+      patchSize: image.patchSize,
+      defaults: DEFAULTS,
+      cost: (compression: Compression) => cost({ options: method, model, compression }),
+      name: 'compression.online',
+      mustFit: 'values', // so that the lists of a saved config, defaults filled in, mean the same again
+    },
+  );
+}
+
+/** The config with its defaults: sorted lists of what the grid has. */
+export function onlineInFull(given: OnlineConfig, grid: readonly Strategy[]): Required<OnlineConfig> {
+  const values = (of: (strategy: Strategy) => number) => [...new Set(grid.map(of))].sort((a, b) => a - b);
+  return {
+    tokenDropout: given.tokenDropout ?? values((strategy) => strategy.tokenDropout),
+    patchSize: given.patchSize ?? values((strategy) => strategy.patchSize),
+    overhead: given.overhead,
+  };
+}

@@ -1,0 +1,185 @@
+// Compression that a run chooses itself: when it probes, and what it makes of probes. No tensors here (probe.ts has them).
+import type { Budget, Spent } from '../budget.ts';
+import type { Compression, Strategy } from '../compress/index.ts';
+import { CoupletError } from '../errors.ts';
+import {
+  type AllowanceContext,
+  allowanceOf,
+  BATCHES,
+  checkAllowance,
+  checkFirstProbe,
+  probeForwards,
+} from './allowance.ts';
+import { Averages, type AveragesState, keyOf, type Probe } from './averages.ts';
+
+/** Probes at the start, on an advance, where they are at most this part of the allowance. */
+const BURST = { most: 3, share: 1 / 3 };
+
+/** What probes have cost. */
+type ProbesSpent = Omit<Spent, 'steps'>;
+
+/** Plain data: with it a resumed run goes on as if it had not stopped. */
+export interface OnlineState {
+  /** keyOf() the strategy that steps are taken with. */
+  current: string;
+  /** Whether the burst is over: from then on only dearer strategies follow. */
+  settled: boolean;
+  /** Whether the last probe found a dearer strategy better. */
+  wished: boolean;
+  probes: number;
+  /** Two batches are a probe, and no batch is in two of them: the first step that may have the next one. */
+  nextStep: number;
+  spent: ProbesSpent;
+  /** Seconds per forward of the last probe. */
+  pace: number;
+  averages: AveragesState;
+}
+
+/** What a run is, as far as probes go. */
+export type OnlineContext = AllowanceContext & { budget: Budget };
+
+/**
+ * Chooses the strategy of least cost-adjusted error from averages over probes. After the first ones it only moves to dearer strategies:
+ * the optimum moves that way in training, and noise would move it to and fro. It moves when two probes in a row say so.
+ */
+export class OnlineCompression {
+  readonly grid: readonly Strategy[];
+  readonly #context: OnlineContext;
+  readonly #averages = new Averages();
+  #current: Strategy;
+  #state: Omit<OnlineState, 'current' | 'averages'> = {
+    settled: false,
+    wished: false,
+    probes: 0,
+    nextStep: 0,
+    spent: { forwards: 0, seconds: 0 },
+    pace: 0,
+  };
+
+  /** Throws a CoupletError for a run that cannot pay for its probes. */
+  constructor(context: OnlineContext) {
+    checkAllowance(context);
+    this.#context = context;
+    this.grid = context.grid;
+    this.#current = context.grid[0];
+  }
+
+  /** What steps are taken with; whole sequences before the first probe. */
+  get current(): Compression {
+    const { tokenDropout, patchSize } = this.#current;
+    return { tokenDropout, patchSize };
+  }
+
+  /** What the next probe takes, the whole sequence first: all that can still be chosen. */
+  get candidates(): Strategy[] {
+    return this.grid.filter((strategy, i) => i === 0 || this.#open(strategy));
+  }
+
+  /** Whether a strategy can be chosen. */
+  #open(strategy: Strategy): boolean {
+    return !this.#state.settled || strategy === this.#current || strategy.cost > this.#current.cost;
+  }
+
+  /** What the next probe costs, in forwards. */
+  get probeForwards(): number {
+    return probeForwards(this.candidates, this.#context.globalBatchSize);
+  }
+
+  get #unit(): keyof ProbesSpent {
+    return this.#context.budget.unit === 'seconds' ? 'seconds' : 'forwards';
+  }
+
+  /** What the next probe costs, in the unit of the allowance; of seconds by the last one's pace. */
+  get #nextCost(): number {
+    const forwards = this.probeForwards;
+    return this.#unit === 'seconds' ? forwards * this.#state.pace : forwards;
+  }
+
+  /** Whether the step before which this is asked has a probe. */
+  due(step: number): boolean {
+    const { budget, overhead, globalBatchSize } = this.#context;
+    const { settled, nextStep, spent } = this.#state;
+    if (step < nextStep || (settled && !this.grid.some(({ cost }) => cost > this.#current.cost)))
+      return false;
+    // Both batches must be trained on after it, whatever it chooses.
+    const steps = BATCHES * globalBatchSize * this.grid[0].cost;
+    if (budget.over({ steps: BATCHES, forwards: this.probeForwards + steps })) return false;
+    return !settled || spent[this.#unit] + this.#nextCost <= overhead * budget.spent[this.#unit];
+  }
+
+  /**
+   * Takes a probe and chooses by all so far; whether it could be used: one that is not finite is not.
+   * @param options.step the first of its two; `spent` is what it cost
+   */
+  take(probe: Probe, { step, spent: { forwards, seconds } }: { step: number; spent: ProbesSpent }): boolean {
+    const state = this.#state;
+    const used = this.#averages.add(probe);
+    state.probes++;
+    state.nextStep = step + BATCHES;
+    state.spent = { forwards: state.spent.forwards + forwards, seconds: state.spent.seconds + seconds };
+    state.pace = seconds / forwards;
+    if (this.#unit === 'seconds' && state.probes === 1) checkFirstProbe(seconds, this.#context);
+    if (used) this.#choose();
+    if (!state.settled) state.settled = this.#burstOver();
+    return used;
+  }
+
+  #burstOver(): boolean {
+    const { probes, spent } = this.#state;
+    const { least } = allowanceOf(this.#context);
+    return probes >= BURST.most || spent[this.#unit] + this.#nextCost > BURST.share * least;
+  }
+
+  #choose(): void {
+    const errors = this.candidates.map((strategy) => this.#error(strategy));
+    const found = this.candidates[errors.indexOf(Math.min(...errors))];
+    const best = this.#open(found) ? found : this.#current;
+    const moves = !this.#state.settled || this.#state.wished;
+    this.#state.wished = best !== this.#current && !moves;
+    if (moves) this.#current = best;
+  }
+
+  /** Bias^2 + cost / budget Var; the budget is a batch of whole sequences. */
+  #error(strategy: Strategy): number {
+    const budget = this.#context.globalBatchSize * this.grid[0].cost;
+    return this.#averages.errorOf(strategy, strategy.cost / budget);
+  }
+
+  /** What a row of metrics says: the share of the run that went into probes, and the averages of the current strategy over |G|^2. */
+  row(): Record<string, number> {
+    const { spent } = this.#context.budget;
+    const share = spent[this.#unit] > 0 ? this.#state.spent[this.#unit] / spent[this.#unit] : 0;
+    const row = { 'probe/share': share };
+    const found = this.#averages.of(this.#current);
+    const { gradientSquared } = this.#averages;
+    if (!found || !(gradientSquared > 0)) return row; // noise may outweigh it
+    return {
+      ...row,
+      'probe/bias_squared': found.biasSquared / gradientSquared,
+      'probe/variance': found.variance / gradientSquared,
+      'probe/error': this.#error(this.#current) / gradientSquared,
+      'probe/error_whole': this.#error(this.grid[0]) / gradientSquared,
+    };
+  }
+
+  state(): OnlineState {
+    return {
+      current: keyOf(this.#current),
+      ...structuredClone(this.#state),
+      averages: this.#averages.state(),
+    };
+  }
+
+  /** Goes on where a checkpoint was written. Throws a CoupletError when it was not by such a run. */
+  restore(state: OnlineState | undefined, path: string): void {
+    const current = this.grid.find((strategy) => keyOf(strategy) === state?.current);
+    if (!state || !current)
+      throw new CoupletError(
+        `${path} has no state of compression.online, or one of other strategies: it belongs to another run. Resume with the config of that run.`,
+      );
+    const { current: _, averages, ...rest } = structuredClone(state);
+    this.#current = current;
+    this.#averages.restore(averages);
+    this.#state = rest;
+  }
+}

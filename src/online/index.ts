@@ -1,0 +1,2 @@
+export { candidatesOf, onlineInFull } from './candidates.ts';
+export { OnlineCompression, type OnlineState } from './controller.ts';

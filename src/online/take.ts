@@ -1,0 +1,58 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Compression } from '../compress/index.ts';
+import type { Lookahead } from '../feed/lookahead.ts';
+import type { Served } from '../feeds.ts';
+import type { RunParts } from '../run.ts';
+import type { Clock } from '../schedules.ts';
+import type { TrainTimer } from '../timer.ts';
+import { scope, synchronize } from '../torch/index.ts';
+import type { Probe } from './averages.ts';
+import { takeProbe } from './probe.ts';
+
+/** What follows from a probe, for whoever shows it. */
+export type ProbeEvent =
+  | { type: 'compression'; step: number; compression: Compression } // steps from this one on are taken with it
+  | { type: 'warning'; message: string };
+
+export interface ProbeMoment {
+  /** Of the step that comes next, and its batch. */
+  clock: Clock;
+  batch: Served;
+  feed: Lookahead;
+  timer: TrainTimer;
+  onEvent: (event: ProbeEvent) => void;
+}
+
+/**
+ * Takes the probe that is due before a step, if one is, and spends what it costs from the run's budget. Returns whether there was one:
+ * the step's clock is another then.
+ */
+export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<boolean> {
+  const { plan, ranks, device } = parts;
+  const { online, budget } = plan;
+  const { clock, batch, feed, timer, onEvent } = moment;
+  const { step } = clock;
+  if (!online?.due(step)) return false;
+  const next = await feed.peek();
+  synchronize(device); // what steps have left to do is not the probe's
+  budget.spend({ steps: 0, forwards: 0, seconds: timer.lap(budget) });
+  const found = scope(() =>
+    takeProbe(parts, {
+      strategies: online.candidates,
+      batches: [batch.onDevice(), next.onDevice()],
+      clock,
+      device,
+    }),
+  );
+  // All ranks have the same gradients; they must choose alike to the last bit.
+  const probe = JSON.parse(ranks.share('a probe', JSON.stringify(found))) as Probe;
+  const spent = { forwards: online.probeForwards, seconds: timer.lap(budget) };
+  budget.spend({ steps: 0, ...spent });
+  const before = online.current;
+  const used = online.take(probe, { step, spent });
+  const message = `at step ${step} a probe of compression.online is not finite, and is not used`;
+  if (!used) onEvent({ type: 'warning', message });
+  const compression = online.current;
+  if (!isDeepStrictEqual(before, compression)) onEvent({ type: 'compression', step, compression });
+  return true;
+}

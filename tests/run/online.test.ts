@@ -1,0 +1,188 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { TrainEvent } from '../../src/train.ts';
+import {
+  modelBytes,
+  numbersOf,
+  runsFolder,
+  type TinyConfig,
+  tinyConfig,
+  tinyModel,
+  trainTiny,
+} from './harness.ts';
+import { asWebdataset, shapes } from './shapes.ts';
+
+const folder = runsFolder();
+const train = asWebdataset(`${folder}/train`, await shapes(64));
+const image = { ...tinyModel.image, imageSize: 24, patchSize: 4 }; // 36 patches
+const model = { ...tinyModel, image };
+const WHOLE = 3 * 16; // forwards of a step on whole sequences
+const COSTS: Record<string, number> = { '0 4': 1, '0.5 4': 19 / 37, '0 8': 10 / 37, '0.5 8': 5 / 37 };
+const online = { tokenDropout: [0, 0.5], patchSize: [4, 8], overhead: 0.2 };
+const config = (name: string, more: Partial<TinyConfig> = {}) =>
+  tinyConfig({
+    train,
+    name,
+    model,
+    compression: { online },
+    duration: { forwards: WHOLE * 70 },
+    schedule: { warmup: { share: 0.1 } },
+    ...more,
+  });
+const moves = (events: readonly TrainEvent[]) => events.filter((event) => event.type === 'compression');
+const chosen = (row: Record<string, unknown>) => `${row.token_dropout} ${row.patch_size}`;
+/** All that a run says, without what depends on the time it took. */
+const traceOf = (rows: readonly Record<string, unknown>[]) =>
+  rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).filter(([key]) =>
+        /^(step|lr|epoch|forwards|token_dropout|patch_size)$|^(train|probe)\//.test(key),
+      ),
+    ),
+  );
+const stopAt = (step: number) => {
+  const stop = new AbortController();
+  const onEvent = ({ type, ...event }: { type: string; row?: { step?: number } }) => {
+    if (type === 'log' && event.row!.step === step) stop.abort();
+  };
+  return { signal: stop.signal, onEvent };
+};
+
+describe('a run that chooses its compression', async () => {
+  const whole = await trainTiny(config('whole'), { runsDir: folder });
+
+  test('keeps to its budget, of which probes are a part below the stated share', () => {
+    const { rows, finished } = whole;
+    expect(finished).toBe(true);
+    // What steps cost, from the log alone; the rest went into probes.
+    const steps = rows.reduce((sum, row) => sum + WHOLE * COSTS[chosen(row)]!, 0);
+    const last = rows.at(-1)!;
+    const spent = last.forwards as number;
+    expect(spent).toBeLessThanOrEqual(WHOLE * 70 * (1 + 1e-9));
+    expect(spent).toBeGreaterThan(WHOLE * 69 - 1e-6);
+    expect(last['probe/share']).toBeCloseTo((spent - steps) / spent, 9);
+    expect(last['probe/share']).toBeLessThanOrEqual(0.2);
+    expect(last['probe/share']).toBeGreaterThan(0.03); // more than the first one
+  });
+
+  test('begins with what the first probe finds, and tells when it moves', () => {
+    const { rows, events } = whole;
+    const told = moves(events);
+    expect(told[0]).toMatchObject({ step: 0 });
+    const { tokenDropout, patchSize } = (
+      told[0] as { compression: { tokenDropout: number; patchSize: number } }
+    ).compression;
+    expect(chosen(rows[0]!)).toBe(`${tokenDropout} ${patchSize}`);
+    expect(chosen(rows[0]!)).not.toBe('0 4');
+    const changes = rows.filter((row, i) => i > 0 && chosen(row) !== chosen(rows[i - 1]!));
+    expect(changes.map(({ step }) => (step as number) - 1)).toEqual(
+      told.slice(1).map((event) => event.type === 'compression' && event.step),
+    );
+    expect(Object.keys(rows.at(-1)!)).toEqual(
+      expect.arrayContaining(['probe/bias_squared', 'probe/variance', 'probe/error', 'probe/error_whole']),
+    );
+  });
+
+  // In the burst, in its middle where a batch was seen before its turn, and after it.
+  test.each([1, 2, 40])('stopped after step %i and resumed it is the same to the last bit', async (step) => {
+    const name = `parts-${step}`;
+    const first = await trainTiny(config(name), { runsDir: folder, ...stopAt(step) });
+    expect(first).toMatchObject({ step, finished: false });
+    const last = await trainTiny(config(name), { runsDir: folder, resume: 'latest' });
+    expect(traceOf(last.rows)).toEqual(traceOf(whole.rows));
+    expect(modelBytes(last.runDir, last.step).equals(modelBytes(whole.runDir, whole.step))).toBe(true);
+  });
+
+  test('a checkpoint without what probes found is refused', async () => {
+    const first = await trainTiny(config('bare'), { runsDir: folder, ...stopAt(3) });
+    const path = join(first.runDir, 'checkpoints/step-00000003/state.json');
+    const { online: found, ...rest } = JSON.parse(readFileSync(path, 'utf8'));
+    expect(found).toMatchObject({ probes: 1, nextStep: 2, settled: true });
+    writeFileSync(path, JSON.stringify(rest));
+    await expect(trainTiny(config('bare'), { runsDir: folder, resume: 'latest' })).rejects.toThrow(
+      /has no state of compression\.online/,
+    );
+  });
+});
+
+test('probes move nothing: with candidates that are all whole the numbers are those of a run without compression', async () => {
+  const steps = { duration: { steps: 50 }, data: { flip: true } as TinyConfig['data'] };
+  const { compression: _, ...without } = config('without', steps);
+  const plain = await trainTiny(without, { runsDir: folder });
+  const same = { tokenDropout: [0, 1e-12], patchSize: [4], overhead: 0.2 }; // no token is dropped
+  const probed = await trainTiny(config('same', { ...steps, compression: { online: same } }), {
+    runsDir: folder,
+  });
+  expect(numbersOf(probed.runDir)).toEqual(numbersOf(plain.runDir));
+  expect(modelBytes(probed.runDir, 50).equals(modelBytes(plain.runDir, 50))).toBe(true);
+  const [a, b] = [probed, plain].map(({ rows }) => rows.at(-1)!.forwards as number);
+  expect(b).toBe(50 * WHOLE);
+  expect(a).toBe(54 * WHOLE); // one probe: two strategies on two batches
+  expect(probed.rows.at(-1)!['probe/share']).toBeCloseTo(4 / 54, 12);
+});
+
+test('a budget in seconds is shared with probes too', async () => {
+  const { rows, finished } = await trainTiny(
+    config('timed', { duration: { seconds: 4 }, log: { every: { steps: 1 } } }),
+    { runsDir: folder },
+  );
+  expect(finished).toBe(true);
+  expect(rows.at(-1)!['probe/share']).toBeGreaterThan(0);
+  expect(rows.at(-1)!['probe/share']).toBeLessThan(0.25); // a probe's time is known after it
+});
+
+describe('is refused before the first step', () => {
+  const refused: [string, Partial<TinyConfig>, RegExp][] = [
+    [
+      'a run too short for its probes',
+      { duration: { steps: 20 }, compression: { online: { ...online, overhead: 0.01 } } },
+      /^compression\.online: a probe of 4 strategies costs as much as 3\.8 steps on whole sequences, and a share of 0\.01 of this run does not pay for the few that it needs: give a duration 141 times as long, fewer tokenDropout and patchSize, or a larger overhead\.$/,
+    ],
+    [
+      'a time that ends within the first probe',
+      { duration: { seconds: 0.0001 } },
+      /^compression\.online: the first probe took .* s, more than the 0\.0000200 s that a share of 0\.2 of 0\.0001 s is: give a longer duration/,
+    ],
+    [
+      'patches smaller than the own ones',
+      { compression: { online: { patchSize: [2, 4] } } },
+      /^compression\.online\.patchSize has 2, smaller than the model's own 4, which makes sequences longer: give sides from 4 on\.$/,
+    ],
+    [
+      'patches that do not divide the image',
+      { compression: { online: { patchSize: [7] } } },
+      /^compression\.online\.patchSize is 7, which does not divide images of 24 pixels/,
+    ],
+    [
+      'two forms at once',
+      { compression: { online, tokenDropout: 0.5 } },
+      /expected tokenDropout and patchSize, or stages, or file, or online/,
+    ],
+    [
+      'a share above a fifth',
+      { compression: { online: { overhead: 0.5 } } },
+      /compression\.online\.overhead/,
+    ],
+    [
+      'a warm-up in steps where nobody knows how many there are',
+      { schedule: { warmup: { steps: 3 } } },
+      /^schedule\.warmup is in steps, but nobody knows how many there are in a duration of forwards with compression\.online: use \{ share: 0\.05 \}\.$/,
+    ],
+    [
+      'a ResNet',
+      {
+        model: {
+          ...tinyModel,
+          image: { type: 'resnet', imageSize: 32, layers: [1, 1, 1, 1], width: 8, heads: 8 },
+        } as TinyConfig['model'],
+      },
+      /^compression shortens the sequence of a ViT, but model\.image is a ResNet: leave it out\.$/,
+    ],
+  ];
+  test.each(refused)('%s', async (_what, more, message) => {
+    await expect(
+      Promise.resolve().then(() => trainTiny(config('refused', more), { runsDir: folder })),
+    ).rejects.toThrow(message);
+  });
+});
