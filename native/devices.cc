@@ -47,7 +47,10 @@ napi_value cudaSynchronize(Call&) {
 /** cudaMemory(index) -> { allocated, reserved, peak } in bytes, or undefined without CUDA. */
 napi_value cudaMemory(Call& call) {
 #ifdef COUPLET_CUDA
-  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(call.number(0)));
+  // Before the first tensor the allocator knows of no device.
+  const bool used = c10::cuda::CUDACachingAllocator::get()->initialized();
+  c10::CachingDeviceAllocator::DeviceStats stats;
+  if (used) stats = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(call.number(0)));
   napi_value out;
   check(call.env, napi_create_object(call.env, &out));
   setField(call.env, out, "allocated", toNumber(call.env, stats.allocated_bytes[0].current));

@@ -1,4 +1,4 @@
-// CUDA graphs: a sequence of kernels recorded once and launched again as one. Memory of all graphs comes from one pool.
+// CUDA graphs: a sequence of kernels recorded once and launched again as one. Memory of graphs comes from one pool, or from their own.
 #ifdef COUPLET_CUDA
 #include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
@@ -18,6 +18,8 @@ struct Graphs {
   c10::cuda::CUDAStream outer = c10::cuda::getDefaultCUDAStream();
   at::cuda::MempoolId_t pool = at::cuda::graph_pool_handle();
   std::vector<std::unique_ptr<at::cuda::CUDAGraph>> graphs;
+  /** Those whose memory is in the pool. */
+  std::vector<size_t> sharing;
   bool recording = false;
 };
 #else
@@ -73,6 +75,7 @@ napi_value recorderLeave(Call& call) {
       all.graphs.back()->capture_end();
     } catch (...) {
     }
+    if (!all.sharing.empty() && all.sharing.back() == all.graphs.size() - 1) all.sharing.pop_back();
     all.graphs.pop_back();
   }
   c10::cuda::setCurrentCUDAStream(all.outer);
@@ -84,15 +87,23 @@ napi_value recorderLeave(Call& call) {
 #endif
 }
 
-/** graphBegin(): from here on ops are recorded, not run. Between recorderEnter and recorderLeave. */
+/**
+ * graphBegin(ownPool): from here on ops are recorded, not run. Between recorderEnter and recorderLeave. In the shared pool a graph may
+ * reuse what an earlier one has freed, and then spoils it when replayed between that one's parts.
+ */
 napi_value graphBegin(Call& call) {
 #ifdef COUPLET_CUDA
   Graphs& all = graphsOf(call);
+  const bool ownPool = call.boolean(0);
   // The pool goes with its last graph: a name that nothing uses any more is refused.
-  const bool live = std::any_of(all.graphs.begin(), all.graphs.end(), [](const auto& graph) { return graph != nullptr; });
-  if (!live) all.pool = at::cuda::graph_pool_handle();
+  const bool live = std::any_of(all.sharing.begin(), all.sharing.end(), [&](size_t id) { return all.graphs[id] != nullptr; });
+  if (!ownPool && !live) {
+    all.pool = at::cuda::graph_pool_handle();
+    all.sharing.clear();
+  }
   all.graphs.push_back(std::make_unique<at::cuda::CUDAGraph>());
-  all.graphs.back()->capture_begin(all.pool, cudaStreamCaptureModeThreadLocal);
+  all.graphs.back()->capture_begin(ownPool ? at::cuda::graph_pool_handle() : all.pool, cudaStreamCaptureModeThreadLocal);
+  if (!ownPool) all.sharing.push_back(all.graphs.size() - 1);
   all.recording = true;
   return nullptr;
 #else

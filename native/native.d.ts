@@ -75,7 +75,7 @@ export interface Native {
   // graph.cc: CUDA only
   recorderEnter(): void;
   recorderLeave(): void;
-  graphBegin(): void;
+  graphBegin(ownPool: boolean): void;
   graphEnd(): number;
   graphReplay(id: number): void;
   graphDispose(id: number): void;

@@ -1,10 +1,23 @@
 // What of recorded steps needs no GPU: here a record runs once, at its making, and its replays do nothing. src/torch/graph.test.ts
 // has the replays, on CUDA.
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { batchAt, clock, makeMethod } from '../tests/contract/method-fixture.ts';
+import { error } from '../tests/contract/numbers.ts';
+import type { Method } from './methods/index.ts';
+import { BatchStatistics } from './nn/batch-norm.ts';
 import { RecordedFeatures } from './recorded-features.ts';
 import type { Clock } from './schedules.ts';
-import { clearGrads, Graph, gradsOf, memoryStats, noGrad, scope } from './torch/index.ts';
+import {
+  backward,
+  clearGrads,
+  Graph,
+  gradsOf,
+  memoryStats,
+  noGrad,
+  scope,
+  type Tensor,
+  tensorsIn,
+} from './torch/index.ts';
 
 const NAME = 'simclr';
 const at = (step: number, tokenDropout = 0.5): Clock => ({
@@ -98,4 +111,57 @@ test('dispose() frees every tensor and record; after it records are made again',
     expect([made, disposed]).toEqual([4 * round, 4 * round]);
   }
   method.dispose();
+});
+
+describe('the loss of steps whose metrics nobody reads', () => {
+  const quiet = (step: number): Clock => ({ ...at(step), wanted: false });
+
+  test.for(['simclr', 'moco-v3', 'dino', 'clip', 'siglip', 'fastclip'])(
+    '%s: recorded when its key comes again, with the gradients of the step op by op',
+    (name) => {
+      const [method, eager] = [makeMethod(name), makeMethod(name)];
+      const recorded = new RecordedFeatures(method, { contextLength: 6 });
+      const params = [...method.params.values()];
+      const gradients = (of: readonly Tensor[]) => gradsOf(of).map((grad) => grad?.toNumbers() ?? null);
+      scope(() => {
+        expect(recorded.run(batchAt(2, name), quiet(2))!.loss).toBeUndefined();
+        expect(recorded.run(batchAt(2, name), at(2))!.loss).toBeUndefined(); // its metrics are wanted
+        const { loss } = recorded.run(batchAt(2, name), quiet(2))!;
+        const next = loss!.backward();
+        const { loss: expected, next: other } = new BatchStatistics().during(() =>
+          eager.loss(eager.features(batchAt(2, name), quiet(2)), batchAt(2, name).ids, quiet(2)),
+        );
+        backward(expected);
+        // The features' own backward pass is replayed too, which does nothing here.
+        const names = [...method.params.keys()];
+        const ofLoss = names.flatMap((title, i) => (/head|projector|predictor|logit/.test(title) ? [i] : []));
+        const [found, wanted] = [gradients(params), gradients([...eager.params.values()])];
+        for (const i of ofLoss) expect(error(found[i]!, wanted[i]!), names[i]).toBeLessThan(1e-6);
+        expect(ofLoss.length > 0).toBe(name !== 'fastclip'); // whose temperature has a rule of its own
+        const numbers = (value: unknown) => tensorsIn(value).flatMap((tensor) => tensor.toNumbers());
+        expect(error([0, ...numbers(next)], [0, ...numbers(other)])).toBeLessThan(1e-6);
+      });
+      recorded.dispose();
+      for (const each of [method, eager]) each.dispose();
+    },
+  );
+
+  test('another key is another record, and the one before is given up', () => {
+    const method = makeMethod('dino');
+    const recorded = new RecordedFeatures(method);
+    const keys = ['a', 'a', 'b', 'b', 'a'];
+    let step = 0;
+    vi.spyOn(method as Required<Method>, 'lossKey').mockImplementation(() => keys[step]);
+    const found = keys.map((_, i) =>
+      scope(() => {
+        step = i;
+        return recorded.run(batchAt(0, 'dino'), quiet(0))!.loss !== undefined;
+      }),
+    );
+    expect(found).toEqual([false, true, false, true, false]);
+    expect(made).toBe(2 + 2); // features forward and backward, and two losses
+    recorded.dispose();
+    expect(disposed).toBe(made);
+    method.dispose();
+  });
 });

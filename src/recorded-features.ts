@@ -1,6 +1,7 @@
 // Steps of small models take longer to launch than to run: their towers, forward and backward, as CUDA graphs (decision 0007).
 import type { Batch, Features, Method } from './methods/index.ts';
 import { BatchStatistics } from './nn/batch-norm.ts';
+import { RecordedLoss } from './recorded-loss.ts';
 import type { Clock } from './schedules.ts';
 import { Graph, gradients, noGrad, StepInputs, scope, setGrads, type Tensor, zeros } from './torch/index.ts';
 import * as ops from './torch/ops.ts';
@@ -17,6 +18,16 @@ export interface Recorded {
   learned: string[];
   /** Leaves the gradients of parameters where backward() would, from those of the learned features. */
   backward(pulls: Features): void;
+  statistics: BatchStatistics;
+  /** The loss and all of its backward pass, where they are recorded too; in place of method.loss() and backward(). */
+  loss?: RecordedStep;
+}
+
+/** What is left to do after the features of a step whose loss is recorded. */
+export interface RecordedStep {
+  /** Leaves the gradients of all parameters. Returns what commit() takes. */
+  backward(): unknown;
+  /** What batch norms of the loss have seen. */
   statistics: BatchStatistics;
 }
 
@@ -65,6 +76,7 @@ export class RecordedFeatures {
 
 /** The record of one kind of batch. */
 class Kind {
+  readonly #method: Method;
   readonly #statistics = new BatchStatistics();
   readonly #inputs = new StepInputs();
   readonly #batch: Batch;
@@ -75,8 +87,12 @@ class Kind {
   readonly #grads: Tensor[];
   readonly #forward: Graph;
   readonly #backward: Graph;
+  /** Parameters that the loss alone reaches. */
+  readonly #ofLoss: Tensor[];
+  #loss: { key: string; recorded?: RecordedLoss } | undefined;
 
   constructor(method: Method, batch: Batch, { clock, length }: { clock: Clock; length: number }) {
+    this.#method = method;
     const { ids, tokens, rows } = batch;
     const device = ids.device;
     this.#batch = {
@@ -110,6 +126,7 @@ class Kind {
     this.#backward = record.backward.graph;
     this.#pulls = record.pulls;
     this.#params = params.filter((_, i) => used[i]);
+    this.#ofLoss = params.filter((_, i) => !used[i]);
     this.#grads = record.backward.result.filter((grad) => grad !== null).map((grad) => grad.persist());
     this.#features = Object.fromEntries(
       Object.entries(record.forward.result).map(([name, feature]) => [name, feature.detach().persist()]),
@@ -126,11 +143,13 @@ class Kind {
     this.#batch.ids.copy_(ids);
   }
 
-  run(batch: Batch, { step }: Clock): Recorded {
+  run(batch: Batch, clock: Clock): Recorded {
     noGrad(() => this.#load(batch));
-    this.#inputs.refresh({ step, rows: batch.rows });
+    this.#inputs.refresh({ step: clock.step, rows: batch.rows });
     this.#forward.replay();
+    const loss = this.#lossAt(clock);
     return {
+      ...(loss && { loss }),
       features: this.#features,
       learned: [...this.#pulls.keys()],
       statistics: this.#statistics,
@@ -138,8 +157,41 @@ class Kind {
         noGrad(() => {
           for (const [name, pull] of this.#pulls) pull.copy_(pulls[name]);
         });
-        this.#backward.replay();
-        setGrads(this.#params, this.#grads);
+        this.#pullBack();
+      },
+    };
+  }
+
+  /** From the pulls to the gradients of the features' parameters. */
+  #pullBack(): void {
+    this.#backward.replay();
+    setGrads(this.#params, this.#grads);
+  }
+
+  /** The record of the loss for this clock: made when its key comes a second time, since one that moves each step is not worth any. */
+  #lossAt(clock: Clock): RecordedStep | undefined {
+    const key = clock.wanted === false ? this.#method.lossKey?.(clock) : undefined;
+    if (key === undefined) return undefined;
+    if (this.#loss?.key !== key) {
+      this.#loss?.recorded?.dispose();
+      this.#loss = { key };
+      return undefined;
+    }
+    this.#loss.recorded ??= new RecordedLoss({
+      method: this.#method,
+      features: this.#features,
+      ids: this.#batch.ids,
+      pulls: this.#pulls,
+      params: this.#ofLoss,
+      clock,
+    });
+    const { recorded } = this.#loss;
+    return {
+      statistics: recorded.statistics,
+      backward: () => {
+        const next = recorded.replay();
+        this.#pullBack();
+        return next;
       },
     };
   }
@@ -155,6 +207,7 @@ class Kind {
       ...Object.values(this.#features),
     ];
     for (const tensor of kept) tensor.dispose();
+    this.#loss?.recorded?.dispose();
     this.#inputs.dispose();
     this.#statistics.forget();
     this.#forward.dispose();

@@ -54,6 +54,7 @@ export function leaveGradients(parts: GradientParts, batch: Batch, clock: Clock)
   const recorded = parts.recorded?.run(batch, clock);
   const statistics = new BatchStatistics();
   const found = statistics.during(() => {
+    if (recorded?.loss) return { metrics: {}, next: recorded.loss.backward() };
     if (recorded) return backwardRecorded(method, recorded, { batch, clock });
     return config.batch.gradAccumSteps === 1
       ? backwardWhole(parts, batch, clock)
@@ -65,6 +66,7 @@ export function leaveGradients(parts: GradientParts, batch: Batch, clock: Clock)
       commit: () => {
         statistics.commit();
         recorded?.statistics.commit({ keep: true });
+        recorded?.loss?.statistics.commit({ keep: true });
       },
       forget: () => statistics.forget(), // a record's own are written anew by its next replay
     },
@@ -90,7 +92,7 @@ function backwardWhole({ method, averager }: GradientParts, batch: Batch, clock:
   return { metrics, next };
 }
 
-/** As backwardWhole, but the towers' kernels are replayed: only the loss, which changes with the clock, is run op by op. */
+/** As backwardWhole, but the towers' kernels are replayed, and the loss is run op by op: where its metrics are wanted, or it changes with the clock. */
 function backwardRecorded(
   method: Method,
   { features, learned, backward: pullBack }: Recorded,

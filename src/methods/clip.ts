@@ -41,6 +41,8 @@ class ClipMethod implements Method<null> {
   encodeTexts = (tokens: Batch['tokens']) => this.#towers.texts(tokens);
   features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
 
+  lossKey = () => '';
+
   loss({ image, text }: Features) {
     const logitScale = this.#towers.clip.logLogitScale.exp();
     const loss = clipLoss(image, text, { logitScale, ...this.#gathered(image, text) });

@@ -110,6 +110,8 @@ class Dino implements Method<Tensor> {
     return { student: ops.cat([trained, small], 1), teacher: target };
   }
 
+  lossKey = (clock: Clock) => String(this.#teacherTemperature(clock));
+
   loss(features: Features, _ids: Tensor, clock: Clock) {
     const { student, teacher } = this.#nets;
     const outputs = this.#outputs(student.head, features.student);
@@ -151,7 +153,7 @@ class Dino implements Method<Tensor> {
   commit(next: Tensor, clock: Clock): void {
     const { student, teacher } = this.#nets;
     follow(teacher, student, { emaMomentum: this.#emaMomentum(clock.progress) });
-    this.#center.set_(next);
+    noGrad(() => this.#center.copy_(next)); // in place: a recorded loss reads it there
   }
 
   dispose(): void {

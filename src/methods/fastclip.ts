@@ -99,6 +99,8 @@ class FastClip implements Method<Next> {
   encodeTexts = (tokens: Tensor) => this.#towers.texts(tokens);
   features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
 
+  lossKey = (clock: Clock) => String(this.#gamma(clock));
+
   loss(features: Features, ids: Tensor, clock: Clock) {
     const sight = this.#look(features as unknown as PerAnchor, ids);
     const { own, all, rows, logInner } = noGrad(() => this.#anchors(sight, clock));

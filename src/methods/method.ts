@@ -47,6 +47,11 @@ export interface Method<Next = unknown> {
     ids: Tensor,
     clock: Clock,
   ): { loss: Tensor; metrics: Record<string, Tensor>; next: Next };
+  /**
+   * What loss() takes from the clock, `wanted` aside, as a key: kernels that were recorded are good for steps that have the same.
+   * Absent: they are never recorded.
+   */
+  lossKey?(clock: Clock): string;
   /** The only other mutation: takes over what loss() computed for the next step, after the optimizer's update. */
   commit(next: Next, clock: Clock): void;
   /** Parameters, by name, whose gradient this step ignores. */

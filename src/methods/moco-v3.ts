@@ -115,6 +115,8 @@ class MocoV3 implements Method<null> {
     };
   }
 
+  lossKey = () => '';
+
   /** The heads are part of the loss: their batch norms see all samples of a view at once, whatever the parts of the batch. */
   loss(features: Features, _ids: Tensor, clock: Clock) {
     const { base, predictor, momentum } = this.#nets;

@@ -41,6 +41,8 @@ class SigLip implements Method<null> {
   encodeTexts = (tokens: Tensor) => this.#towers.texts(tokens);
   features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
 
+  lossKey = () => '';
+
   loss({ image, text }: Features) {
     const logitScale = this.#towers.clip.logLogitScale.exp();
     const texts = this.#ranks.worldSize === 1 ? text : this.#ranks.allGatherWithGrad(text, 'features');

@@ -74,6 +74,8 @@ class SimClr implements Method<null> {
     return { views: this.#encoder.features(this.#net.backbone, batch, pass) };
   }
 
+  lossKey = () => '';
+
   /** The projector is part of the loss: its batch norms see both views of all samples at once, whatever the parts of the batch. */
   loss({ views }: Features, _ids: Tensor, clock: Clock) {
     const both = ops.cat(views.unbind(1), 0); // [2 b, D]

@@ -23,9 +23,16 @@ export class Graph {
     }
   }
 
-  /** Records the kernels of `body` instead of running them; inside onRecorder. What `body` returns is written by replay(). */
-  static record<T>(body: () => T): { graph: Graph; result: T } {
-    native.graphBegin();
+  /**
+   * Records the kernels of `body` instead of running them; inside onRecorder. What `body` returns is written by replay().
+   * @param options.ownPool its memory is its own. Graphs that share a pool may write where earlier ones keep what they need later, so
+   *   they have to be replayed in the order of their recording; this one need not
+   */
+  static record<T>(
+    body: () => T,
+    { ownPool = false }: { ownPool?: boolean } = {},
+  ): { graph: Graph; result: T } {
+    native.graphBegin(ownPool);
     const result = scope(body);
     return { graph: new Graph(native.graphEnd()), result };
   }

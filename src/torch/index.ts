@@ -12,7 +12,7 @@ export { TensorDisposedError, TorchError } from './errors.ts';
 export { autocast, backward, clearGrads, gradients, gradsOf, noGrad, setGrads } from './grad.ts';
 export { type Draw, Graph, StepInputs, stepInput } from './graph.ts';
 export { Generator, rand, randn } from './random.ts';
-export { type MemoryStats, memoryStats, scope } from './scope.ts';
+export { type MemoryStats, memoryStats, scope, tensorsIn } from './scope.ts';
 export {
   arange,
   borrow,

@@ -1,8 +1,8 @@
 import { native } from './native.ts';
 import { Tensor } from './tensor.ts';
 
-/** The tensors inside a value of nested arrays and plain objects. */
-function tensorsIn(value: unknown, found: Tensor[] = []): Tensor[] {
+/** The tensors inside a value of nested arrays, maps and plain objects. */
+export function tensorsIn(value: unknown, found: Tensor[] = []): Tensor[] {
   if (value instanceof Tensor) found.push(value);
   else if (Array.isArray(value) || value instanceof Map)
     for (const inner of value.values()) tensorsIn(inner, found);
