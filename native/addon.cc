@@ -197,7 +197,7 @@ napi_value init(napi_env env, napi_value exports) {
     delete addon;
   };
   napi_set_instance_data(env, addon, end, nullptr);
-  for (const auto& group : {dispatchExports(), tensorExports(), autogradExports(), deviceExports(), distExports(), graphExports()}) {
+  for (const auto& group : {dispatchExports(), tensorExports(), autogradExports(), deviceExports(), distExports(), graphExports(), countingExports()}) {
     for (const Export& entry : group) {
       auto* kept = new Export(entry);
       napi_value function;

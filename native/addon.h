@@ -119,5 +119,6 @@ std::vector<Export> autogradExports();
 std::vector<Export> deviceExports();
 std::vector<Export> distExports();
 std::vector<Export> graphExports();
+std::vector<Export> countingExports();
 
 }  // namespace couplet

@@ -79,6 +79,9 @@ export interface Native {
   graphEnd(): number;
   graphReplay(id: number): void;
   graphDispose(id: number): void;
+  // counting.cc
+  countBegin(opened: readonly string[]): void;
+  countEnd(): [name: string, count: number][];
   // dist.cc
   backends(): { gloo: boolean; nccl: boolean };
   storeOpen(host: string, port: number, isServer: boolean, timeoutMs: number): { id: number; port: number };

@@ -6,7 +6,7 @@ import type { Ranks } from '../dist/index.ts';
 import { type Batch, findMethod } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import { type Tensor, zeros } from '../torch/index.ts';
-import { applyPhotometric, drawPhotometric, isPhotometric, type ViewRecipe } from '../views/index.ts';
+import { applyToViews, drawPhotometric, type ViewRecipe } from '../views/index.ts';
 
 /** An endless stream of training batches. */
 export interface Feed {
@@ -75,11 +75,7 @@ export function withColours(
   recipes: readonly ViewRecipe[],
   draw: { seed: number; positions: readonly number[] },
 ): Tensor[] {
-  return cropped.map((images, view) => {
-    const recipe = recipes[view];
-    if (!isPhotometric(recipe)) return images;
-    return applyPhotometric(images, recipe, drawPhotometric(recipe, { ...draw, view }));
-  });
+  return applyToViews(cropped, recipes, (view) => drawPhotometric(recipes[view], { ...draw, view }));
 }
 
 /** The tokens of a method without texts. */

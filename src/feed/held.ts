@@ -34,13 +34,17 @@ export async function heldFeed(context: FeedContext): Promise<Feed> {
   const onDevice = (step: number): Batch => {
     const at = placeOf(context, step);
     const places = placesAt(held, { ...at, seed });
-    const ids = BigInt64Array.from(places, ({ id }) => BigInt(id));
+    const ids = upload(
+      BigInt64Array.from(places, ({ id }) => BigInt(id)),
+      [at.count],
+      device,
+    );
     return {
-      views: withColours(heldViews(held, places, { recipes, seed }), recipes, { ...at, seed }),
+      views: withColours(heldViews(held, places, { recipes, seed, ids }), recipes, { ...at, seed }),
       tokens: captions
         ? tokensToDevice(captions.tokens(places, seed), at.count, device)
         : noTokens(at.count, device),
-      ids: upload(ids, [at.count], device),
+      ids,
       rows: at.rows,
     };
   };

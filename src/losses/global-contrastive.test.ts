@@ -24,6 +24,7 @@ import { backward, type DType, gradsOf, scope, type Tensor, tensor } from '../to
 import {
   logInnerEstimate,
   logNegativeCount,
+  logNegativeCountIn,
   movingAverage,
   negativesOf,
   similarityOf,
@@ -70,14 +71,19 @@ function logG(batch: Case, dtype: DType = 'float64'): { image: Tensor; text: Ten
     logCount: logNegativeCount(ids, dtype),
     tau: scalar(batch.tau, dtype),
   };
+  const positive = similarity.diagonal().unsqueeze(1);
   return {
-    image: logInnerEstimate(similarity, similarity.diagonal(), options),
-    text: logInnerEstimate(similarity.t, similarity.diagonal(), options),
+    image: logInnerEstimate(similarity.sub(positive), options),
+    text: logInnerEstimate(similarity.t.sub(positive), options),
   };
 }
 
 /** Gradients and a, averaged over `ranks` ranks that run one after the other. u is given as numbers. */
-function estimate(batch: Case, u: Pair, { ranks = 1, dtype = 'float64' as DType } = {}) {
+function estimate(
+  batch: Case,
+  u: Pair,
+  { ranks = 1, dtype = 'float64' as DType, gathersGradient = false } = {},
+) {
   return scope(() => {
     const b = batch.ids.length / ranks;
     const tau = scalar(batch.tau, dtype);
@@ -103,9 +109,10 @@ function estimate(batch: Case, u: Pair, { ranks = 1, dtype = 'float64' as DType 
       const negatives = negativesOf(rows(globalIds), globalIds);
       const local = { image: rows(leaves[0]), text: rows(leaves[1]) };
       const own = state(rank * b, b);
+      const all = gathersGradient ? local : global;
       const result = surrogateLoss(
-        { local, global, negatives, similarity: similarityOf(local, global) },
-        { local: own, global: state(0, batch.ids.length), tau },
+        { local, global: all, negatives, similarity: similarityOf(local, all) },
+        { local: own, global: state(0, batch.ids.length), tau, gathersGradient },
       );
       backward(result.loss.mul(batch.tau));
       grads.push(gradsOf(leaves).flatMap((grad) => grad!.toNumbers()));
@@ -194,6 +201,14 @@ describe.each([
     expect(many.slopes.released).toBeCloseTo(one.slopes.released, 12);
   });
 
+  test('alone, part a of one product that has gradient on both sides is both parts', () => {
+    const u = someU(7);
+    const both = estimate(batch, u);
+    const one = estimate(batch, u, { gathersGradient: true });
+    expect(error(one.gradient, both.gradient)).toBeLessThan(1e-12);
+    expect(error([...one.a.image, ...one.a.text], [...both.a.image, ...both.a.text])).toBeLessThan(1e-12);
+  });
+
   test('permuting the batch permutes the gradient; rotating the space rotates it; swapping the towers swaps it', () => {
     const u = someU(8);
     const { gradient, slopes } = estimate(batch, u);
@@ -254,6 +269,12 @@ describe('duplicates', () => {
         .exp()
         .toNumbers();
       expect(error(counts, [3, 5, 3, 5, 3, 5])).toBeLessThan(1e-12);
+      const ids = int64([7, 3, 7, 2 ** 40, 7, -1]);
+      const inMask = logNegativeCountIn(negativesOf(ids, ids), 'float64').exp().toNumbers();
+      expect(error(inMask, counts)).toBeLessThan(1e-12);
+      expect(logNegativeCountIn(negativesOf(int64([4, 4]), int64([4, 4])), 'float32').toNumbers()).toEqual([
+        0, 0,
+      ]);
       expect(logNegativeCount(int64([4, 4]), 'float32').toNumbers()).toEqual([0, 0]);
     });
   });

@@ -1,7 +1,7 @@
 // FastCLIP's global contrastive loss (Wei et al. 2024, arXiv 2407.01445): three pure functions.
-// b anchors of this rank, B anchors of all ranks, E embedding. Every exponential is taken of a difference of logs,
-// so nothing overflows or underflows at tau = 0.01; eps sits inside the logs.
-import type { DType, Tensor } from '../torch/index.ts';
+// b anchors of this rank, B anchors of all ranks, E embedding; [2, ...] is image anchors, then text anchors: one kernel for both.
+// Every exponential is taken of a difference of logs, so nothing overflows or underflows at tau = 0.01; eps sits inside the logs.
+import { type DType, noGrad, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
 /** One value per sample for each kind of anchor. */
@@ -10,7 +10,7 @@ export interface PerAnchor {
   text: Tensor;
 }
 
-/** The features of one rank, with gradient, and those of all ranks without; equal rows when there is one rank. */
+/** The features of one rank, with gradient, and those of all ranks, without unless `gathersGradient`. */
 export interface ContrastiveBatch {
   local: PerAnchor; // [b, E]
   global: PerAnchor; // [B, E], detached unless `gathersGradient`
@@ -24,14 +24,25 @@ export interface Similarity {
   image: Tensor; // [b, B] local images, all texts
   text: Tensor; // [b, B] local texts, all images
   positive: Tensor; // [b] s_ii
+  difference: Tensor; // [2, b, B] h_ij = s_ij - s_ii
 }
 
+/** `global` may be `local` itself, when there is one rank: then one product has it all. */
 export function similarityOf(local: PerAnchor, global: PerAnchor): Similarity {
-  return {
-    image: local.image.matmul(global.text.t),
-    text: local.text.matmul(global.image.t),
-    positive: local.image.mul(local.text).sum(1),
-  };
+  const isAll = local.image === global.image && local.text === global.text;
+  const image = local.image.matmul(global.text.t);
+  const text = isAll ? image.t : local.text.matmul(global.image.t);
+  const positive = isAll ? image.diagonal() : local.image.mul(local.text).sum(1);
+  return { image, text, positive, difference: bothOf({ image, text }).sub(positive.unsqueeze(1)) };
+}
+
+/** Both kinds of anchors in one tensor, [...] each -> [2, ...]. */
+const bothOf = ({ image, text }: PerAnchor): Tensor => ops.stack([image, text]);
+
+/** And back, without a copy. */
+export function eachOf(both: Tensor): PerAnchor {
+  const [image, text] = both.unbind(0);
+  return { image, text };
 }
 
 /** Samples that differ: bool [b, B]. A duplicate id in a batch is no negative of itself. */
@@ -49,19 +60,23 @@ export function logNegativeCount(ids: Tensor, dtype: DType): Tensor {
   return place(false).sub(place(true)).add(ids.shape[0]).to(dtype).clamp(1, null).log();
 }
 
+/** logNegativeCount() where the anchors are all samples, from their mask [B, B], which spares the sorting. */
+export function logNegativeCountIn(negatives: Tensor, dtype: DType): Tensor {
+  return negatives.sum(1).to(dtype).clamp(1, null).log();
+}
+
 /**
  * Inner function, section 1.2:  g_i = 1/|B_i-| sum_{j in B_i-} exp(h_ij / tau),  h_ij = s_ij - s_ii.
- * @param similarity [b, B] anchor i against candidate j. @param positive [b] s_ii. @param tau scalar, or [b].
- * @param logCount [b] log |B_i-|. @returns log g [b]; -inf for an anchor without negatives.
+ * @param difference h, [..., b, B] anchor i against candidate j. @param tau scalar, or [..., b].
+ * @param logCount [b] log |B_i-|. @returns log g [..., b]; -inf for an anchor without negatives.
  */
 export function logInnerEstimate(
-  similarity: Tensor,
-  positive: Tensor,
+  difference: Tensor,
   { negatives, logCount, tau }: { negatives: Tensor; logCount: Tensor; tau: Tensor },
 ): Tensor {
-  const scaled = similarity.sub(positive.unsqueeze(1)).div(tau.dim === 0 ? tau : tau.unsqueeze(1));
-  const masked = ops.masked_fill_Scalar(scaled, negatives.logicalNot(), Number.NEGATIVE_INFINITY);
-  return ops.logsumexp(masked, [1]).sub(logCount);
+  const scaled = difference.div(tau.dim === 0 ? tau : tau.unsqueeze(-1));
+  const masked = ops.where_ScalarOther(negatives, scaled, Number.NEGATIVE_INFINITY);
+  return ops.logsumexp(masked, [-1]).sub(logCount);
 }
 
 /**
@@ -103,15 +118,20 @@ export interface SurrogateOptions {
   gathersGradient?: boolean;
 }
 
-/** One [b, B] block of the surrogate: w_ij h_ij / tau_i, where w_ij = exp(h_ij/tau_i - log(eps+u_i)) / |B_i-| carries no gradient. */
-function block(difference: Tensor, options: { tau: Tensor; logWeight: Tensor; negatives: Tensor }): Tensor {
-  const scaled = difference.div(options.tau);
-  const weight = scaled.detach().sub(options.logWeight).exp();
-  return ops.masked_fill_Scalar(weight, options.negatives.logicalNot(), 0).mul(scaled);
+/** w_ij = exp(h_ij/tau_i - log(eps+u_i)) / |B_i-|, which carries no gradient, of a [2, b, B] block; 0 where j is no negative of i. */
+function weightsOf(
+  difference: Tensor,
+  { tau, logWeight, negatives }: { tau: Tensor; logWeight: Tensor; negatives: Tensor },
+): Tensor {
+  return noGrad(() => ops.where_ScalarOther(negatives, difference.div(tau).sub(logWeight).exp(), 0));
 }
 
+/** Where the anchors of a [2, b, B] block stand, and so over which dimension their candidates are summed. */
+const CANDIDATES = { anchorsInRows: 2, anchorsInColumns: 1 } as const;
+
 /**
- * Surrogate loss, section 1.5. Its value means nothing; its gradient, averaged over ranks, is the estimator
+ * Surrogate loss, section 1.5:  L = 1/2 1/|B| sum_i c_i sum_j w_ij h_ij / tau_i  of both kinds of anchors. Its value means nothing; its
+ * gradient, averaged over ranks, is the estimator
  *   G = 1/2 1/|B| sum_i c_i [ grad g1_i / (u1_i + eps) + grad g2_i / (u2_i + eps) ],   c_i = tau_i with `timesTau`, else 1.
  * Part a lets gradient through the anchors of this rank, part b through its candidates, so that features of other
  * ranks are needed only detached. Temperatures carry no gradient here: theirs has a closed form.
@@ -122,42 +142,32 @@ export function surrogateLoss(
   batch: ContrastiveBatch,
   options: SurrogateOptions,
 ): { loss: Tensor; a: PerAnchor } {
-  const { global, similarity, negatives } = batch;
+  const { local, global, similarity, negatives } = batch;
   const { timesTau = false, gathersGradient = false } = options;
 
-  /** A block whose anchors stand in rows (`dim` 1: of this rank) or in columns (`dim` 0: of all ranks). */
-  const part = (
-    difference: Tensor,
-    side: keyof PerAnchor,
-    { state, dim }: { state: AnchorState; dim: 0 | 1 },
-  ) => {
-    const tau = state.tau ? state.tau[side].unsqueeze(dim) : options.tau;
-    const value = block(difference, {
-      tau,
-      logWeight: state.logU[side].add(state.logCount).unsqueeze(dim),
+  /** sum_j w_ij h_ij of each anchor, [2, anchors], and its temperature. */
+  const part = (difference: Tensor, state: AnchorState, anchors: keyof typeof CANDIDATES) => {
+    const dim = CANDIDATES[anchors];
+    const tau = state.tau ? bothOf(state.tau) : options.tau;
+    const weights = weightsOf(difference, {
+      tau: tau.dim === 0 ? tau : tau.unsqueeze(dim),
+      logWeight: bothOf(state.logU).add(state.logCount).unsqueeze(dim),
       negatives,
     });
-    return { value, forLoss: timesTau ? value.mul(tau) : value };
+    return { sums: weights.mul(difference).sum(dim), tau };
   };
+  const total = ({ sums, tau }: ReturnType<typeof part>) => (timesTau ? sums : sums.div(tau)).sum();
 
   // a: anchors of this rank, all candidates; the anchor's own pair with gradient.
-  const rows = { state: options.local, dim: 1 } as const;
-  const positive = similarity.positive.unsqueeze(1); // [b, 1]
-  const aImage = part(similarity.image.sub(positive), 'image', rows);
-  const aText = part(similarity.text.sub(positive), 'text', rows);
-  const parts = [aImage.forLoss, aText.forLoss];
+  const a = part(similarity.difference, options.local, 'anchorsInRows');
+  let sum = total(a);
   if (!gathersGradient) {
     // b: all anchors, candidates of this rank. A candidate text j meets image anchor i at similarity.text[j, i].
-    const columns = { state: options.global, dim: 0 } as const;
-    const others = global.image.mul(global.text).sum(1).unsqueeze(0); // [1, B], without gradient
-    parts.push(part(similarity.text.sub(others), 'image', columns).forLoss);
-    parts.push(part(similarity.image.sub(others), 'text', columns).forLoss);
+    const others = global.image.mul(global.text).sum(1); // [B], without gradient
+    const met = bothOf({ image: similarity.text, text: similarity.image }).sub(others);
+    sum = sum.add(total(part(met, options.global, 'anchorsInColumns')));
   }
-  const loss = parts
-    .reduce((sum, next) => sum.add(next))
-    .sum()
-    .mul(0.5 / batch.local.image.shape[0]);
-  return { loss, a: { image: aImage.value.detach().sum(1), text: aText.value.detach().sum(1) } };
+  return { loss: sum.mul(0.5 / local.image.shape[0]), a: eachOf(a.sums.detach().div(a.tau)) };
 }
 
 /** Which gradient a temperature gets: that of the loss, or what the released code's autograd gives (section 1.6). */
@@ -177,10 +187,8 @@ export function temperatureGradient(
   a: PerAnchor,
   { rho, form }: { rho: number; form: GradientForm },
 ): Tensor {
-  return meanOfBoth(logU)
-    .mul(0.5)
-    .sub(meanOfBoth(a).mul(shareOfA(form)))
-    .add(rho);
+  const [logs, pulls] = [logU, a].map(({ image, text }) => image.add(text));
+  return logs.mul(0.5).add(pulls, -shareOfA(form)).mean().add(rho);
 }
 
 /** The same for v0, whose loss is not multiplied by tau: dL/dtau = -c / tau mean(a1 + a2). */

@@ -50,11 +50,15 @@ function quantities(taus: { image: number[]; text: number[] }) {
     text: tensor(taus.text, undefined, { dtype: 'float64' }),
   };
   const logU = (s: typeof similarity, own: PerAnchor['image']) =>
-    movingAverage(own, logInnerEstimate(s, similarity.diagonal(), { negatives, logCount, tau: own }), {
-      visited: own.gt(9),
-      gamma: 1,
-      eps: EPS,
-    });
+    movingAverage(
+      own,
+      logInnerEstimate(s.sub(similarity.diagonal().unsqueeze(1)), { negatives, logCount, tau: own }),
+      {
+        visited: own.gt(9),
+        gamma: 1,
+        eps: EPS,
+      },
+    );
   const state = {
     logU: { image: logU(similarity, tau.image), text: logU(similarity.t, tau.text) },
     logCount,

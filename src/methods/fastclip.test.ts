@@ -100,7 +100,7 @@ describe('fastclip', () => {
         logCount: logNegativeCount(ids, 'float32'),
         tau: tensor([TAU], []),
       };
-      const logG = (s: Tensor) => logInnerEstimate(s, similarity.diagonal(), options);
+      const logG = (s: Tensor) => logInnerEstimate(s.sub(similarity.diagonal().unsqueeze(1)), options);
       return logG(similarity)
         .add(logG(similarity.t))
         .mean()

@@ -3,9 +3,11 @@ import type { z } from 'zod';
 import type { Ranks } from '../dist/index.ts';
 import {
   type AnchorState,
+  eachOf,
   individualTemperatureGradient,
   logInnerEstimate,
   logNegativeCount,
+  logNegativeCountIn,
   movingAverage,
   negativesOf,
   type PerAnchor,
@@ -104,10 +106,10 @@ class FastClip implements Method<Next> {
   loss(features: Features, ids: Tensor, clock: Clock) {
     const sight = this.#look(features as unknown as PerAnchor, ids);
     const { own, all, rows, logInner } = noGrad(() => this.#anchors(sight, clock));
-    const { rho, timesTau, gathersGradient, temperature } = this.#parts;
+    const { rho, timesTau, temperature } = this.#parts;
     const { loss, a } = surrogateLoss(
       { ...sight, local: sight.features },
-      { local: own, global: all, tau: sight.tau, timesTau, gathersGradient },
+      { local: own, global: all, tau: sight.tau, timesTau, gathersGradient: this.#gathersGradient },
     );
     return noGrad(() => {
       // Some twenty small kernels, which show beside small towers: only for steps that are logged.
@@ -131,21 +133,29 @@ class FastClip implements Method<Next> {
     if (next.temperatureGradient) this.#temperature.step(next.temperatureGradient, clock);
   }
 
+  /** Alone both reductions have the same gradient, and this one takes half the kernels. */
+  get #gathersGradient(): boolean {
+    return this.#parts.gathersGradient || this.#ranks.worldSize === 1;
+  }
+
   /** Brings what this rank needs of the others: features, ids, and the samples' rows. */
   #look(features: PerAnchor, localIds: Tensor): Sight {
     const gather = (local: Tensor) =>
-      this.#parts.gathersGradient
+      this.#gathersGradient
         ? this.#ranks.allGatherWithGrad(local, 'features')
         : this.#ranks.allGather(local.detach(), 'features');
     const global = { image: gather(features.image), text: gather(features.text) };
     const ids = this.#ranks.allGather(localIds, 'ids');
+    const negatives = negativesOf(localIds, ids);
+    const { dtype } = features.image;
     return {
       features,
       global,
       similarity: similarityOf(features, global),
       ids,
-      negatives: negativesOf(localIds, ids),
-      logCount: logNegativeCount(ids, features.image.dtype),
+      negatives,
+      logCount:
+        this.#ranks.worldSize === 1 ? logNegativeCountIn(negatives, dtype) : logNegativeCount(ids, dtype),
       tau: this.#temperature.tau,
       previous: this.#table.read(ids),
     };
@@ -157,32 +167,24 @@ class FastClip implements Method<Next> {
     const { values, visited } = previous;
     const count = visited.shape[0];
     const logCount = countOfAll.narrow(0, this.#ranks.rank * count, count);
-    const taus = temperature.rule === 'individual' ? temperaturesIn(values) : undefined;
-    const inner = (side: keyof PerAnchor) =>
-      logInnerEstimate(similarity[side].detach(), similarity.positive.detach(), {
-        negatives,
-        logCount,
-        tau: taus ? taus[side] : tau,
-      });
-    const logInner = { image: inner('image'), text: inner('text') };
+    const taus = temperature.rule === 'individual' ? temperaturesIn(values) : undefined; // [2, b]
+    const logInner = logInnerEstimate(similarity.difference, { negatives, logCount, tau: taus ?? tau });
     const average = { visited, gamma: this.#gamma(clock), eps };
-    const logU = {
-      image: movingAverage(values.select(0, 0), logInner.image, average),
-      text: movingAverage(values.select(0, 1), logInner.text, average),
+    const logU = movingAverage(values.narrow(0, 0, 2), logInner, average); // [2, b]
+    const scalars = this.#gatherColumns(taus ? ops.cat([logU, taus], 0) : logU);
+    const own: AnchorState = { logU: eachOf(logU), logCount, ...(taus && { tau: eachOf(taus) }) };
+    const all: AnchorState = {
+      logU: eachOf(scalars.narrow(0, 0, 2)),
+      logCount: countOfAll,
+      ...(taus && { tau: eachOf(scalars.narrow(0, 2, 2)) }),
     };
-    const scalars = this.#gatherColumns([logU.image, logU.text, ...(taus ? [taus.image, taus.text] : [])]);
-    const pair = (start: number): PerAnchor => ({
-      image: scalars.select(0, start),
-      text: scalars.select(0, start + 1),
-    });
-    const own: AnchorState = { logU, logCount, ...(taus && { tau: taus }) };
-    const all: AnchorState = { logU: pair(0), logCount: countOfAll, ...(taus && { tau: pair(2) }) };
-    return { own, all, logInner, rows: scalars.narrow(0, 0, 2) };
+    return { own, all, logInner: eachOf(logInner), rows: scalars.narrow(0, 0, 2) };
   }
 
-  /** Scalars of this rank's samples, [b] each -> of all, [count, B]. */
-  #gatherColumns(columns: Tensor[]): Tensor {
-    return this.#ranks.allGather(ops.stack(columns, 1), 'u').t;
+  /** Scalars of this rank's samples, [count, b] -> of all, [count, B]. */
+  #gatherColumns(columns: Tensor): Tensor {
+    if (this.#ranks.worldSize === 1) return columns;
+    return this.#ranks.allGather(columns.t.contiguous(), 'u').t;
   }
 
   /** The table's new rows with v2's temperatures moved, [8, B]. */
@@ -202,7 +204,7 @@ class FastClip implements Method<Next> {
       );
       return [tau, first, second];
     });
-    return ops.cat([step.rows, this.#gatherColumns(columns)], 0);
+    return ops.cat([step.rows, this.#gatherColumns(ops.stack(columns))], 0);
   }
 
   #gamma(clock: Clock): number {
@@ -233,10 +235,10 @@ class FastClip implements Method<Next> {
   }
 }
 
-/** The temperatures in the rows of a table. */
-function temperaturesIn(values: Tensor): PerAnchor {
+/** The temperatures in the rows of a table, [2, b]. */
+function temperaturesIn(values: Tensor): Tensor {
   const { image, text } = unpackTemperatures(values.narrow(0, 2, TEMPERATURE_COLUMNS));
-  return { image: image.tau, text: text.tau };
+  return ops.stack([image.tau, text.tau]);
 }
 
 export const fastclip = defineMethod({

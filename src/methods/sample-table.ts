@@ -49,10 +49,10 @@ export class SampleTable {
     return { rows: this.#rows, visited: this.#visited };
   }
 
-  /** bool [B]: whether this rank owns each id; int64 [B]: where it keeps it. */
-  #owned(ids: Tensor): { mine: Tensor; places: Tensor } {
+  /** bool [B]: whether this rank owns each id, undefined where it owns all; int64 [B]: where it keeps it. */
+  #owned(ids: Tensor): { mine?: Tensor; places: Tensor } {
     const { rank, worldSize } = this.#ranks;
-    if (worldSize === 1) return { mine: ids.eq(ids), places: ids };
+    if (worldSize === 1) return { places: ids };
     return {
       mine: ops.remainder_Scalar(ids, worldSize).eq(rank),
       places: ops.div_Scalar_mode(ids, worldSize, 'floor'),
@@ -85,8 +85,7 @@ export class SampleTable {
       const { mine, places } = this.#owned(ids);
       const stored = this.#rows.indexSelect(1, places);
       const seen = this.#visited.indexSelect(0, places);
-      if (this.#ranks.worldSize === 1)
-        return { values: ops.where_self(seen, stored, this.#fill), visited: seen };
+      if (!mine) return { values: ops.where_self(seen, stored, this.#fill), visited: seen };
       // Each id has one owner: the sum of what owners give, and of zeros from the others, is its row.
       const known = ops.where_self(seen, stored, this.#absent);
       const given = ops.masked_fill_Scalar(known, mine.logicalNot(), 0).t.contiguous(); // [B, columns]
@@ -100,7 +99,7 @@ export class SampleTable {
   write(ids: Tensor, values: Tensor): void {
     noGrad(() => {
       const { mine, places } = this.#owned(ids);
-      const at = ops.masked_fill_Scalar(places, mine.logicalNot(), this.#places);
+      const at = mine ? ops.masked_fill_Scalar(places, mine.logicalNot(), this.#places) : places;
       ops.index_copy_(this.#rows, 1, at, values.to('float32'));
       ops.index_fill__int_Scalar(this.#visited, 0, at, 1);
     });

@@ -1,3 +1,4 @@
+export { countLaunches } from './counting.ts';
 export {
   cudaCount,
   deviceMemory,

@@ -1,8 +1,9 @@
-// Crops of a batch on the device, as two products with banded matrices. B samples, H x W held pictures, S side of a view.
+// Crops of a batch on the device, as two products with banded matrices. B samples, H x W held pictures, V views of S x S pixels.
 import type { Box, Interpolation } from '../data/crop.ts';
 import { arange, full, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { AXIS_ROWS, CropAxes } from './crop-axes.ts';
+import { constant } from './photometric/constants.ts';
 
 /** libtorch's number for plain row-major memory. */
 const CONTIGUOUS = 0;
@@ -14,28 +15,35 @@ export interface CropSize {
 }
 
 /**
- * Cuts a box out of each picture and brings it to S x S, with the definition of data/resample.ts (antialiased: the filter is stretched
+ * Cuts V boxes out of each picture and brings them to S x S, with the definition of data/resample.ts (antialiased: the filter is stretched
  * when shrinking; each of the two passes rounds to a byte; pixels outside the box are not read): out = Wy image Wx^T per channel.
  * A mirrored crop has its matrix the other way round. Bytes differ from data/resample.ts by one at most, where float32 and fixed
  * point round apart.
  *
- * Cost: about 30 launches and 6 B (H W S + H S S) floating-point operations; at 64 px and 512 rows 1.6 G, and 15 passes over 2 B S W
- * weights of 4 bytes (17 MB). Call it outside of autocast() and with 'exact' matrix products (device.ts).
+ * Cost: about 30 launches however many views, and for each 6 B (H W S + H S S) floating-point operations; at 64 px and 512 rows 1.6 G,
+ * and 15 passes over 2 B S W weights of 4 bytes (17 MB). Call it outside of autocast() and with 'exact' matrix products (device.ts).
  * @param lines linesOf() the pictures: made once for all views
- * @param axes float32 [10 B], a CropAxes on the device
- * @returns uint8 [B, S, S, 3]
+ * @param axes float32 [10 B V], a CropAxes on the device, of B V rows: the views of a sample one after the other
+ * @returns uint8 [V, B, S, S, 3]
  */
 export function cropByAxes(lines: Tensor, axes: Tensor, { size, interpolation }: CropSize): Tensor {
   const [batch, height, , width] = lines.shape as [number, number, number, number];
   const length = Math.max(height, width);
+  const crops = axes.size / (2 * AXIS_ROWS); // B V
+  const views = crops / batch;
   return noGrad(() =>
     scope(() => {
       const weights = axisWeights(axes, { size, interpolation, length });
-      const columns = weights.narrow(0, 0, batch).narrow(2, 0, width);
-      const rows = weights.narrow(0, batch, batch).narrow(2, 0, height);
-      const narrow = toBytes(lines.view(batch, height * 3, width), columns.transpose(1, 2));
-      const square = toBytes(rows, narrow.view(batch, height, 3 * size));
-      const pixels = square.view(batch, size, 3, size).permute(0, 1, 3, 2);
+      // Columns of all views in one product, from which each view then takes its rows.
+      const columns = weights
+        .narrow(0, 0, crops)
+        .narrow(2, 0, width)
+        .view(batch, views * size, width);
+      const rows = weights.narrow(0, crops, crops).narrow(2, 0, height);
+      const narrow = toBytes(lines.view(batch, height * 3, width), columns.transpose(1, 2)); // [B, 3 H, V S]
+      const ofView = narrow.view(batch, height, 3, views, size).permute(0, 3, 1, 2, 4);
+      const square = toBytes(rows, ofView.reshape(crops, height, 3 * size)); // [B V, S, 3 S]
+      const pixels = square.view(batch, views, size, 3, size).permute(1, 0, 2, 4, 3);
       return ops._to_copy(pixels, 'uint8', null, null, null, false, CONTIGUOUS);
     }),
   );
@@ -58,7 +66,9 @@ export function cropOnDevice(
   const axes = new CropAxes(boxes.length, size.size);
   for (const [row, box] of boxes.entries()) axes.set(row, { box, flip: flips[row]! });
   const { device } = pictures;
-  return scope(() => cropByAxes(linesOf(pictures), tensor(axes.numbers, undefined, { device }), size));
+  return scope(() =>
+    cropByAxes(linesOf(pictures), tensor(axes.numbers, undefined, { device }), size).select(0, 0),
+  );
 }
 
 /**
@@ -69,7 +79,7 @@ const PART = 2 ** -22;
 
 /** PART a b, [B, N, M] of [B, N, K] and [B, K, M], rounded to bytes (halves go up, as in fixed point) and clamped. */
 function toBytes(a: Tensor, b: Tensor): Tensor {
-  const half = full([1, 1, 1], 0.5, { device: a.device });
+  const half = constant(`half ${a.device}`, () => full([1, 1, 1], 0.5, { device: a.device }));
   return ops.floor_(ops.baddbmm(half, a, b, 1, PART)).clamp_(0, 255);
 }
 

@@ -6,6 +6,7 @@ import { scope, type Tensor } from '../torch/index.ts';
 import { upload } from '../torch/upload.ts';
 import { CropAxes } from './crop-axes.ts';
 import { cropByAxes, linesOf } from './device-crop.ts';
+import { groupViews, joined } from './groups.ts';
 import { type HeldPictures, pictureOf } from './held.ts';
 import type { ViewRecipe } from './recipe.ts';
 
@@ -32,48 +33,79 @@ export function placesAt(
   });
 }
 
+/** Bytes of weights that a group of views may have: where there are more, launches are not what takes the time. */
+const WEIGHT_BYTES = 2 ** 28;
+
 /**
  * All views of a batch, with the loader's draws for the same seed, epoch, id and view: what differs is at most the rounding of a
  * byte, and for pictures that the loader resamples otherwise (more than 128 x 128 pixels) or that are held smaller, the filter.
- * Two uploads, however many views; the host draws boxes and nothing else.
+ * One upload, however many views, and one for the ids where they are not given; the host draws boxes and nothing else.
+ * @param options.ids the places' ids on the device, int [B], where the caller has them there
  * @returns for each recipe uint8 [B, S, S, 3], before its photometric steps
  */
 export function heldViews(
   held: HeldPictures,
   places: readonly Place[],
-  { recipes, seed }: { recipes: readonly ViewRecipe[]; seed: number },
+  { recipes, seed, ids }: { recipes: readonly ViewRecipe[]; seed: number; ids?: Tensor },
 ): Tensor[] {
   const { images } = held;
   const { device } = images;
+  const groups = groupsOf(recipes, { batch: places.length, length: images.shape[1]! });
   return scope(() => {
-    const ids = Int32Array.from(places, ({ id }) => id);
-    const numbers = drawAxes(held, places, { recipes, seed });
+    const own = () =>
+      upload(
+        Int32Array.from(places, ({ id }) => id),
+        [places.length],
+        device,
+      );
+    const lines = linesOf(images.indexSelect(0, ids ?? own()));
+    const numbers = drawAxes(held, places, { recipes, seed, groups });
     const axes = upload(numbers, [numbers.length], device);
-    const lines = linesOf(images.indexSelect(0, upload(ids, [ids.length], device)));
-    const length = axes.size / recipes.length;
-    return recipes.map(({ size, crop: { interpolation } }, view) =>
-      cropByAxes(lines, axes.narrow(0, view * length, length), { size, interpolation }),
-    );
+    const views: Tensor[] = [];
+    let start = 0;
+    for (const group of groups) {
+      const { size, crop } = recipes[group[0]!]!;
+      const length = group.length * (numbers.length / recipes.length);
+      const crops = cropByAxes(lines, axes.narrow(0, start, length), {
+        size,
+        interpolation: crop.interpolation,
+      });
+      for (const [at, view] of crops.unbind(0).entries()) views[group[at]!] = view;
+      start += length;
+    }
+    return views;
   });
 }
 
-/** The CropAxes of all views, one after the other. */
-export function drawAxes(
+/** Views that are cut together: those of one size and interpolation. */
+function groupsOf(
+  recipes: readonly ViewRecipe[],
+  { batch, length }: { batch: number; length: number },
+): number[][] {
+  return groupViews(recipes, {
+    key: ({ size, crop }) => `${size} ${crop.interpolation}`,
+    most: ({ size }) => WEIGHT_BYTES / (2 * batch * size * length * Float32Array.BYTES_PER_ELEMENT),
+  });
+}
+
+/** The CropAxes of all groups of views, one after the other. */
+function drawAxes(
   held: HeldPictures,
   places: readonly Place[],
-  { recipes, seed }: { recipes: readonly ViewRecipe[]; seed: number },
+  { recipes, seed, groups }: { recipes: readonly ViewRecipe[]; seed: number; groups: readonly number[][] },
 ): Float32Array {
   const pixels = places.map(({ id }) => pictureOf(held, id)!);
-  const all = recipes.map(({ size, crop, flip }, view) => {
-    const axes = new CropAxes(places.length, size);
-    const limits = { ...crop, flip };
-    for (const [row, { id, epoch }] of places.entries()) {
-      const { picture } = pixels[row]!;
-      axes.set(row, drawCrop(picture, limits, { seed, epoch, id, view }), pixels[row]!);
+  const all = groups.map((group) => {
+    const axes = new CropAxes(places.length * group.length, recipes[group[0]!]!.size);
+    for (const [at, view] of group.entries()) {
+      const { crop, flip } = recipes[view]!;
+      const limits = { ...crop, flip };
+      for (const [row, { id, epoch }] of places.entries()) {
+        const cut = drawCrop(pixels[row]!.picture, limits, { seed, epoch, id, view });
+        axes.set(row * group.length + at, cut, pixels[row]!);
+      }
     }
     return axes.numbers;
   });
-  const joined = new Float32Array(all.length * all[0]!.length);
-  for (const [view, numbers] of all.entries()) joined.set(numbers, view * numbers.length);
-  return joined;
+  return joined(all);
 }

@@ -96,7 +96,7 @@ test.each(
       const updated = (side: 'image' | 'text', s: Tensor) =>
         movingAverage(
           table[side].indexSelect(0, ids),
-          logInnerEstimate(s.detach(), similarity.positive.detach(), { negatives, logCount, tau }),
+          logInnerEstimate(s.sub(similarity.positive.unsqueeze(1)).detach(), { negatives, logCount, tau }),
           options,
         );
       const logU = { image: updated('image', similarity.image), text: updated('text', similarity.text) };

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { CoupletError } from '../../errors.ts';
 import { memoryStats, scope, type Tensor, tensor } from '../../torch/index.ts';
 import { COLUMNS, column, drawPhotometric } from '../draws.ts';
+import { groupViews } from '../groups.ts';
 import type { ViewRecipe } from '../recipe.ts';
 import { mocoV3Recipes, simclrRecipes } from '../recipes.ts';
-import { applyPhotometric } from './apply.ts';
+import { applyPhotometric, applyToViews } from './apply.ts';
 import { blur, blurRadius } from './blur.ts';
 
 const SIDE = 6;
@@ -93,6 +94,44 @@ describe('applyPhotometric', () => {
         /8 x 8 pixels, these have 6 x 6/,
       );
     });
+  });
+});
+
+describe('applyToViews', () => {
+  it('gives each view what it gets alone, views without a step and of other sizes among them', () => {
+    scope(() => {
+      const small: ViewRecipe = { ...second, size: 4 };
+      const recipes = [...mocoV3Recipes(SIDE), plain, small, { ...second, blur: undefined }];
+      const views = recipes.map(({ size }, view) =>
+        tensor(bytes(COUNT, size), [COUNT, size, size, 3]).add(view),
+      );
+      const draws = (view: number) => drawPhotometric(recipes[view]!, { seed: 4, positions, view });
+      const together = applyToViews(views, recipes, draws);
+      expect(together[2]).toBe(views[2]);
+      for (const [view, recipe] of recipes.entries()) {
+        const alone = applyPhotometric(views[view]!, recipe, draws(view)).toNumbers();
+        const ours = together[view]!.toNumbers();
+        expect(ours).toHaveLength(alone.length);
+        expect(Math.max(...alone.map((value, i) => Math.abs(value - ours[i]!)))).toBeLessThan(1e-3);
+      }
+    });
+  });
+});
+
+describe('groupViews', () => {
+  it('puts views of one key together, in order, as many as may be', () => {
+    const recipes = [6, 6, 4, 6, 4].map((size) => ({ ...plain, size }));
+    const key = ({ size }: ViewRecipe) => `${size}`;
+    expect(groupViews(recipes, { key, most: () => 9 })).toEqual([
+      [0, 1, 3],
+      [2, 4],
+    ]);
+    expect(groupViews(recipes, { key, most: ({ size }) => (size === 6 ? 2.5 : 0.1) })).toEqual([
+      [0, 1],
+      [2],
+      [3],
+      [4],
+    ]);
   });
 });
 

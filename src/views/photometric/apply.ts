@@ -4,6 +4,7 @@ import { noGrad, scope, type Tensor } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
 import { upload } from '../../torch/upload.ts';
 import { COLUMNS, column } from '../draws.ts';
+import { groupViews, joined } from '../groups.ts';
 import { isPhotometric, type ViewRecipe } from '../recipe.ts';
 import { blur, blurRadius } from './blur.ts';
 import { colorJitter } from './color-jitter.ts';
@@ -16,7 +17,7 @@ const CONTIGUOUS = 0;
 
 /**
  * The photometric steps in the papers' order: colour jitter, grayscale, blur, solarize. Each runs on the rows that drew it, on the
- * device, without waiting for it; the draws go there in one copy, the row numbers in another. Values stay float: they are clamped
+ * device, without waiting for it; the draws and the row numbers go there in one copy. Values stay float: they are clamped
  * to [0, 255] where torchvision clamps, and never rounded to bytes between the steps (the papers' code, on Pillow pictures, rounds).
  *
  * Cost: about 90 launches, and with u = 12 B S S bytes (one pass over the batch) two u to get planes of floats, then for the share of
@@ -39,6 +40,39 @@ export function applyPhotometric(images: Tensor, recipe: ViewRecipe, draws: Floa
       return runSteps(planes, recipe, draws).permute(0, 2, 3, 1);
     }),
   );
+}
+
+/** Bytes of planes that a group of views may have: where there are more, launches are not what takes the time. */
+const PLANE_BYTES = 2 ** 27;
+
+/**
+ * applyPhotometric on all views of a batch, views of one size together: each row has the values that it has alone, up to rounding.
+ * @param views of B pictures each, with a recipe each, @param draws what drawPhotometric gives for a view
+ * @returns in the same order; a view without photometric steps as it is
+ */
+export function applyToViews(
+  views: readonly Tensor[],
+  recipes: readonly ViewRecipe[],
+  draws: (view: number) => Float32Array,
+): Tensor[] {
+  const batch = views[0]?.shape[0] ?? 0;
+  const groups = groupViews(recipes, {
+    // Blurs of one group have one radius.
+    key: (recipe) => `${isPhotometric(recipe)} ${recipe.size} ${recipe.blur?.sigma[1]}`,
+    most: ({ size }) => PLANE_BYTES / (batch * 3 * size * size * Float32Array.BYTES_PER_ELEMENT),
+  });
+  const out = [...views];
+  for (const group of groups) {
+    const recipe = recipes[group[0]!]!;
+    if (!isPhotometric(recipe)) continue;
+    const images = group.map((view) => views[view]!);
+    const changed = scope(() =>
+      applyPhotometric(images.length > 1 ? ops.cat(images, 0) : images[0]!, recipe, joined(group.map(draws))),
+    );
+    for (const [at, view] of group.entries())
+      out[view] = group.length > 1 ? changed.narrow(0, at * batch, batch) : changed;
+  }
+  return out;
 }
 
 /** @param planes float32 [B, 3, S, S], which this may overwrite */
@@ -65,9 +99,11 @@ class RowBatch {
   constructor(planes: Tensor, draws: Float32Array, lists: readonly (readonly number[])[]) {
     this.planes = planes;
     this.#lists = lists;
-    this.#parameters = upload(draws, [draws.length / COLUMNS, COLUMNS], planes.device);
-    const flat = Int32Array.from(lists.flat());
-    this.#index = upload(flat, [flat.length], planes.device).to('int64');
+    const index = Float32Array.from(lists.flat()); // exact: no batch has 2^24 rows
+    const numbers = joined([draws, index]);
+    const here = upload(numbers, [numbers.length], planes.device);
+    this.#parameters = here.narrow(0, 0, draws.length).view(-1, COLUMNS);
+    this.#index = here.narrow(0, draws.length, index.length).to('int64');
   }
 
   /** Runs a step on the rows of one list, [n, 3, S, S] and their parameters [n, COLUMNS, 1, 1], and puts its result in their place. */
