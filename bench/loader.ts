@@ -17,8 +17,9 @@ import { createLoader, type Dataset, type Loader, openDataset, type SourceInput 
 import { viewToDevice } from '../src/feed.ts';
 import { resolveDevice, scope, setMatmulPrecision, synchronize } from '../src/torch/index.ts';
 import { holdPictures } from '../src/views/held.ts';
-import { heldViews, placesAt } from '../src/views/held-views.ts';
+import { heldViews } from '../src/views/held-views.ts';
 import type { ViewRecipe } from '../src/views/index.ts';
+import { drawStep } from '../src/views/step-draws.ts';
 
 const { values } = parseArgs({
   options: {
@@ -165,13 +166,14 @@ async function speedHeld(
   const maxSide = 2 * recipes[0]!.size;
   const held = await holdPictures(dataset, { device, maxSide, workers: Number(values.workers) });
   const holdSeconds = (performance.now() - start) / 1000;
+  const drawn = { sizes: held.sizes, side: held.images.shape[1]!, recipes, seed: 1 };
   let position = 0;
   let hostMs = 0;
   let steps = 0;
   const step = async () => {
     const before = performance.now();
-    const places = placesAt(held, { position, count: batches.size, seed: 1 });
-    scope(() => void heldViews(held, places, { recipes, seed: 1 }));
+    const draws = drawStep(drawn, { position, count: batches.size });
+    scope(() => void heldViews(held, draws, { recipes }));
     position += batches.size;
     hostMs += performance.now() - before;
     if (++steps % 8 === 0) synchronize(device); // a training step would not run further ahead

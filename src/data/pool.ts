@@ -1,19 +1,8 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { CoupletError } from '../errors.ts';
+import { builtModule } from './built-module.ts';
 import type { Job, JobResult } from './fill.ts';
 import type { WorkerStart } from './worker.ts';
-
-/** Under a test runner this file is TypeScript, which Node 20 cannot start a thread from: then the built worker is used. */
-function workerUrl(): URL {
-  if (!import.meta.url.endsWith('.ts')) return new URL('./worker.js', import.meta.url);
-  const built = new URL('../../dist/data/worker.js', import.meta.url);
-  if (existsSync(built)) return built;
-  throw new CoupletError(
-    `The loader's worker is not built: expected ${fileURLToPath(built)}. Run \`npm run build\` (npx tsc -p tsconfig.build.json).`,
-  );
-}
 
 interface Member {
   worker: Worker;
@@ -34,7 +23,7 @@ export class WorkerPool {
   #failure: Error | undefined;
 
   constructor(count: number, start: WorkerStart) {
-    const url = workerUrl();
+    const url = builtModule(import.meta.url, './worker', 'data');
     for (let i = 0; i < count; i++) this.#members.push(this.#start(url, start));
   }
 

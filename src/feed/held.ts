@@ -4,10 +4,12 @@ import { checkBatchSize } from '../data/index.ts';
 import { tokensToDevice } from '../feed.ts';
 import type { Batch } from '../methods/index.ts';
 import { upload } from '../torch/upload.ts';
+import { DrawAhead, drawerHere } from '../views/draw-ahead.ts';
 import { holdPictures } from '../views/held.ts';
-import { heldViews, placesAt } from '../views/held-views.ts';
-import type { ViewRecipe } from '../views/index.ts';
-import { type Feed, type FeedContext, noTokens, placeOf, viewsOf, withColours } from './context.ts';
+import { heldViews } from '../views/held-views.ts';
+import { applyToViews, type ViewRecipe } from '../views/index.ts';
+import type { StepDraws } from '../views/step-draws.ts';
+import { type Feed, type FeedContext, noTokens, placeOf, viewsOf } from './context.ts';
 
 /** Pictures are held at this many times the side of the largest view: a crop of a quarter of the area is then not enlarged. */
 const DETAIL = 2;
@@ -31,33 +33,43 @@ export async function heldFeed(context: FeedContext): Promise<Feed> {
   });
   const captions = tokenizer && held.tokens && new HeldCaptions(dataset, { tokenizer, own: held.tokens });
   const { seed } = config;
-  const onDevice = (step: number): Batch => {
-    const at = placeOf(context, step);
-    const places = placesAt(held, { ...at, seed });
-    const ids = upload(
-      BigInt64Array.from(places, ({ id }) => BigInt(id)),
-      [at.count],
-      device,
-    );
+  const drawn = { sizes: held.sizes, side: held.images.shape[1]!, recipes, seed };
+  const placesOf = (step: number) => {
+    const { position, count } = placeOf(context, step);
+    return { position, count };
+  };
+  // On the CPU the device is the host, which a thread would only share.
+  const drawer = device === 'cpu' ? drawerHere(drawn, placesOf) : new DrawAhead(drawn, placesOf);
+  const onDevice = (step: number, draws: StepDraws): Batch => {
+    const { count, rows } = placeOf(context, step);
+    const ids = upload(draws.ids, [count], device);
+    const crops = heldViews(held, draws, { recipes, ids });
     return {
-      views: withColours(heldViews(held, places, { recipes, seed, ids }), recipes, { ...at, seed }),
+      views: applyToViews(crops, recipes, (view) => draws.colours[view]!),
       tokens: captions
-        ? tokensToDevice(captions.tokens(places, seed), at.count, device)
-        : noTokens(at.count, device),
+        ? tokensToDevice(captions.tokens(placesIn(draws), seed), count, device)
+        : noTokens(count, device),
       ids,
-      rows: at.rows,
+      rows,
     };
   };
   let next = startStep;
   return {
     problems: held.problems, // all of the data's, found anew by each process: those of earlier ones are among them
-    close: async () => held.dispose(),
+    close: async () => {
+      await drawer.close();
+      held.dispose();
+    },
     next: async () => {
       const step = next++;
-      return { onDevice: () => onDevice(step), release: () => {} };
+      const draws = await drawer.take(step);
+      return { onDevice: () => onDevice(step, draws), release: () => {} };
     },
   };
 }
+
+const placesIn = ({ ids, epochs }: StepDraws) =>
+  Array.from(ids, (id, row) => ({ id: Number(id), epoch: epochs[row]! }));
 
 /** The longest side that is held. */
 function maxSideOf(recipes: readonly ViewRecipe[]): number {

@@ -6,8 +6,9 @@ import { noiseJpeg, put, temporaryFolder } from '../../tests/data/make.ts';
 import { createLoader, type Dataset, openDataset } from '../data/index.ts';
 import { memoryStats, scope } from '../torch/index.ts';
 import { type HeldPictures, type HoldOptions, holdPictures } from './held.ts';
-import { heldViews, placesAt } from './held-views.ts';
+import { heldViews } from './held-views.ts';
 import type { ViewRecipe } from './recipe.ts';
+import { drawStep } from './step-draws.ts';
 
 const COUNT = 40;
 const BATCH = 16;
@@ -80,10 +81,11 @@ async function compare(
     for (let step = 0; step < steps; step++) {
       const batch = await loader.next();
       const position = step * BATCH + (rank * BATCH) / 2;
-      const places = placesAt(held, { position, count: BATCH / 2, seed });
-      expect(places.map(({ id }) => BigInt(id))).toEqual([...batch.ids]);
+      const context = { sizes: held.sizes, side: held.images.shape[1]!, recipes, seed };
+      const draws = drawStep(context, { position, count: BATCH / 2 });
+      expect([...draws.ids]).toEqual([...batch.ids]);
       scope(() => {
-        heldViews(held, places, { recipes, seed }).forEach((view, v) => {
+        heldViews(held, draws, { recipes }).forEach((view, v) => {
           expect(view.shape).toEqual([BATCH / 2, recipes[v]!.size, recipes[v]!.size, 3]);
           const expected = batch.views[v]!.images;
           for (const [i, byte] of view.toNumbers().entries()) apart.push(Math.abs(byte - expected[i]!));

@@ -1,6 +1,5 @@
 // A data set that lives on the device: n pictures on canvases of M x M pixels, decoded once.
 import { freemem } from 'node:os';
-import { fitWithin } from '../data/crop.ts';
 import { type Dataset, listProblems, type Problems, pictureSizes, wholePictures } from '../data/index.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
@@ -127,9 +126,3 @@ function refuseTooLarge(
 }
 
 const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toPrecision(3)} GiB`;
-
-/** Where the picture of a sample lies on its canvas; undefined for a bad one. */
-export function pictureOf({ images, sizes }: HeldPictures, id: number) {
-  const picture = { width: sizes[2 * id]!, height: sizes[2 * id + 1]! };
-  return picture.width === 0 ? undefined : { picture, held: fitWithin(picture, images.shape[1]!) };
-}
