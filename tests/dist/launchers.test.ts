@@ -122,24 +122,46 @@ test.skipIf(!hasTorchrun)(
   180_000,
 );
 
+async function mpirun(words: readonly string[], before: readonly string[] = []) {
+  const env = { MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) };
+  const passedOn = Object.keys(env).flatMap((name) => ['-x', name]);
+  const own = ['--allow-run-as-root', '--oversubscribe', '-n', '2', ...passedOn];
+  return run('mpirun', [...own, process.execPath, ...before, command, ...words], env);
+}
+
 test.skipIf(!hasMpirun)(
   named('mpirun: the losses of --nproc 2', hasMpirun),
   async () => {
-    const env = { MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) };
-    const flags = [
-      '--allow-run-as-root',
-      '--oversubscribe',
-      '-n',
-      '2',
-      '-x',
-      'MASTER_ADDR',
-      '-x',
-      'MASTER_PORT',
-    ];
-    const words = [...flags, process.execPath, command, ...trainWords('short', 'mpirun')];
-    const { code, said } = await run('mpirun', words, env).ended;
+    const { code, said } = await (await mpirun(trainWords('short', 'mpirun'))).ended;
     expect(code, said).toBe(0);
     expect(losses('mpirun')).toEqual(losses('short'));
+  },
+  120_000,
+);
+
+test.skipIf(!hasMpirun)(
+  named('mpirun ends all when a rank ends with a code: none does before the checkpoint is whole', hasMpirun),
+  async () => {
+    const slow = join(folder, 'slow.cjs');
+    writeFileSync(
+      slow,
+      `const fs = require('node:fs');
+const { rename } = fs.promises;
+fs.promises.rename = async (from, to) => {
+  if (to.includes('step-')) await new Promise((resolve) => setTimeout(resolve, 8000));
+  return rename(from, to);
+};
+require('node:module').syncBuiltinESMExports();
+`,
+    );
+    // Checkpoints only where it stops.
+    const words = [...trainWords('endless', 'slow'), '--set', 'checkpoint.every={"steps":100000}'];
+    const { child, ended } = await mpirun(words, ['--require', slow]);
+    await until('slow', 3);
+    child.kill('SIGUSR1');
+    const { code, said } = await ended;
+    expect(code, said).toBe(138);
+    expect(await stepsSaved(runDirOf('slow'))).toEqual([rowsOf(runDirOf('slow')).length]);
   },
   120_000,
 );
