@@ -1,8 +1,8 @@
 // The parts of a run, built once from its config. train.ts and the evaluation of a saved run share them.
 import { existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import type { RunConfig } from './config/index.ts';
+import { coresOfRank } from './cores.ts';
 import { type Dataset, openDataset, type Problems } from './data/index.ts';
 import { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
 import { deviceOfRank, type GradientAverager, openRanks, type Place, type Ranks } from './dist/index.ts';
@@ -138,7 +138,10 @@ export async function buildRun(
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
   const groups = decayGroups(method.params, config.optimizer.weightDecay, method.decays);
   const optimizer = createOptimizer(config.optimizer, groups);
-  const encoder = encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) });
+  const encoder = {
+    ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),
+    onBatch: () => ranks.atWork(),
+  };
   return {
     config,
     runDir,
@@ -205,9 +208,7 @@ export function encoderOf(
   { data }: RunConfig,
   { model, ...parts }: Pick<RunParts, 'method' | 'tokenizer' | 'device' | 'model'>,
 ): Encoder {
-  const ranksHere = Number(process.env.LOCAL_WORLD_SIZE) || 1;
-  const cores = Math.ceil(availableParallelism() / ranksHere);
-  const workers = workerCount(data.workers, { device: parts.device, cores });
+  const workers = workerCount(data.workers, { device: parts.device, cores: coresOfRank() });
   return { ...parts, imageSize: model.image.imageSize, workers, maxBadShare: data.maxBadShare };
 }
 

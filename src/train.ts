@@ -194,6 +194,8 @@ async function runSteps(
       await setImmediate(); // signals, timers and sockets get their turn
     }
     if (saved !== step) await save(step);
+    // A launcher ends the others when one rank ends with a code, and rank 0 may still be saving.
+    ranks.barrier('the end');
   } finally {
     await feed.close();
     records?.metrics.close();

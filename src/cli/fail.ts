@@ -1,14 +1,33 @@
+import { writeFileSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
 
 /** What a person can mend is told in its own words; all else is ours, and comes with its stack. Sets the exit code to 1. */
 export function fail(error: unknown): void {
   process.exitCode = 1;
+  tellTorchrun(error);
   if (error instanceof CoupletError) {
     console.error(`couplet: ${error.message}`);
     return;
   }
-  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+  console.error(stackOf(error));
   console.error(
     'couplet: this is a defect of Couplet. Please report it, with the lines above and `couplet doctor`.',
   );
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** The file of which torchrun's summary takes the cause, as PyTorch's ErrorHandler.record_exception writes it. */
+function tellTorchrun(error: unknown, file = process.env.TORCHELASTIC_ERROR_FILE): void {
+  if (!file) return;
+  const cause = error instanceof CoupletError ? error.message : stackOf(error);
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  const message = { message: cause, extraInfo: { py_callstack: cause, timestamp } };
+  try {
+    writeFileSync(file, JSON.stringify({ message }));
+  } catch {
+    // The launcher's folder is gone; the cause is told on stderr as well.
+  }
 }

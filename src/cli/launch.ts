@@ -4,9 +4,8 @@ import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { CoupletError } from '../errors.ts';
+import { STOP_CODES, STOP_SIGNALS, type StopSignal } from './stop.ts';
 
-/** Exit codes of a rank that a signal stopped in order: 128 and the signal's number. */
-const STOPPED = { SIGINT: 130, SIGTERM: 143 } as const;
 /** Tells a rank that its launcher watches it, and that it is to end when the launcher does. */
 const MARK = 'COUPLET_LAUNCHER';
 
@@ -102,8 +101,8 @@ function relay(
 }
 
 /**
- * Starts `nproc` ranks of a command and waits until all have ended. Resolves with the exit code: 0, or 130 or 143 when a
- * signal stopped them. Throws a CoupletError that names the rank that failed first and why, after the others have ended too.
+ * Starts `nproc` ranks of a command and waits until all have ended. Resolves with the exit code: 0, or 130, 143 or 138
+ * when a signal stopped them. Throws a CoupletError that names the rank that failed first and why, after the others have ended too.
  */
 export async function launch(options: LaunchOptions): Promise<number> {
   const { nproc, graceMs = 10_000 } = options;
@@ -111,7 +110,9 @@ export async function launch(options: LaunchOptions): Promise<number> {
     throw new CoupletError(`The number of ranks is ${nproc}: expected a whole number, 1 or more.`);
   const port = await freePort();
   const ranks = Array.from({ length: nproc }, (_, rank) => startRank(rank, port, options));
-  let asked: keyof typeof STOPPED | undefined;
+  let asked: StopSignal | undefined;
+  /** Asked by something other than SIGUSR1, which only announces that. */
+  let toEnd = false;
   let failed: CoupletError | undefined;
   let timer: NodeJS.Timeout | undefined;
   const signalAll = (signal: NodeJS.Signals) => {
@@ -122,12 +123,13 @@ export async function launch(options: LaunchOptions): Promise<number> {
   const killLater = () => {
     timer ??= setTimeout(() => signalAll('SIGKILL'), graceMs);
   };
-  const onSignal = (signal: keyof typeof STOPPED) => {
-    if (asked) killLater(); // the second time
+  const onSignal = (signal: StopSignal) => {
+    if (toEnd && signal !== 'SIGUSR1') killLater(); // the second time
+    toEnd ||= signal !== 'SIGUSR1';
     asked ??= signal;
     signalAll(signal);
   };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  for (const name of STOP_SIGNALS) process.on(name, onSignal);
   try {
     await Promise.all(
       ranks.map(async (rank) => {
@@ -140,10 +142,10 @@ export async function launch(options: LaunchOptions): Promise<number> {
     );
   } finally {
     clearTimeout(timer);
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    for (const name of STOP_SIGNALS) process.off(name, onSignal);
   }
   if (failed) throw failed;
-  return asked ? STOPPED[asked] : 0;
+  return asked ? STOP_CODES[asked] : 0;
 }
 
 /** Waits for a rank; undefined when it ended as it should. */
@@ -154,7 +156,8 @@ async function failureOf(
   try {
     const { code, signal } = await rank.ended;
     if (code === 0) return undefined;
-    if (asked() && (code === STOPPED.SIGINT || code === STOPPED.SIGTERM || signal !== null)) return undefined;
+    const stopped = signal !== null || Object.values<number | null>(STOP_CODES).includes(code);
+    if (asked() && stopped) return undefined;
     const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
     const cause =
       rank.cause ?? (signal === 'SIGKILL' ? 'is there enough memory?' : 'see its messages above.');

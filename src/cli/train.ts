@@ -21,7 +21,7 @@ export function addTrain(program: Command): void {
     .command('train')
     .summary('train a model as a config says')
     .description(
-      'Train a model as a config says. Ctrl-C finishes the step, saves and stops; twice quits at once.',
+      'Train a model as a config says. Ctrl-C (SIGTERM, SIGUSR1) finishes the step, saves and stops; twice quits at once.',
     )
     .argument('<config>', 'a .ts, .js or .json file; its default export is the config')
     .option('--set <path=value>', SET_HELP, collect)
@@ -46,7 +46,7 @@ Examples, where moco.ts is a config of yours:
   couplet train moco.ts --resume latest                     go on where it stopped
   couplet train runs/moco/config.json --name again          the same run once more
   couplet train moco.ts --nproc 2                           two GPUs of this machine
-  torchrun --no-python --nproc-per-node 2 couplet train moco.ts`,
+  torchrun --no_python --standalone --nproc_per_node 2 couplet train moco.ts`,
     )
     .action(trainVerb);
 }

@@ -26,6 +26,7 @@ export const alone: Ranks = {
   broadcast: nothing,
   barrier: nothing,
   share: (_what, text) => text ?? '',
+  atWork: nothing,
   checkSame: nothing,
   averager: () => nothingToAverage,
   anyWants: (wanted) => wanted,

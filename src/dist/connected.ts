@@ -98,6 +98,9 @@ class Connected implements Ranks {
   share(what: string, text: string | undefined): string {
     return this.#say(() => this.#meeting.share(what, text));
   }
+  atWork(): void {
+    this.#say(() => this.#meeting.beat());
+  }
   checkSame(label: string, text: string): void {
     this.#say(() => this.#meeting.checkSame(label, text));
   }

@@ -50,6 +50,8 @@ export interface Ranks {
   barrier(what?: string): void;
   /** Rank 0's text, on every rank; the others may pass undefined. */
   share(what: string, text: string | undefined): string;
+  /** Said now and then by a rank that works alone while the others wait in share() or barrier(): their limit starts anew. */
+  atWork(): void;
   /** Throws a CoupletError that says what differs, when ranks have different texts (a config as JSON, say). */
   checkSame(label: string, text: string): void;
   /** Averages the gradients of these parameters, named and in the same order on every rank; all must get one. */

@@ -10,6 +10,10 @@ const LAST_WORDS_MS = 2_000;
 /** Texts above this are compared by hash only. */
 const TEXT_LIMIT = 1 << 20;
 const POLL_MS = 100;
+/** How often a rank at work alone says so at most; more often within a shorter limit. */
+const BEAT_MS = 5_000;
+/** torchrun serves its store before it starts a rank. */
+const AGENT_LIMIT_MS = 30_000;
 /** What a rank says whose cause of failing is on another one. */
 const LOST = 'lost: ';
 
@@ -35,6 +39,8 @@ export class Meeting {
   readonly #place: Place;
   readonly timeoutMs: number;
   #topics = 0;
+  #beatAt = 0;
+  #beats = 0;
   /** The store does not answer any more. */
   #deaf = false;
 
@@ -72,6 +78,14 @@ export class Meeting {
     const key = this.#topic();
     if (this.#place.rank === root) this.#say(key, text ?? '');
     return this.#hear(key, { from: [root], what })[0];
+  }
+
+  /** This rank is at work while others wait for it: their time starts anew. Cheap enough for every batch. */
+  beat(): void {
+    const now = performance.now();
+    if (now - this.#beatAt < Math.min(BEAT_MS, this.timeoutMs / 10)) return;
+    this.#beatAt = now;
+    this.#say(`beat/${this.#place.rank}`, String(++this.#beats));
   }
 
   /** Throws a CoupletError that names a rank and what differs, when the ranks' texts are not the same. */
@@ -116,7 +130,7 @@ export class Meeting {
 
   #takeSeat(): void {
     const { rank, worldSize, host, port } = this.#place;
-    if (this.#guard(() => this.#store.add(`seat/${rank}`, 1, this.timeoutMs)) > 1)
+    if (this.#countSeat() > 1)
       throw new CoupletError(
         `rank ${rank} at ${host}:${port} is taken: two processes were started with this rank. Is another run using the same MASTER_PORT?`,
       );
@@ -131,6 +145,19 @@ export class Meeting {
           );
       },
     });
+  }
+
+  #countSeat(): number {
+    const { rank, host, port, agentStore } = this.#place;
+    const limitMs = agentStore ? Math.min(this.timeoutMs, AGENT_LIMIT_MS) : this.timeoutMs;
+    const count = () => this.#store.add(`seat/${rank}`, 1, limitMs);
+    if (!agentStore) return this.#guard(count);
+    try {
+      return count();
+    } catch (error) {
+      this.#deaf = true;
+      throw new CoupletError(strangerText({ rank, host, port }, error));
+    }
   }
 
   #others(): number[] {
@@ -151,7 +178,7 @@ export class Meeting {
     return this.#hear(key, { what });
   }
 
-  /** What each rank said, in order; waits for all, and stops waiting when one has failed. */
+  /** What each rank said, in order; waits for all, anew when one of them says that it is at work, until one has failed. */
   #hear(
     key: string,
     {
@@ -160,8 +187,9 @@ export class Meeting {
       check,
     }: { what: string; from?: readonly number[]; check?: (text: string, rank: number) => void },
   ): string[] {
-    const end = performance.now() + this.timeoutMs;
+    let end = performance.now() + this.timeoutMs;
     const heard = new Map<number, string>();
+    const beats = new Map<number, string | undefined>();
     const all = from ?? [...this.#others(), this.#place.rank];
     const open = () => all.filter((rank) => !heard.has(rank));
     while (open().length > 0) {
@@ -174,6 +202,11 @@ export class Meeting {
         heard.set(rank, text);
       }
       this.#stopIfFailed(open());
+      for (const rank of open()) {
+        const beat = this.#guard(() => this.#store.get(`beat/${rank}`, 0));
+        if (beats.has(rank) && beats.get(rank) !== beat) end = performance.now() + this.timeoutMs;
+        beats.set(rank, beat);
+      }
       if (open().length > 0 && performance.now() > end)
         throw new CoupletError(
           `rank ${this.#place.rank} waited ${seconds(this.timeoutMs)} in ${what}, and ${rankList(open())} of ${this.#place.worldSize} did not come. Were all ranks started, and does none of them hang?`,
@@ -260,9 +293,15 @@ export class Meeting {
   }
 }
 
-function openStore(place: Place, timeoutMs: number): Store {
+/** Stores of PyTorch 2.4 and later, and those before, do not understand each other. */
+function strangerText({ rank, host, port }: Pick<Place, 'rank' | 'host' | 'port'>, error: unknown): string {
+  return `rank ${rank} does not understand torchrun's store at ${host}:${port} (${causeOf(error)}): torchrun comes from another PyTorch than Couplet's libtorch. Start it with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment; rank 0 then serves a store of its own.`;
+}
+
+function openStore(place: Place, limitMs: number): Store {
   const { rank, host, port, agentStore } = place;
   const isServer = rank === 0 && !agentStore;
+  const timeoutMs = agentStore ? Math.min(limitMs, AGENT_LIMIT_MS) : limitMs;
   try {
     return Store.open({ host, port, isServer, timeoutMs });
   } catch (error) {

@@ -102,7 +102,7 @@ function missingRank({ name, value }: Found): string {
   const how =
     name === 'SLURM_NTASKS'
       ? 'Start every rank with srun, or set WORLD_SIZE=1 to train in one process.'
-      : 'Set RANK from 0 to one less than WORLD_SIZE, or start with couplet train --nproc N, torchrun --no-python or srun.';
+      : 'Set RANK from 0 to one less than WORLD_SIZE, or start with couplet train --nproc N, torchrun --no_python, srun or mpirun.';
   return `${name} is ${value}, but no variable says which rank this is (${RANK.join(', ')}). ${how}`;
 }
 

@@ -24,6 +24,8 @@ export interface Encoder {
   workers: number;
   /** Largest share of samples that may be unreadable; default that of the loader. */
   maxBadShare?: number;
+  /** After each batch that is encoded: other ranks wait for this one. */
+  onBatch?: () => void;
 }
 
 export interface DatasetFeatures {
@@ -125,6 +127,7 @@ async function gather(
     labels.push(...batch.labels);
     ids.push(...batch.ids);
     batch.release();
+    encoder.onBatch?.();
   }
   if (ids.length === 0)
     throw new CoupletError(

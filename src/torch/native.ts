@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Native } from '../../native/native.d.ts';
+import { coresOfRank } from '../cores.ts';
 import { CoupletError } from '../errors.ts';
 import { TensorDisposedError, TorchError } from './errors.ts';
 
@@ -15,8 +15,7 @@ const HOW = 'Run scripts/setup in the project: it finds or installs libtorch and
  * decoders. On two busy cores a small model trained four to five times slower (docs/log.md). 1000 turns are microseconds.
  */
 function setEnvironment(): void {
-  const ranksHere = Math.max(1, Number(process.env.LOCAL_WORLD_SIZE) || 1);
-  process.env.OMP_NUM_THREADS ??= String(Math.max(1, Math.floor(availableParallelism() / ranksHere)));
+  process.env.OMP_NUM_THREADS ??= String(coresOfRank());
   process.env.GOMP_SPINCOUNT ??= '1000';
   // c10d tells of every connection between ranks.
   process.env.TORCH_CPP_LOG_LEVEL ??= 'ERROR';

@@ -44,6 +44,17 @@ test.each([0, 1])('rank %i dies while gradients are averaged (rank 0 serves the 
   expect([code, seconds < 20]).toEqual([1, true]);
 });
 
+test('a rank that works longer than the limit is waited for while it says so, and no longer', async () => {
+  const [says, silent] = ['yes', 'no'].map((SAYS) =>
+    runRanks('longWork', 2, () => ({ SAYS, WORK: '7', TIMEOUT: '3' })),
+  );
+  for (const { code, report, stderr } of await says)
+    expect([code, report, stderr]).toEqual([0, 'improved', '']);
+  expect((await silent)[1].stderr).toMatch(
+    /^couplet: rank 1 waited 3 s in the evaluation, and rank 0 of 2 did not come\./,
+  );
+});
+
 test('ranks that bring different shapes end before anything is sent', async () => {
   const ended = await runRanks('twoGathers', 2, () => ({ FATE: 'short', TIMEOUT: '4' }));
   // Rank 1 asks whether its new shape is right, while rank 0 is in the collective that it knows.

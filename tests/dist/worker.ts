@@ -116,6 +116,17 @@ function idsBeyond(ranks: Ranks) {
   table.read(ranks.allGather(tensor(own, [2], { device }), 'ids'));
 }
 
+/** Rank 0 works alone for WORK seconds, and says so or not, while the others wait. */
+function longWork(ranks: Ranks): string {
+  if (ranks.rank > 0) return ranks.share('the evaluation', undefined);
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let parts = 0; parts < 10 * Number(env.WORK); parts++) {
+    Atomics.wait(clock, 0, 0, 100);
+    if (env.SAYS === 'yes') ranks.atWork();
+  }
+  return ranks.share('the evaluation', 'improved');
+}
+
 const scenarios: Record<string, (ranks: Ranks) => unknown> = {
   all: (ranks) => ({
     collectives: collectives(ranks),
@@ -127,6 +138,7 @@ const scenarios: Record<string, (ranks: Ranks) => unknown> = {
   twoGathers,
   deathInBackward,
   idsBeyond,
+  longWork,
   config: (ranks) => ranks.checkSame('config', env.CONFIG!),
   late: (ranks) => {
     if (ranks.rank === 0) ranks.barrier('the checkpoint');
