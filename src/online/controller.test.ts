@@ -99,13 +99,27 @@ describe('what it chooses', () => {
   });
 
   test('dearer ones as bias grows, and never back when noise returns', () => {
-    const { chosen } = run(made(), (progress) => ({
-      bias: progress < 0.7 ? 40 * progress : 0,
-      variance: 96,
-    }));
-    expect(chosen[0]).toBe(1);
-    expect(chosen.at(-1)).toBe(4);
+    const { chosen } = run(made(), (progress) => ({ bias: 40 * progress, variance: 96 }));
+    expect([chosen[0], chosen.at(-1)]).toEqual([1, 4]);
     expect(chosen).toEqual(chosen.toSorted((a, b) => a - b));
+    // Half of the tokens are best until noise returns; then a quarter is, while the whole never was.
+    const { budget, online } = made();
+    budget.spend({ steps: 0, forwards: 1000 * WHOLE, seconds: 0 });
+    const take = (biasOfQuarter: number, step: number) => {
+      const points = { '0 4': 0, '0.5 4': 1, '0.75 4': biasOfQuarter };
+      const open = online.candidates.map((strategy) => keyOf(strategy));
+      const found = Object.entries(points).filter(([key]) => open.includes(key));
+      online.take(
+        {
+          gradientSquared: 1,
+          points: Object.fromEntries(found.map(([key, biasSquared]) => [key, { biasSquared, variance: 96 }])),
+        },
+        { step, spent: { forwards: PROBE, seconds: 0 } },
+      );
+      return { now: online.current.tokenDropout, open };
+    };
+    expect([50, 50, 50].map((bias, i) => take(bias, 2 * i).now)).toEqual([0.5, 0.5, 0.5]);
+    for (let i = 3; i < 12; i++) expect(take(0, 2 * i)).toEqual({ now: 0.5, open: ['0 4', '0.5 4'] });
   });
 
   test('it moves when two probes in a row say so, one outlier is not enough', () => {
@@ -254,7 +268,8 @@ describe('its state', () => {
     const again = () => made({ forwards: 400 * WHOLE, overhead: 0.2 });
     const whole = run(again(), find);
     expect(new Set(whole.chosen).size).toBeGreaterThan(1);
-    for (const restartAt of [1, 2, 3, 4, 5, 100, 300])
+    // Also between two probes of which the first wants a move.
+    for (let restartAt = 1; restartAt < whole.chosen.length; restartAt += restartAt < 6 ? 1 : 7)
       expect(run(again(), find, { restartAt, again })).toEqual(whole);
   });
 
