@@ -2,9 +2,13 @@
 // has the replays, on CUDA.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { batchAt, clock, makeMethod } from '../tests/contract/method-fixture.ts';
+
 import { error } from '../tests/contract/numbers.ts';
+import { nothingToAverage } from './dist/index.ts';
 import type { Method } from './methods/index.ts';
 import { BatchStatistics } from './nn/batch-norm.ts';
+import { takeProbe } from './online/probe.ts';
+
 import { RecordedFeatures } from './recorded-features.ts';
 import type { Clock } from './schedules.ts';
 import {
@@ -94,6 +98,31 @@ test('beyond 24 kinds a batch is left to the step op by op; those recorded go on
   const served = Array.from({ length: 26 }, (_, i) => isServed(i + 2));
   expect(served).toEqual([...Array(24).fill(true), false, false]);
   expect(isServed(2)).toBe(true);
+  recorded.dispose();
+  method.dispose();
+});
+
+test('replay() serves what was recorded, and records nothing: a probe leaves no records behind', () => {
+  const method = makeMethod(NAME);
+  const recorded = new RecordedFeatures(method);
+  scope(() => {
+    expect(recorded.replay(batchAt(0, NAME), at(0))).toBeUndefined();
+    expect(made).toBe(0);
+    const found = recorded.run(batchAt(0, NAME), at(0))!;
+    expect(recorded.replay(batchAt(0, NAME), at(0))!.features).toBe(found.features);
+    const strategies = [0, 0.5, 0.75].map((tokenDropout) => ({ tokenDropout, patchSize: 8 }));
+    const replayed = vi.spyOn(recorded, 'replay');
+    const config = { batch: { gradAccumSteps: 1 } } as never;
+    const batches = [batchAt(0, NAME), batchAt(1, NAME)] as const;
+    const context = { strategies, batches, clock: clock(0), device: 'cpu' };
+    takeProbe({ method, config, averager: nothingToAverage, recorded }, context);
+    expect(replayed.mock.results.map(({ value }) => value !== undefined)).toEqual([
+      ...[false, false],
+      ...[true, true],
+      ...[false, false],
+    ]);
+    expect(made).toBe(2); // forward and backward of the one
+  });
   recorded.dispose();
   method.dispose();
 });

@@ -23,6 +23,7 @@ it('tells a resumed run in plain lines, at the speed of its own steps', () => {
   progress.show({ type: 'log', row: { step: 60, 'train/loss': 4 }, totalSteps: 100, samples: 60 * 64 });
   progress.show({ type: 'saved', step: 60, path: 'runs/a/checkpoints/step-60' });
   progress.show({ type: 'warning', message: 'careful' });
+  progress.show({ type: 'compression', step: 60, compression: { tokenDropout: 0.5, patchSize: 8 } });
   progress.show({
     type: 'evaluated',
     step: 60,
@@ -34,6 +35,7 @@ it('tells a resumed run in plain lines, at the speed of its own steps', () => {
     'step 60/100  60 %  loss 4.000  128 samples/s  20 s left  5 s so far',
     'saved runs/a/checkpoints/step-60',
     'warning: careful',
+    'step 60: compression moves to dropout 0.5, patch 8',
     'step 60: zero-shot      top-1 50.00 %  top-5 100.00 %  (4 pictures, 2 classes)',
     '',
   ]);

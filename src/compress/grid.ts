@@ -45,10 +45,15 @@ export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
     patchSize = patchSizesThatFit(imageSize).filter((q) => q >= own && q <= defaults.patchScale * own),
   } = axes;
   const none = noCompression(own);
+  if (mustFit === 'values') checkValues(axes, { imageSize, own, name });
   const pairs = tokenDropout.flatMap((d) => patchSize.map((q) => ({ tokenDropout: d, patchSize: q })));
-  const asked = mustFit === 'pairs' && axes.tokenDropout !== undefined && axes.patchSize !== undefined;
+  const asked = axes.tokenDropout !== undefined && axes.patchSize !== undefined;
   const fitting = pairs.filter((pair) =>
-    fits(pair, { imageSize, name, mustFit: asked || isOnAxis(pair, { axes, own }) }),
+    fits(pair, {
+      imageSize,
+      name,
+      mustFit: mustFit === 'pairs' && (asked || isOnAxis(pair, { axes, own })),
+    }),
   );
   const unique = new Map([none, ...fitting].map((pair) => [`${pair.tokenDropout} ${pair.patchSize}`, pair]));
   return [...unique.values()].map((compression) => ({
@@ -56,6 +61,15 @@ export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
     cost: cost(compression),
     sequenceLength: sequenceLength(imageSize, compression),
   }));
+}
+
+/** Throws a CoupletError for a given dropout that does not fit the own patch, and for a given patch that does not fit the image. */
+function checkValues(
+  { tokenDropout = [], patchSize = [] }: GridAxes,
+  { imageSize, own, name }: { imageSize: number; own: number; name: string },
+): void {
+  for (const d of tokenDropout) checkCompression({ tokenDropout: d, patchSize: own }, { imageSize, name });
+  for (const q of patchSize) checkCompression({ tokenDropout: 0, patchSize: q }, { imageSize, name });
 }
 
 /** Of lists that a person gave, each value must be possible by itself. */

@@ -2,10 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Compression } from '../compress/index.ts';
 import type { Lookahead } from '../feed/lookahead.ts';
 import type { Served } from '../feeds.ts';
+import type { Plan } from '../plan.ts';
 import type { RunParts } from '../run.ts';
 import type { Clock } from '../schedules.ts';
 import type { TrainTimer } from '../timer.ts';
 import { scope, synchronize } from '../torch/index.ts';
+import { BATCHES } from './allowance.ts';
 import type { Probe } from './averages.ts';
 import { takeProbe } from './probe.ts';
 
@@ -35,7 +37,9 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   if (!online?.due(step)) return false;
   const next = await feed.peek();
   synchronize(device); // what steps have left to do is not the probe's
-  budget.spend({ steps: 0, forwards: 0, seconds: timer.lap(budget) });
+  const left = timer.lap(budget);
+  const byTable = secondsByTable(plan, online.candidates);
+  if (byTable === undefined) budget.spend({ steps: 0, forwards: 0, seconds: left });
   const found = scope(() =>
     takeProbe(parts, {
       strategies: online.candidates,
@@ -46,7 +50,8 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   );
   // All ranks have the same gradients; they must choose alike to the last bit.
   const probe = JSON.parse(ranks.share('a probe', JSON.stringify(found))) as Probe;
-  const spent = { forwards: online.probeForwards, seconds: timer.lap(budget) };
+  const lap = timer.lap(budget);
+  const spent = { forwards: online.probeForwards, seconds: byTable ?? lap };
   budget.spend({ steps: 0, ...spent });
   const before = online.current;
   const used = online.take(probe, { step, spent });
@@ -55,4 +60,12 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   const compression = online.current;
   if (!isDeepStrictEqual(before, compression)) onEvent({ type: 'compression', step, compression });
   return true;
+}
+
+/** What a probe counts for where the config has a table of times: as many steps as it takes gradients. */
+function secondsByTable({ cost }: Plan, strategies: readonly Compression[]): number | undefined {
+  const seconds = strategies.map((compression) => cost({ compression }).seconds);
+  return seconds.every((each) => each !== undefined)
+    ? BATCHES * seconds.reduce((a, b) => a + b, 0)
+    : undefined;
 }

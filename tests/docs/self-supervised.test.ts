@@ -45,7 +45,7 @@ const costOf = (method: RunConfigInput['method'], tokenDropout = 0) =>
   planWith(method).cost({ compression: { tokenDropout, patchSize: 16 } }).forwards / 256;
 
 test('the configs are accepted, and nothing in them is dropped', () => {
-  expect(configs).toHaveLength(2);
+  expect(configs).toHaveLength(3);
   for (const config of configs) {
     const { compression, ...parsed } = parseConfig(config);
     const { compression: given, ...rest } = config;
@@ -81,6 +81,14 @@ test('what dropout saves, and which patches divide an image', () => {
   ] as const)
     for (const patchSize of patches) expect(Number.isInteger(sequenceLength(side, { patchSize }))).toBe(true);
   expect([sequenceLength(64, { patchSize: 8 }), sequenceLength(224, { patchSize: 16 })]).toEqual([65, 197]);
+});
+
+test('how many candidates an online run has, and what a probe of them costs', () => {
+  const { online } = planWith({ name: 'moco-v3', symmetric: false }, { compression: { online: {} } });
+  const steps = online!.probeForwards / (256 * online!.grid[0].cost);
+  expect(prose).toContain(
+    `For \`ViT-S-16\` these are ${online!.grid.length}, and a probe with \`moco-v3\` and \`symmetric: false\` costs as much as ${steps.toFixed(1)} steps`,
+  );
 });
 
 test('the configs of the repository are what the page says of them', async () => {

@@ -1,0 +1,285 @@
+import { describe, expect, test } from 'vitest';
+import { Budget } from '../budget.ts';
+import type { Strategy } from '../compress/index.ts';
+import { keyOf, type Probe } from './averages.ts';
+import { OnlineCompression } from './controller.ts';
+
+/** The whole sequence costs 4 forwards, half of its tokens 2, a quarter 1. */
+const grid: Strategy[] = [
+  { tokenDropout: 0, patchSize: 4, cost: 4, sequenceLength: 65 },
+  { tokenDropout: 0.5, patchSize: 4, cost: 2, sequenceLength: 33 },
+  { tokenDropout: 0.75, patchSize: 4, cost: 1, sequenceLength: 17 },
+];
+const BATCH = 8;
+const WHOLE = 4 * BATCH;
+const PROBE = 2 * BATCH * 7;
+
+/** A probe in which whole sequences have no bias, others more the shorter they are. */
+function probe({
+  bias,
+  variance,
+  strategies = grid,
+}: {
+  bias: number;
+  variance: number;
+  strategies?: readonly Strategy[];
+}): Probe {
+  const points = strategies.map((strategy) => [
+    keyOf(strategy),
+    { biasSquared: (bias * (4 - strategy.cost)) / 3, variance },
+  ]);
+  return { gradientSquared: 1, points: Object.fromEntries(points) };
+}
+
+function made({
+  forwards = 2000 * WHOLE,
+  overhead = 0.03,
+  unit = 'forwards' as 'forwards' | 'steps' | 'seconds',
+} = {}) {
+  const budget = new Budget(unit, unit === 'steps' ? forwards / WHOLE : forwards);
+  return { budget, online: new OnlineCompression({ budget, grid, globalBatchSize: BATCH, overhead }) };
+}
+
+/**
+ * Trains to the end, with probes as they are due. Returns what the steps cost that were taken, and what went into probes.
+ * @param find bias and variance when so much of the run is over
+ * @param restartAt the step before which the run is stopped, and taken up from its state
+ */
+function run(
+  given: ReturnType<typeof made>,
+  find: (progress: number, step: number) => { bias: number; variance: number },
+  { restartAt, again = () => given }: { restartAt?: number; again?: () => ReturnType<typeof made> } = {},
+) {
+  let { budget, online } = given;
+  const chosen: number[] = [];
+  let probes = 0;
+  const costNow = () => grid.find((strategy) => keyOf(strategy) === keyOf(online.current))!.cost;
+  const cost = () => ({ steps: 1, forwards: BATCH * costNow() });
+  for (let step = 0; !budget.over(cost()); step++) {
+    if (step === restartAt) {
+      const [state, { spent }] = [JSON.parse(JSON.stringify(online.state())), budget];
+      ({ budget, online } = again());
+      budget.restore(spent);
+      online.restore(state, 'here');
+    }
+    if (online.due(step)) {
+      const spent = { forwards: online.probeForwards, seconds: 0 };
+      budget.spend({ steps: 0, ...spent });
+      online.take(probe({ ...find(budget.progress, step), strategies: online.candidates }), { step, spent });
+      probes += spent.forwards;
+    }
+    expect(budget.over(cost())).toBe(false); // a probe never takes what its steps need
+    budget.spend({ ...cost(), seconds: 0 });
+    chosen.push(costNow());
+  }
+  return { chosen, probes, share: probes / budget.spent.forwards };
+}
+
+describe('what it chooses', () => {
+  test('the shortest where noise dominates, the whole where bias does', () => {
+    expect(new Set(run(made(), () => ({ bias: 0.001, variance: 100 })).chosen)).toEqual(new Set([1]));
+    expect(new Set(run(made(), () => ({ bias: 50, variance: 100 })).chosen)).toEqual(new Set([4]));
+  });
+
+  test('the error is Bias^2 + cost / (batch times whole cost) Var', () => {
+    // Between half and whole: 2/3 b + V/16 against V/8; between a quarter and half: b + V/32 against 2/3 b + V/16.
+    const at = (bias: number) => run(made(), () => ({ bias, variance: 96 })).chosen.at(-1);
+    expect([8.9, 9.1].map(at)).toEqual([1, 4]);
+    const cheap = {
+      gradientSquared: 1,
+      points: {
+        '0 4': { biasSquared: 0, variance: 96 },
+        '0.5 4': { biasSquared: 5.9, variance: 96 },
+        '0.75 4': { biasSquared: 9.1, variance: 96 },
+      },
+    };
+    const { online } = made();
+    online.take(cheap, { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    expect(online.current).toEqual({ tokenDropout: 0.5, patchSize: 4 }); // 5.9 + 6 < 12, 9.1 + 3
+  });
+
+  test('dearer ones as bias grows, and never back when noise returns', () => {
+    const { chosen } = run(made(), (progress) => ({ bias: 40 * progress, variance: 96 }));
+    expect([chosen[0], chosen.at(-1)]).toEqual([1, 4]);
+    expect(chosen).toEqual(chosen.toSorted((a, b) => a - b));
+    // Half of the tokens are best until noise returns; then a quarter is, while the whole never was.
+    const { budget, online } = made();
+    budget.spend({ steps: 0, forwards: 1000 * WHOLE, seconds: 0 });
+    const take = (biasOfQuarter: number, step: number) => {
+      const points = { '0 4': 0, '0.5 4': 1, '0.75 4': biasOfQuarter };
+      const open = online.candidates.map((strategy) => keyOf(strategy));
+      const found = Object.entries(points).filter(([key]) => open.includes(key));
+      online.take(
+        {
+          gradientSquared: 1,
+          points: Object.fromEntries(found.map(([key, biasSquared]) => [key, { biasSquared, variance: 96 }])),
+        },
+        { step, spent: { forwards: PROBE, seconds: 0 } },
+      );
+      return { now: online.current.tokenDropout, open };
+    };
+    expect([50, 50, 50].map((bias, i) => take(bias, 2 * i).now)).toEqual([0.5, 0.5, 0.5]);
+    for (let i = 3; i < 12; i++) expect(take(0, 2 * i)).toEqual({ now: 0.5, open: ['0 4', '0.5 4'] });
+  });
+
+  test('it moves when two probes in a row say so, one outlier is not enough', () => {
+    const { online, budget } = made();
+    budget.spend({ steps: 0, forwards: 1000 * WHOLE, seconds: 0 });
+    let step = 0;
+    const take = (bias: number) => {
+      online.take(probe({ bias, variance: 96, strategies: online.candidates }), {
+        step,
+        spent: { forwards: PROBE, seconds: 0 },
+      });
+      step += 2;
+      return online.current.tokenDropout;
+    };
+    expect([0, 0, 0].map(take)).toEqual([0.75, 0.75, 0.75]); // the burst
+    expect([100, -100, 100, 100].map(take)).toEqual([0.75, 0.75, 0.75, 0]);
+  });
+
+  test('during the first probes it may move to and fro', () => {
+    const { online } = made();
+    const at = (step: number, bias: number) => {
+      online.take(probe({ bias, variance: 96 }), { step, spent: { forwards: PROBE, seconds: 0 } });
+      return online.current.tokenDropout;
+    };
+    expect([at(0, 100), at(2, -100), at(4, -100)]).toEqual([0, 0.75, 0.75]);
+  });
+
+  test('the same probes give the same choices', () => {
+    const noise = (_: number, step: number) => ({ bias: 12 * Math.sin(step) ** 2, variance: 96 });
+    expect(run(made(), noise).chosen).toEqual(run(made(), noise).chosen);
+  });
+
+  test('a probe that is not finite is paid for and not used', () => {
+    const { online } = made();
+    const broken = probe({ bias: 0, variance: Number.NaN });
+    expect(online.take(broken, { step: 0, spent: { forwards: PROBE, seconds: 0 } })).toBe(false);
+    expect(online.current).toEqual({ tokenDropout: 0, patchSize: 4 });
+    expect(
+      online.take(probe({ bias: 0, variance: 96 }), { step: 2, spent: { forwards: PROBE, seconds: 0 } }),
+    ).toBe(true);
+    expect(online.current.tokenDropout).toBe(0.75);
+    expect(online.state().spent.forwards).toBe(2 * PROBE);
+  });
+});
+
+describe('when it probes', () => {
+  test.each([
+    ['forwards', 0.03, 2000],
+    ['forwards', 0.1, 300],
+    ['forwards', 0.01, 1500],
+    ['steps', 0.03, 2000],
+    ['steps', 0.2, 80],
+  ] as const)(
+    '%s: a share of %f of %i steps is never passed at the end, and is nearly used',
+    (unit, overhead, steps) => {
+      for (const bias of [0, 8.5]) {
+        const { share } = run(made({ unit, overhead, forwards: steps * WHOLE }), () => ({
+          bias,
+          variance: 96,
+        }));
+        expect(share).toBeLessThanOrEqual(overhead);
+        if (bias === 0) expect(share).toBeGreaterThan(overhead / 2);
+      }
+    },
+  );
+
+  test('a burst of three at the start, no batch in two of them; then as the share allows, those that can still be chosen', () => {
+    const { online, budget } = made();
+    const at: number[] = [];
+    for (let step = 0; step < 1000; step++) {
+      if (online.due(step)) {
+        const spent = { forwards: online.probeForwards, seconds: 0 };
+        at.push(step);
+        budget.spend({ steps: 0, ...spent });
+        online.take(probe({ bias: 8.5, variance: 96, strategies: online.candidates }), { step, spent });
+      }
+      budget.spend({ steps: 1, forwards: WHOLE, seconds: 0 });
+    }
+    expect(at.slice(0, 3)).toEqual([0, 2, 4]);
+    // The fourth when 4 probes are 3 % of what is spent.
+    const fourth = at[3];
+    expect(4 * PROBE).toBeLessThanOrEqual(0.03 * (3 * PROBE + fourth * WHOLE));
+    expect(4 * PROBE).toBeGreaterThan(0.03 * (3 * PROBE + (fourth - 1) * WHOLE));
+  });
+
+  test('a short run has fewer at the start, and one whose share pays for three has one', () => {
+    const firsts = (probes: number) => {
+      const setup = made({ forwards: (probes * PROBE) / 0.03 + WHOLE });
+      const at: number[] = [];
+      for (let step = 0; step < 6; step++)
+        if (setup.online.due(step)) {
+          at.push(step);
+          setup.online.take(probe({ bias: 0, variance: 96 }), {
+            step,
+            spent: { forwards: PROBE, seconds: 0 },
+          });
+        }
+      return at.length;
+    };
+    expect([3.01, 6.01, 9.01, 100].map(firsts)).toEqual([1, 2, 3, 3]);
+    expect(() => firsts(2.99)).toThrow(
+      /a probe of 3 strategies costs as much as 3\.5 steps on whole sequences, and a share of 0\.03 .* a duration 1\.1 times as long/,
+    );
+  });
+
+  test('none when nothing dearer is left', () => {
+    const setup = made();
+    const { chosen, probes } = run(setup, () => ({ bias: 100, variance: 96 }));
+    expect(chosen[0]).toBe(4);
+    expect(probes).toBe(3 * PROBE);
+  });
+
+  test('a time is the budget: the next probe is weighed by the pace of the last', () => {
+    const { online, budget } = made({ unit: 'seconds', forwards: 1000 });
+    const take = (step: number, seconds: number) => {
+      const spent = { forwards: online.probeForwards, seconds };
+      budget.spend({ steps: 0, ...spent });
+      online.take(probe({ bias: 0, variance: 96, strategies: online.candidates }), { step, spent });
+    };
+    expect(online.due(0)).toBe(true);
+    take(0, 8); // of 30 s; a second one would be more than a third
+    expect(online.state().settled).toBe(true);
+    expect(online.due(2)).toBe(false);
+    budget.spend({ steps: 500, forwards: 0, seconds: 515 });
+    expect(online.due(502)).toBe(false); // 16 s of 523 s are more than 3 %
+    budget.spend({ steps: 10, forwards: 0, seconds: 11 });
+    expect(online.due(512)).toBe(true);
+    take(512, 6);
+    budget.spend({ steps: 1, forwards: 0, seconds: 0 });
+    expect(online.row()['probe/share']).toBeCloseTo(14 / 540, 12);
+    expect(() =>
+      made({ unit: 'seconds', forwards: 100 }).online.take(probe({ bias: 0, variance: 96 }), {
+        step: 0,
+        spent: { forwards: PROBE, seconds: 8 },
+      }),
+    ).toThrow(/the first probe took 8\.00 s, more than the 3\.00 s that a share of 0\.03 of 100 s is/);
+  });
+});
+
+describe('its state', () => {
+  test('goes through JSON at any step, and the rest of the run is the same', () => {
+    const find = (progress: number, step: number) => ({
+      bias: 30 * progress + 3 * Math.sin(step),
+      variance: 96,
+    });
+    const again = () => made({ forwards: 400 * WHOLE, overhead: 0.2 });
+    const whole = run(again(), find);
+    expect(new Set(whole.chosen).size).toBeGreaterThan(1);
+    // Also between two probes of which the first wants a move.
+    for (let restartAt = 1; restartAt < whole.chosen.length; restartAt += restartAt < 6 ? 1 : 7)
+      expect(run(again(), find, { restartAt, again })).toEqual(whole);
+  });
+
+  test('of other strategies, or none, is refused', () => {
+    const { online } = made();
+    expect(() => online.restore(undefined, 'step-3')).toThrow(
+      /^step-3 has no state of compression\.online, or one of other strategies/,
+    );
+    expect(() => online.restore({ ...online.state(), current: '0.1 4' }, 'step-3')).toThrow(
+      /one of other strategies/,
+    );
+  });
+});
