@@ -28,7 +28,8 @@ thread_local Frame* current = nullptr;
 
 std::unique_ptr<at::ObserverContext> opBegins(const at::RecordFunction& op) {
   const bool counted = !current || current->isOpen;
-  const bool isOpen = counted && opened.count(op.name()) > 0;
+  const bool isOperator = op.operator_name().has_value();  // no wrapper, such as the engine's around a node of a backward pass
+  const bool isOpen = counted && (!isOperator || opened.count(op.name()) > 0);
   if (counted && !isOpen) {
     const std::lock_guard<std::mutex> lock(mutex);
     ++counts[op.name()];

@@ -1,6 +1,7 @@
 // B batch, E embedding.
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
+import { positivesOf } from './positives.ts';
 
 /** Features of all ranks, with gradient, and the row at which this rank's begin. */
 export interface GatheredFeatures {
@@ -26,18 +27,12 @@ export function clipLoss(
 ): Tensor {
   if (!gathered) {
     const logits = imageFeatures.matmul(textFeatures.t).mul(logitScale); // [B, B], one product for both ways
-    const positives = logits.diagonal();
-    return ops
-      .logsumexp(logits, [1])
-      .add(ops.logsumexp(logits, [0]))
-      .mul(0.5)
-      .sub(positives)
-      .mean();
+    const logShares = ops.log_softmax_int(logits, 1).add(ops.log_softmax_int(logits, 0));
+    return logShares.diagonal().mean().mul(-0.5);
   }
-  const rows = imageFeatures.shape[0];
   const oneWay = (queries: Tensor, candidates: Tensor) => {
     const logits = queries.matmul(candidates.t).mul(logitScale); // [b, B]
-    return ops.logsumexp(logits, [1]).sub(logits.narrow(1, gathered.offset, rows).diagonal());
+    return positivesOf(ops.log_softmax_int(logits, 1), gathered.offset);
   };
-  return oneWay(imageFeatures, gathered.text).add(oneWay(textFeatures, gathered.image)).mean().mul(0.5);
+  return oneWay(imageFeatures, gathered.text).add(oneWay(textFeatures, gathered.image)).mean().mul(-0.5);
 }

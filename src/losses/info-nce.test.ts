@@ -10,6 +10,7 @@ import {
   unitRows,
 } from '../../tests/contract/numbers.ts';
 import { backward, type DType, gradsOf, scope } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
 import { queryKeyLoss } from './info-nce.ts';
 
 const B = 6;
@@ -79,6 +80,14 @@ describe('queryKeyLoss', () => {
         return share;
       });
       expect(shares.reduce((sum, v) => sum + v) / 3).toBeCloseTo(lossOf(Q, K), 13);
+    });
+  });
+
+  test('losses of leading dimensions add up', () => {
+    scope(() => {
+      const [q, k] = [matrix(Q), matrix(K)];
+      const both = queryKeyLoss(ops.stack([q, k]), ops.stack([k, q]), { temperature: TAU }).item();
+      expect(both).toBeCloseTo(lossOf(Q, K) + lossOf(K, Q), 13);
     });
   });
 

@@ -1,10 +1,11 @@
 // b queries of this rank, B keys of all ranks, E embedding.
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
+import { positivesOf } from './positives.ts';
 
 /** Keys of all ranks, and the row at which this rank's begin. */
 export interface GatheredKeys {
-  keys: Tensor; // [B, E]
+  keys: Tensor; // [..., B, E]
   offset: number;
 }
 
@@ -17,18 +18,17 @@ export interface GatheredKeys {
  * from the queries alone they must have no gradient. With `gathered` keys it is this rank's share: the mean over ranks is the loss of
  * the whole batch.
  *
- * @param queries, keys [b, E] of this rank, rows of unit length; row i of both is one picture.
+ * @param queries, keys [..., b, E] of this rank, rows of unit length; row i of both is one picture. Losses of leading dimensions add up.
  */
 export function queryKeyLoss(
   queries: Tensor,
   keys: Tensor,
   { temperature, gathered = { keys, offset: 0 } }: { temperature: number; gathered?: GatheredKeys },
 ): Tensor {
-  const logits = queries.matmul(gathered.keys.t).div(temperature); // [b, B]
-  const positives = logits.narrow(1, gathered.offset, queries.shape[0]).diagonal();
-  return ops
-    .logsumexp(logits, [1])
-    .sub(positives)
-    .mean()
-    .mul(2 * temperature);
+  const logits = queries.matmul(gathered.keys.transpose(-2, -1)).div(temperature); // [..., b, B]
+  const logShares = positivesOf(ops.log_softmax_int(logits, -1), gathered.offset); // [..., b]
+  return logShares
+    .mean(-1)
+    .sum()
+    .mul(-2 * temperature);
 }

@@ -25,22 +25,24 @@ export function ntXentLoss(
   second: Tensor,
   { temperature, gathered = { first, second, offset: 0 } }: { temperature: number; gathered?: GatheredViews },
 ): Tensor {
-  const { offset } = gathered;
-  const self = selfMask(first, { rows: gathered.first.shape[0], offset });
-  const oneWay = (anchors: Tensor, own: Tensor, others: Tensor) => {
-    const same = anchors.matmul(own.t).div(temperature); // [b, B]
-    const across = anchors.matmul(others.t).div(temperature); // [b, B], positives among them
-    const logits = ops.cat([ops.masked_fill_Scalar(same, self, -Infinity), across], 1);
-    return ops.logsumexp(logits, [1]).sub(across.narrow(1, offset, anchors.shape[0]).diagonal());
-  };
-  return oneWay(first, gathered.first, gathered.second)
-    .add(oneWay(second, gathered.second, gathered.first))
-    .mean();
+  const both = ops.cat([first, second], 0); // [2 b, E]
+  const isAll = gathered.first === first && gathered.second === second;
+  const all = isAll ? both : ops.cat([gathered.first, gathered.second], 0); // [2 B, E]
+  const { self, other } = columnsOf(first, { pictures: gathered.first.shape[0], offset: gathered.offset });
+  const columns = arange(0, all.shape[0], { device: first.device });
+  const logits = both.matmul(all.t).div(temperature); // [2 b, 2 B]
+  const masked = ops.masked_fill_Scalar(logits, columns.eq(self), Number.NEGATIVE_INFINITY);
+  const logShares = ops.log_softmax_int(masked, 1).gather(1, other); // [2 b, 1]
+  return logShares.mean().mul(-2); // the mean of each view's, added up
 }
 
-/** Where an anchor meets itself: bool [b, B]. */
-function selfMask(anchors: Tensor, { rows, offset }: { rows: number; offset: number }): Tensor {
-  const device = anchors.device;
-  const mine = arange(offset, offset + anchors.shape[0], { device }).unsqueeze(1);
-  return arange(0, rows, { device }).unsqueeze(0).eq(mine);
+/** Where the anchors of this rank, and the other views of their pictures, stand among all views: int64 [2 b, 1] each. */
+function columnsOf(
+  first: Tensor,
+  { pictures, offset }: { pictures: number; offset: number },
+): { self: Tensor; other: Tensor } {
+  const { device } = first;
+  const start = arange(offset, offset + first.shape[0], { device });
+  const end = start.add(pictures);
+  return { self: ops.cat([start, end], 0).unsqueeze(1), other: ops.cat([end, start], 0).unsqueeze(1) };
 }

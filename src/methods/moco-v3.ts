@@ -11,6 +11,7 @@ import { Module, type NamedParams } from '../nn/module.ts';
 import { unitRows } from '../nn/unit-rows.ts';
 import { type Clock, cosine, type Schedule } from '../schedules.ts';
 import { full, noGrad, type Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
 import { mocoV3Recipes } from '../views/recipes.ts';
 import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './backbone.ts';
 import { featureStatistics } from './feature-statistics.ts';
@@ -120,17 +121,14 @@ class MocoV3 implements Method<null> {
   /** The heads are part of the loss: their batch norms see all samples of a view at once, whatever the parts of the batch. */
   loss(features: Features, _ids: Tensor, clock: Clock) {
     const { base, predictor, momentum } = this.#nets;
-    const queries = this.#each(features.queries, (view) => predictor.forward(base.head.forward(view)));
-    const keys = noGrad(() => this.#each(features.keys, (view) => momentum.head.forward(view)));
-    const losses = this.#options.symmetric
-      ? [this.#contrast(queries[0], keys[1]), this.#contrast(queries[1], keys[0])]
-      : [this.#contrast(queries[0], keys[0])];
-    const loss = losses.reduce((sum, next) => sum.add(next));
+    const queries = this.#embed(features.queries, (views) => predictor.forward(base.head.forward(views)));
+    const keys = noGrad(() => this.#embed(features.keys, (views) => momentum.head.forward(views)));
+    const loss = this.#contrast(queries, keys);
     const emaMomentum = full([], this.#emaMomentum(clock.progress), { device: loss.device });
     const statistics =
       clock.wanted === false
         ? {}
-        : featureStatistics(features.queries.select(1, 0), { projections: queries[0] });
+        : featureStatistics(features.queries.select(1, 0), { projections: queries.select(1, 0) });
     return {
       loss,
       metrics: { loss: loss.detach(), ema_momentum: emaMomentum, ...statistics },
@@ -138,17 +136,20 @@ class MocoV3 implements Method<null> {
     };
   }
 
-  /** Each view [b, D] of [b, V, D] through a head: rows of unit length [b, E]. */
-  #each(views: Tensor, head: (view: Tensor) => Tensor): Tensor[] {
-    return views.unbind(1).map((view) => unitRows(this.#encoder.run(() => head(view))));
+  /** Views [b, V, D] through a head, in which each is a batch of its own: rows of unit length [b, V, E]. */
+  #embed(views: Tensor, head: (views: Tensor) => Tensor): Tensor {
+    return unitRows(this.#encoder.run(() => head(views)));
   }
 
+  /** Queries of each view against keys of the other, where both are queries; the two losses add up. */
   #contrast(queries: Tensor, keys: Tensor): Tensor {
-    const gathered = {
-      keys: this.#ranks.allGather(keys, 'features'),
-      offset: this.#ranks.rank * keys.shape[0],
-    };
-    return queryKeyLoss(queries, keys, { temperature: this.#options.temperature, gathered });
+    const others = this.#options.symmetric ? ops.flip(keys, [1]) : keys; // [b, V, E]
+    const all = this.#ranks.allGather(others, 'features'); // [B, V, E]
+    const byView = (rows: Tensor) => rows.transpose(0, 1); // [V, b, E]
+    return queryKeyLoss(byView(queries), byView(others), {
+      temperature: this.#options.temperature,
+      gathered: { keys: byView(all), offset: this.#ranks.rank * keys.shape[0] },
+    });
   }
 
   commit(_next: null, clock: Clock): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../schedules.ts';
-import { noGrad, type Tensor, zeros } from '../torch/index.ts';
+import { noGrad, type Tensor, tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
 export interface TemperatureOptions {
@@ -24,17 +24,25 @@ const THRESHOLD = 0.03;
 export class LearnedTemperature {
   readonly #theta: Tensor; // scalar, owned by the model
   readonly #options: TemperatureOptions;
-  readonly #first: Tensor;
+  readonly #moments: Tensor; // [2]: means of the gradient and of its square; one kernel moves both
+  readonly #first: Tensor; // views of it
   readonly #second: Tensor;
   readonly #steps: Tensor;
+  readonly #shares: Tensor; // [2]: 1 - beta of each
+  readonly #logBetas: Tensor; // [2]
 
   constructor(theta: Tensor, options: TemperatureOptions) {
     this.#theta = theta.requireGrad(false);
     this.#options = options;
-    const scalar = () => zeros([], { device: theta.device, dtype: theta.dtype }).persist();
-    this.#first = scalar();
-    this.#second = scalar();
-    this.#steps = scalar();
+    const { device, dtype } = theta;
+    this.#moments = zeros([2], { device, dtype }).persist();
+    this.#first = this.#moments.select(0, 0).persist();
+    this.#second = this.#moments.select(0, 1).persist();
+    this.#steps = zeros([], { device, dtype }).persist();
+    const betas = [options.beta1, options.beta2];
+    const pair = (of: (beta: number) => number) => tensor(betas.map(of), [2], { device, dtype }).persist();
+    this.#shares = pair((beta) => 1 - beta);
+    this.#logBetas = pair(Math.log);
   }
 
   /** tau, a scalar without gradient. */
@@ -52,17 +60,16 @@ export class LearnedTemperature {
 
   /** One Adam step from dL/dtau, through dL/dtheta = -tau dL/dtau; then tau is kept within its bounds. */
   step(gradient: Tensor, clock: Pick<Clock, 'lr'>): void {
-    const { beta1, beta2, eps, min, max } = this.#options;
+    const { eps, min, max } = this.#options;
     noGrad(() => {
       const tau = this.tau;
       const slope = gradient.mul(tau).neg().to(this.#theta.dtype);
       this.#steps.add_(1);
-      ops.lerp__Scalar(this.#first, slope, 1 - beta1);
-      ops.lerp__Scalar(this.#second, slope.mul(slope), 1 - beta2);
-      const correct = (moment: Tensor, beta: number) => moment.div(power(beta, this.#steps).neg().add(1));
-      const update = correct(this.#first, beta1).div(correct(this.#second, beta2).sqrt().add(eps));
-      const rate = update.mul(this.#rate(tau, clock));
-      this.#theta.add_(rate, -1);
+      ops.lerp__Tensor(this.#moments, ops.stack([slope, slope.mul(slope)]), this.#shares);
+      const corrections = ops.rsub_Scalar(this.#logBetas.mul(this.#steps).exp(), 1); // 1 - beta ^ steps
+      const [mean, square] = this.#moments.div(corrections).unbind(0);
+      const update = mean.div(square.sqrt().add(eps));
+      this.#theta.add_(update.mul(this.#rate(tau, clock)), -1);
       this.#theta.clamp_(-Math.log(max), -Math.log(min));
     });
   }
@@ -73,18 +80,13 @@ export class LearnedTemperature {
       return tau
         .gt(THRESHOLD)
         .to(tau.dtype)
-        .mul(2 / 3)
-        .add(1 / 3)
-        .mul(lr);
+        .mul((2 / 3) * lr)
+        .add(lr / 3);
     return schedule === 'constant' ? lr : (lr * clock.lr) / peakLr;
   }
 
   dispose(): void {
     for (const [, tensor] of this.state) tensor.dispose();
+    for (const tensor of [this.#moments, this.#shares, this.#logBetas]) tensor.dispose();
   }
-}
-
-/** base ^ exponent for a scalar tensor exponent. */
-function power(base: number, exponent: Tensor): Tensor {
-  return exponent.mul(Math.log(base)).exp();
 }

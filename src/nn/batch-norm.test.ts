@@ -9,6 +9,7 @@ import {
   type Tensor,
   tensor,
 } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
 import { BatchNorm, BatchStatistics } from './batch-norm.ts';
 import { Init } from './init.ts';
 
@@ -55,6 +56,39 @@ describe('BatchNorm', () => {
       }
       statistics.commit();
       norm.dispose();
+    });
+  });
+
+  test('views are normalised each by itself: values, gradients and running statistics of one after the other', () => {
+    scope(() => {
+      const x = randn([5, 3, CHANNELS], new Generator('cpu', 7), 'float64').mul(2).add(1);
+      const pull = randn([5, 3, CHANNELS], new Generator('cpu', 8), 'float64');
+      const run = (forward: (norm: BatchNorm, views: Tensor) => Tensor) => {
+        const norm = make();
+        norm.weight!.set_(Float64Array.from([2, 3]));
+        norm.bias!.set_(Float64Array.from([1, -1]));
+        const views = x.clone().requireGrad();
+        const statistics = new BatchStatistics();
+        const inside = statistics.during(() => forward(norm, views));
+        backward(inside.mul(pull).sum());
+        const grads = gradsOf([views, norm.weight!, norm.bias!]).map((grad) => grad!);
+        statistics.commit();
+        const moved = [norm.runningMean, norm.runningVar, norm.batchesTracked.to('float64')];
+        const numbers = [inside, ...grads, ...moved, forward(norm, views)].map((t) => t.toNumbers());
+        norm.dispose();
+        return numbers;
+      };
+      const together = run((norm, views) => norm.forwardViews(views));
+      const inTurn = run((norm, views) =>
+        ops.stack(
+          views.unbind(1).map((view) => norm.forward(view)),
+          1,
+        ),
+      );
+      together.forEach((numbers, i) => {
+        close(numbers, inTurn[i]);
+      });
+      expect(together[4]).not.toEqual([0, 0]);
     });
   });
 

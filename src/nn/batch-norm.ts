@@ -82,6 +82,12 @@ export interface BatchNormOptions {
   eps?: number;
 }
 
+/** What is done to what was normalised. */
+export interface AffineTensors {
+  weight: Tensor | null;
+  bias: Tensor | null;
+}
+
 /** What a norm makes of a batch: the mean and variance (of n - 1) [C] without gradient. */
 export interface Normalized {
   out: Tensor;
@@ -114,17 +120,32 @@ export class BatchNorm extends Module {
   forward(x: Tensor): Tensor {
     const { weight, bias, runningMean, runningVar } = this;
     if (!current) return ops.batch_norm(x, weight, bias, runningMean, runningVar, false, 0, this.eps, true);
-    const { out, mean, variance } = this.byBatch(x);
+    const { out, mean, variance } = this.byBatch(x, { weight, bias });
     current.observe(this, mean, variance);
     return out;
   }
 
-  /** Normalised by the statistics of this batch. */
-  protected byBatch(x: Tensor): Normalized {
+  /** Views [B, V, C], each by its own batch, as if they came one after the other: to the kernel they are V C channels. */
+  forwardViews(x: Tensor): Tensor {
+    const [rows, views, channels] = x.shape;
+    if (!current) return this.forward(x.reshape(rows * views, channels)).view(rows, views, channels);
+    const repeated = (values: Tensor | null) => values?.expand(views, channels).reshape(-1) ?? null;
+    const affine = { weight: repeated(this.weight), bias: repeated(this.bias) };
+    const { out, mean, variance } = this.byBatch(x.reshape(rows, views * channels), affine);
+    for (let view = 0; view < views; view++) {
+      const of = (statistic: Tensor) => statistic.narrow(0, view * channels, channels);
+      current.observe(this, of(mean), of(variance));
+    }
+    return out.view(rows, views, channels);
+  }
+
+  /** Normalised by the statistics of this batch, [B, C'] or [B, C', H, W]; gain and bias are [C'] where there are any. */
+  protected byBatch(x: Tensor, { weight, bias }: AffineTensors): Normalized {
+    const { dtype, device } = this.runningMean;
     // With a momentum of 1 the kernel writes the batch's own statistics here.
-    const mean = ops.zeros_like(this.runningMean);
-    const variance = ops.zeros_like(this.runningVar);
-    const out = ops.batch_norm(x, this.weight, this.bias, mean, variance, true, 1, this.eps, true);
+    const statistics = zeros([2, x.shape[1]], { dtype, device });
+    const [mean, variance] = [statistics.select(0, 0), statistics.select(0, 1)];
+    const out = ops.batch_norm(x, weight, bias, mean, variance, true, 1, this.eps, true);
     return { out, mean, variance };
   }
 }

@@ -20,7 +20,10 @@ interface Layer {
   norm: SyncBatchNorm | null;
 }
 
-/** Linear layers with an activation between them, [B, C] -> [B, C'], numbered as PyTorch's Sequential has them: linear, norm, activation. */
+/**
+ * Linear layers with an activation between them, [B, C] -> [B, C'], numbered as PyTorch's Sequential has them: linear, norm, activation.
+ * Of views [B, V, C] -> [B, V, C'] norms take each by itself.
+ */
 export class MlpHead extends Module {
   readonly #layers: Layer[] = [];
   readonly #activation: 'relu' | 'gelu';
@@ -56,7 +59,7 @@ export class MlpHead extends Module {
     const last = this.#layers.length - 1;
     return this.#layers.reduce((input, { weight, bias, norm }, i) => {
       const linear = ops.linear(input, weight, bias);
-      const normed = norm ? norm.forward(linear) : linear;
+      const normed = norm ? (x.dim === 3 ? norm.forwardViews(linear) : norm.forward(linear)) : linear;
       return i === last ? normed : activate(normed);
     }, x);
   }

@@ -2,7 +2,7 @@
 import type { Ranks } from '../dist/index.ts';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
-import { BatchNorm, type BatchNormOptions, type Normalized } from './batch-norm.ts';
+import { type AffineTensors, BatchNorm, type BatchNormOptions, type Normalized } from './batch-norm.ts';
 import type { Init } from './init.ts';
 
 /**
@@ -17,18 +17,18 @@ export class SyncBatchNorm extends BatchNorm {
     this.#ranks = ranks;
   }
 
-  protected override byBatch(x: Tensor): Normalized {
+  protected override byBatch(x: Tensor, affine: AffineTensors): Normalized {
     const { worldSize } = this.#ranks;
-    if (worldSize === 1) return super.byBatch(x);
+    if (worldSize === 1) return super.byBatch(x, affine);
     const channels = x.shape[1];
     const exact = x.dtype === 'float64' ? x : x.to('float32');
     const { mean, variance } = this.#statistics(exact);
     const perChannel = (values: Tensor) =>
       values.view(...x.shape.map((_, dim) => (dim === 1 ? channels : 1)));
     const scale = ops.reciprocal(variance.add(this.eps).sqrt());
-    const gain = this.weight ? scale.mul(this.weight) : scale;
+    const gain = affine.weight ? scale.mul(affine.weight) : scale;
     const centred = exact.sub(perChannel(mean)).mul(perChannel(gain));
-    const out = this.bias ? centred.add(perChannel(this.bias)) : centred;
+    const out = affine.bias ? centred.add(perChannel(affine.bias)) : centred;
     const rows = (worldSize * x.size) / channels;
     return {
       out: out.to(x.dtype),

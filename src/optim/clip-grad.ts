@@ -11,7 +11,11 @@ export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor
     const norm = ops.linalg_vector_norm(ops.stack(ops._foreach_norm_Scalar(grads, 2)), 2);
     const factor = norm.add(1e-6).pow(-1).mul(maxNorm).clamp(null, 1);
     if (ops.has('aten::_foreach_mul_.Tensor')) ops._foreach_mul__Tensor(grads, factor);
-    else for (const grad of grads) grad.mul_(factor);
+    else
+      ops._foreach_mul__List(
+        grads,
+        grads.map(() => factor),
+      );
     return norm;
   });
 }
