@@ -82,6 +82,18 @@ function run(name: string, { method, lr }: Row, more: Record<string, unknown>): 
   return { name, config: CONFIG, set: { ...common, ...warmup, method, 'optimizer.peakLr': lr, ...more } };
 }
 
+/** Rows by group, as `PREFIX-clip`, from the file that CHOSEN names. */
+function chosenRows<T extends Record<string, Row>>(before: T, prefix: string): T {
+  const path = process.env.CHOSEN;
+  if (!path) return before;
+  const found = JSON.parse(readFileSync(path, 'utf8')) as Record<string, { set: Record<string, unknown> }>;
+  const rowOf = (name: string, row: Row): Row => {
+    const set = found[`${prefix}-${name}`]?.set;
+    return set ? { method: set.method as Row['method'], lr: set['optimizer.peakLr'] as number } : row;
+  };
+  return Object.fromEntries(Object.entries(before).map(([name, row]) => [name, rowOf(name, row)])) as T;
+}
+
 /** Without an evaluation before the end: they cost more than they tell here. */
 const SHORT = { duration: { epochs: 8 }, evaluate: { retrieval: RETRIEVAL } };
 /** Sixteen evaluations: how many samples reach a recall is read off the curve. */
@@ -96,31 +108,32 @@ const first = ({ name }: SweepRun) => (/-(clip|v3)-/.test(name) ? 0 : 1);
 const turn = ({ name }: SweepRun) => Number(name.at(-1));
 tunes.sort((a, b) => first(a) - first(b) || turn(a) - turn(b));
 
-/** The lowest rate had won: lower ones, and what decides the temperature again there. As many for each. */
+/** The lowest rate had won: lower ones, and what decides the temperature again there. With the first round twelve settings for each. */
 const again: Record<string, Row[]> = {
   clip: [
     { method: clip(), lr: 1.5e-4 },
     { method: clip(0.03), lr: 3e-4 },
     { method: clip(0.15), lr: 3e-4 },
     { method: clip(), lr: 2e-4 },
+    { method: clip(0.03), lr: 2e-4 },
+    { method: clip(0.03), lr: 1.5e-4 },
   ],
   v3: [
+    { method: fastclip('v3', { rho: 4 }), lr: 3e-4 }, // the best of the first round
     { method: fastclip('v3', { rho: 4 }), lr: 1.5e-4 },
+    { method: fastclip('v3', { rho: 4 }), lr: 2e-4 },
+    { method: fastclip('v3', { rho: 4, ...tau(0.03) }), lr: 2e-4 },
     { method: fastclip('v3', { rho: 2.5 }), lr: 3e-4 },
-    { method: fastclip('v3', { rho: 6 }), lr: 3e-4 },
-    { method: fastclip('v3', { rho: 4, gamma: { min: 0.6 } }), lr: 3e-4 },
+    { method: fastclip('v3', { rho: 4, ...tau(0.03) }), lr: 3e-4 },
+    { method: fastclip('v3', { rho: 4, gamma: { min: 0.6 } }), lr: 2e-4 },
   ],
 };
 const tunesAgain = Object.entries(again).flatMap(([name, rows]) =>
   rows.map((row, i) => run(`again-${name}-${i}`, row, SHORT)),
 );
 
-/** What was best; a file with the settings that a sweep has just found takes its place. */
-const chosen = (
-  process.env.CHOSEN
-    ? JSON.parse(readFileSync(process.env.CHOSEN, 'utf8'))
-    : { clip: tuning.clip[0], v3: tuning.v3[0] }
-) as { clip: Row; v3: Row };
+/** What was best; what scripts/sweep-best.ts has just found, in the file CHOSEN, takes its place. */
+const chosen = chosenRows({ clip: again.clip[1], v3: again.v3[0] }, 'again');
 const { rho = 4, gamma } = chosen.v3.method as { rho?: number; gamma?: object };
 const parts = { rho, ...(gamma && { gamma }) };
 
@@ -148,4 +161,15 @@ const large = Object.entries(rows).map(([name, { method, lr }]) =>
 );
 large.sort((a, b) => first(a) - first(b));
 
-export default [...tunes, ...tunesAgain, ...finals, ...large];
+/** Both end where they overfit: crops of down to half a picture, for half as long again. Three settings each, at the best temperatures. */
+const AUGMENTED = { 'data.crop.scale': [0.5, 1], 'data.crop.ratio': [0.75, 1.33] };
+const augmentedTunes = Object.entries({ clip: chosen.clip, v3: chosen.v3 }).flatMap(([name, { method }]) =>
+  [2e-4, 3e-4, 6e-4].map((lr, i) => run(`augtune-${name}-${i}`, { method, lr }, { ...SHORT, ...AUGMENTED })),
+);
+const augmented = [0, 1, 2].flatMap((seed) =>
+  Object.entries(chosenRows({ clip: chosen.clip, v3: chosen.v3 }, 'augtune')).map(([name, row]) =>
+    run(`aug-${name}-${seed}`, row, { ...WHOLE, ...AUGMENTED, duration: { epochs: 30 }, seed }),
+  ),
+);
+
+export default [...tunes, ...tunesAgain, ...finals, ...large, ...augmentedTunes, ...augmented];

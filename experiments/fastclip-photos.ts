@@ -1,47 +1,102 @@
 // OpenCLIP, SigLIP and every version of FastCLIP on tiny-imagenet-100 and CIFAR-10, where many captions are the same: equal samples.
-// node --import jiti/register scripts/sweep.ts experiments/fastclip-photos.ts --out DIR --only '^tiny-128'
+// node --import jiti/register scripts/sweep.ts experiments/fastclip-photos.ts --out DIR --only '^tune'
+// CHOSEN=chosen.json node ... --only '^tiny-128'      with what scripts/sweep-best.ts made of the first
+import { readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
 
-const fastclip = (version: string, more: object = {}) => ({ name: 'fastclip', version, ...more });
-const TAU = { temperature: { init: 0.05 } };
+interface Row {
+  method: Record<string, unknown>;
+  lr: number;
+}
 
-/** What was best on icons (fastclip-icons.ts), but for rho: so few captions leave little room for the temperature (docs/log.md). */
-const METHODS: Record<string, { method: Record<string, unknown>; lr: number }> = {
-  clip: { method: { name: 'clip', temperature: 0.03 }, lr: 3e-4 },
-  v3: { method: fastclip('v3', { rho: 2 }), lr: 3e-4 },
-  siglip: { method: { name: 'siglip', temperature: 0.1 }, lr: 3e-4 },
-  sogclr: { method: fastclip('sogclr', TAU), lr: 3e-4 },
-  isogclr: { method: fastclip('isogclr', { rho: 2 }), lr: 3e-4 },
-  v0: { method: fastclip('v0', { rho: 2 }), lr: 3e-4 },
-  v1: { method: fastclip('v1', TAU), lr: 3e-4 },
-  v2: { method: fastclip('v2', { rho: 2 }), lr: 3e-4 },
-};
+const fastclip = (version: string, more: object = {}) => ({ name: 'fastclip', version, ...more });
+const clip = (temperature: number) => ({ name: 'clip', temperature });
+const TAU = { temperature: { init: 0.05 } };
 
 const SETS = { tiny: 'configs/tiny-imagenet-100.ts', cifar: 'configs/cifar10.ts' };
 const common = {
   'data.hold': 'device',
-  'data.workers': 3,
+  'data.workers': 6,
   threads: 2,
   cudaGraphs: true,
   precision: 'bfloat16',
-  duration: { epochs: 10 },
   'schedule.warmup': { share: 0.1 },
-  'evaluate.every': { share: 1 / 8 },
 };
 
-export default Object.entries(SETS).flatMap(([set, config]) =>
-  [128, 512].flatMap((batch) =>
-    Object.entries(METHODS).map(
-      ([name, { method, lr }]): SweepRun => ({
-        name: `${set}-${batch}-${name}-0`,
-        config,
-        set: {
-          ...common,
-          method,
-          'batch.globalBatchSize': batch,
-          'optimizer.peakLr': batch === 512 ? 2 * lr : lr,
-        },
-      }),
+function run(name: string, { method, lr }: Row, more: Record<string, unknown>): SweepRun {
+  const config = SETS[name.includes('tiny') ? 'tiny' : 'cifar'];
+  return { name, config, set: { ...common, method, 'optimizer.peakLr': lr, ...more } };
+}
+
+/** As many settings for each of the two that the question is about. So few captions leave little room for the temperature: rho below 4. */
+const TUNED: Record<string, Row[]> = {
+  clip: [
+    { method: clip(0.03), lr: 3e-4 },
+    { method: clip(0.07), lr: 3e-4 },
+    { method: clip(0.07), lr: 6e-4 },
+    { method: clip(0.07), lr: 1.2e-3 },
+    { method: clip(0.15), lr: 6e-4 },
+  ],
+  v3: [
+    { method: fastclip('v3', { rho: 2 }), lr: 3e-4 },
+    { method: fastclip('v3', { rho: 1 }), lr: 6e-4 },
+    { method: fastclip('v3', { rho: 2 }), lr: 6e-4 },
+    { method: fastclip('v3', { rho: 2 }), lr: 1.2e-3 },
+    { method: fastclip('v3', { rho: 3 }), lr: 6e-4 },
+  ],
+};
+const tunes = Object.keys(SETS).flatMap((set) =>
+  Object.entries(TUNED).flatMap(([name, rows]) =>
+    rows.map((row, i) =>
+      run(`tune-${set}-${name}-${i}`, row, { duration: { epochs: 4 }, 'batch.globalBatchSize': 128 }),
     ),
   ),
 );
+
+type Chosen = Record<string, { set: Record<string, unknown> }>;
+const found: Chosen = process.env.CHOSEN ? JSON.parse(readFileSync(process.env.CHOSEN, 'utf8')) : {};
+function chosen(set: string, name: 'clip' | 'v3'): Row {
+  const best = found[`tune-${set}-${name}`]?.set;
+  if (!best) return TUNED[name][2];
+  return { method: best.method as Row['method'], lr: best['optimizer.peakLr'] as number };
+}
+
+/** The others have the rate, and the radius, of the one that they are nearest to. */
+function methodsOf(set: string): Record<string, Row> {
+  const [ours, theirs] = [chosen(set, 'v3'), chosen(set, 'clip')];
+  const { rho } = ours.method;
+  const { lr } = ours;
+  return {
+    clip: theirs,
+    v3: ours,
+    siglip: { method: { name: 'siglip', temperature: 0.1 }, lr: theirs.lr },
+    sogclr: { method: fastclip('sogclr', TAU), lr },
+    isogclr: { method: fastclip('isogclr', { rho }), lr },
+    v0: { method: fastclip('v0'), lr },
+    v1: { method: fastclip('v1', TAU), lr },
+    v2: { method: fastclip('v2', { rho }), lr },
+  };
+}
+
+const finals = [0, 1, 2].flatMap((seed) =>
+  Object.keys(SETS).flatMap((set) =>
+    [128, 512].flatMap((batch) =>
+      Object.entries(methodsOf(set))
+        .filter(([name]) => seed === 0 || name === 'clip' || name === 'v3')
+        .map(([name, { method, lr }]) =>
+          run(
+            `${set}-${batch}-${name}-${seed}`,
+            { method, lr: batch === 512 ? 2 * lr : lr },
+            {
+              duration: { epochs: 10 },
+              'evaluate.every': { share: 1 / 8 },
+              'batch.globalBatchSize': batch,
+              seed,
+            },
+          ),
+        ),
+    ),
+  ),
+);
+
+export default [...tunes, ...finals];

@@ -1,0 +1,82 @@
+// The two papers together: FastCLIP-v3 on short sequences against OpenCLIP on whole ones, on icons cut into 256 patches.
+// TIMES=DIR SCHEDULES=DIR node --import jiti/register scripts/sweep.ts experiments/fastclip-schedule.ts --out DIR --only '^tune'
+//
+// Seconds are those of TIMES/icons-METHOD.json (bench/step-times.ts), as in ssl.ts.
+import { existsSync, readFileSync } from 'node:fs';
+import type { SweepRun } from '../scripts/sweep.ts';
+
+const { TIMES = '', SCHEDULES = '', CHOSEN = '' } = process.env;
+const json = (path: string) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined);
+const CONFIG = 'examples/icon-search/config.ts';
+const METHODS: Record<string, Record<string, unknown>> = {
+  clip: { name: 'clip', temperature: 0.03 },
+  v3: { name: 'fastclip', version: 'v3', rho: 4 },
+};
+const LRS = [6e-4, 1.2e-3, 2e-3];
+/** Seconds of OpenCLIP on whole sequences, and what a compressed run gets of them. */
+const SECONDS = Number(process.env.SECONDS ?? 30);
+const SHARE = 1 / 3;
+
+const common = {
+  'data.hold': 'device',
+  'data.workers': 6,
+  threads: 2,
+  cudaGraphs: true,
+  precision: 'bfloat16',
+  'model.image.patchSize': 4,
+  'batch.globalBatchSize': 512,
+  'schedule.warmup': { share: 0.1 },
+  'log.every.steps': 25,
+};
+
+const chosen = json(CHOSEN) as Record<string, { set: Record<string, unknown> }> | undefined;
+function run(name: string, method: string, more: Record<string, unknown>): SweepRun {
+  const stepTimes = json(`${TIMES}/icons-${method}.json`);
+  const lr = chosen?.[`sched-tune-${method}`]?.set['optimizer.peakLr'] ?? LRS[0];
+  const set = { ...common, method: METHODS[method], 'optimizer.peakLr': lr, ...more };
+  return { name, config: CONFIG, set: { ...set, ...(stepTimes ? { stepTimes } : {}) } };
+}
+
+const tunes = Object.keys(METHODS).flatMap((method) =>
+  LRS.map((lr, i) =>
+    run(`sched-tune-${method}-${i}`, method, { 'optimizer.peakLr': lr, duration: { seconds: SECONDS / 2 } }),
+  ),
+);
+
+const found = json(`${SCHEDULES}/icons-v3.json`);
+const strategies: Record<string, Record<string, unknown>> = {
+  none: {},
+  'dropout-50': { compression: { tokenDropout: 0.5 } },
+  'dropout-75': { compression: { tokenDropout: 0.75 } },
+  patches: { compression: { patchSize: 8 } },
+  ramp: {
+    compression: {
+      stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
+    },
+  },
+  online: { compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [4, 8] } } },
+  ...(found && { found: { compression: { stages: found.stages } } }),
+};
+
+const EVERY = { 'evaluate.every': { share: 1 / 10 } };
+const finals = [0, 1, 2].flatMap((seed) => [
+  run(`sched-clip-whole-${seed}`, 'clip', { ...EVERY, duration: { seconds: SECONDS }, seed }),
+  run(`sched-v3-whole-${seed}`, 'v3', {
+    ...EVERY,
+    duration: { seconds: SECONDS },
+    seed,
+    ...(seed === 0 && { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 }),
+  }),
+  ...Object.entries(strategies).flatMap(([name, set]) =>
+    ['v3', 'clip'].map((method) =>
+      run(`sched-${method}-${name}-${seed}`, method, {
+        ...EVERY,
+        ...set,
+        duration: { seconds: SECONDS * SHARE },
+        seed,
+      }),
+    ),
+  ),
+]);
+
+export default [...tunes, ...finals];

@@ -1,0 +1,114 @@
+// MoCo v3, SimCLR and DINO with short sequences: is the same encoder there in a fraction of the time?
+// SET=cifar TIMES=DIR SCHEDULES=DIR node --import jiti/register scripts/sweep.ts experiments/ssl.ts --out DIR --only '^cifar-moco-v3'
+//
+// Seconds are those of TIMES/SET-METHOD.json, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so runs
+// may share one. SCHEDULES/SET-METHOD.json is what `couplet schedule` made of an analysis of the whole run.
+import { existsSync, readFileSync } from 'node:fs';
+import type { SweepRun } from '../scripts/sweep.ts';
+
+const { TIMES = '', SCHEDULES = '' } = process.env;
+/** Seconds of training of a run without compression. */
+const SECONDS = Number(process.env.SECONDS ?? 60);
+/** What share of them a compressed run gets: what the paper claims for each method. */
+const SHARES: Record<string, number> = { 'moco-v3': 1 / 4, simclr: 1 / 3.3, dino: 1 / 2.5 };
+
+const tiny = (shards: string) => ({
+  type: 'webdataset',
+  path: `data/tiny-imagenet-100/${shards}.tar`,
+  classNames: 'data/tiny-imagenet-100/classes.json',
+});
+/** What is not CIFAR-10's config: 64 patches all the same. */
+const SETS: Record<string, { patch: number; set: Record<string, unknown> }> = {
+  cifar: { patch: 4, set: {} },
+  tiny: {
+    patch: 8,
+    set: {
+      'data.train': tiny('train-{00000..00009}'),
+      'evaluate.neighbours.data': tiny('val-00000'),
+      'model.image.imageSize': 64,
+      'model.image.patchSize': 8,
+    },
+  },
+};
+
+/** Of a model this small a batch of 1024 is what keeps a GPU busy on short sequences; DINO's six views do with 512. */
+const BATCHES: Record<string, Record<string, unknown>> = {
+  'moco-v3': { 'batch.globalBatchSize': 1024, 'optimizer.peakLr': 1.5e-3 },
+  simclr: { 'batch.globalBatchSize': 1024, 'optimizer.peakLr': 1.5e-3 },
+  dino: { 'batch.globalBatchSize': 512 },
+};
+
+const common = {
+  'data.workers': 6,
+  threads: 2,
+  'evaluate.neighbours.samples': 10_000,
+  'log.every.steps': 50,
+  'schedule.warmup': { share: 0.1 },
+};
+const COSINE = { 'schedule.shape': 'cosine' };
+
+/** As a person would try them; `patch` is the model's own. All but `none` have the polynomial decay. */
+const strategies = (patch: number): Record<string, Record<string, unknown>> => ({
+  none: COSINE,
+  decay: {},
+  'dropout-50': { compression: { tokenDropout: 0.5 } },
+  'dropout-75': { compression: { tokenDropout: 0.75 } },
+  patches: { compression: { patchSize: 2 * patch } },
+  ramp: {
+    compression: {
+      stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
+    },
+  },
+  online: {
+    compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [patch, 2 * patch] } },
+  },
+});
+
+const json = (folder: string, name: string) => {
+  const path = `${folder}/${name}.json`;
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+};
+
+const runs = Object.entries(SETS).flatMap(([name, { patch, set }]) =>
+  Object.entries(SHARES).flatMap(([method, share]): SweepRun[] => {
+    const stepTimes = json(TIMES, `${name}-${method}`);
+    const found = json(SCHEDULES, `${name}-${method}`);
+    const base = { ...set, ...BATCHES[method], ...common, ...(stepTimes ? { stepTimes } : {}) };
+    const config = `configs/${method}-cifar10.ts`;
+    const checkpoint = { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 };
+    const all: Record<string, Record<string, unknown>> = {
+      ...strategies(patch),
+      ...(found && { found: { compression: { stages: found.stages } } }),
+    };
+    const whole = [0, 1, 2].map((seed) => ({
+      name: `${name}-${method}-whole-${seed}`,
+      config,
+      set: {
+        ...base,
+        ...COSINE,
+        ...(seed === 0 && checkpoint),
+        'evaluate.every': { share: 0.05 },
+        duration: { seconds: SECONDS },
+        seed,
+      },
+    }));
+    const short = Object.entries(all).flatMap(([strategy, changes]) =>
+      [0, 1, 2].map((seed) => ({
+        name: `${name}-${method}-${strategy}-${seed}`,
+        config,
+        set: {
+          ...base,
+          ...changes,
+          'evaluate.every': { share: 0.25 },
+          duration: { seconds: SECONDS * share },
+          seed,
+        },
+      })),
+    );
+    return [...whole, ...short];
+  }),
+);
+
+/** The first seeds of all before the second ones, so that a sweep that is cut has tried each. */
+const seedOf = ({ name }: SweepRun) => Number(name.at(-1));
+export default runs.sort((a, b) => seedOf(a) - seedOf(b));

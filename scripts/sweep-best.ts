@@ -1,0 +1,30 @@
+/**
+ * Of runs that differ in their last number alone (`tune-clip-0`, `tune-clip-1`) the settings of the best one.
+ *   node --import jiti/register scripts/sweep-best.ts results.jsonl METRIC --only '^tune' --out chosen.json
+ * Writes { "tune-clip": { name, value, set } } and prints each setting with its value, best first.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { SweepResult } from './sweep.ts';
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: 'string', default: '' }, out: { type: 'string' } },
+});
+const [path, metric] = positionals as [string, string];
+const results = readFileSync(path, 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as SweepResult)
+  .filter(({ name, finished }) => finished && new RegExp(flags.only).test(name));
+const valueOf = ({ curve }: SweepResult) => curve.at(-1)?.[metric] ?? Number.NEGATIVE_INFINITY;
+const sorted = results.sort((a, b) => valueOf(b) - valueOf(a));
+
+const chosen: Record<string, { name: string; value: number; set: object }> = {};
+for (const result of sorted) {
+  const { name, set } = result;
+  chosen[name.replace(/-\d+$/, '')] ??= { name, value: valueOf(result), set };
+  const { method, 'optimizer.peakLr': lr } = set;
+  console.log(name.padEnd(24), valueOf(result).toFixed(4), `lr ${lr}`, JSON.stringify(method));
+}
+if (flags.out) writeFileSync(flags.out, `${JSON.stringify(chosen, null, 1)}\n`);
