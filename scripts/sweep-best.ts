@@ -17,14 +17,14 @@ const results = readFileSync(path, 'utf8')
   .split('\n')
   .map((line) => JSON.parse(line) as SweepResult)
   .filter(({ name, finished }) => finished && new RegExp(flags.only).test(name));
-const valueOf = ({ curve }: SweepResult) => curve.at(-1)?.[metric] ?? Number.NEGATIVE_INFINITY;
-const sorted = results.sort((a, b) => valueOf(b) - valueOf(a));
+const finalOf = ({ curve }: SweepResult) => curve.at(-1)?.[metric] ?? Number.NEGATIVE_INFINITY;
+const sorted = results.sort((a, b) => finalOf(b) - finalOf(a));
 
 const chosen: Record<string, { name: string; value: number; set: object }> = {};
 for (const result of sorted) {
   const { name, set } = result;
-  chosen[name.replace(/-\d+$/, '')] ??= { name, value: valueOf(result), set };
+  chosen[name.replace(/-\d+$/, '')] ??= { name, value: finalOf(result), set };
   const { method, 'optimizer.peakLr': lr } = set;
-  console.log(name.padEnd(24), valueOf(result).toFixed(4), `lr ${lr}`, JSON.stringify(method));
+  console.log(name.padEnd(24), finalOf(result).toFixed(4), `lr ${lr}`, JSON.stringify(method));
 }
 if (flags.out) writeFileSync(flags.out, `${JSON.stringify(chosen, null, 1)}\n`);

@@ -57,7 +57,7 @@ export class RecordedFeatures {
 
   /** As run(), but undefined for a kind of batch without a record: for what is seldom run, and shall not take a record's memory. */
   replay(batch: Batch, clock: Clock): Recorded | undefined {
-    return this.#kinds.get(this.#kindOf(batch, clock).key)?.run(batch, clock);
+    return this.#kinds.get(this.#kindOf(batch, clock).key)?.run(batch, clock, { records: false });
   }
 
   #kindOf(batch: Batch, clock: Clock) {
@@ -143,11 +143,12 @@ class Kind {
     this.#batch.ids.copy_(ids);
   }
 
-  run(batch: Batch, clock: Clock): Recorded {
+  /** @param options.records whether a loss may be recorded that is not yet */
+  run(batch: Batch, clock: Clock, { records = true }: { records?: boolean } = {}): Recorded {
     noGrad(() => this.#load(batch));
     this.#inputs.refresh({ step: clock.step, rows: batch.rows });
     this.#forward.replay();
-    const loss = this.#lossAt(clock);
+    const loss = this.#lossAt(clock, { records });
     return {
       ...(loss && { loss }),
       features: this.#features,
@@ -169,9 +170,10 @@ class Kind {
   }
 
   /** The record of the loss for this clock: made when its key comes a second time, since one that moves each step is not worth any. */
-  #lossAt(clock: Clock): RecordedStep | undefined {
+  #lossAt(clock: Clock, { records }: { records: boolean }): RecordedStep | undefined {
     const key = clock.wanted === false ? this.#method.lossKey?.(clock) : undefined;
     if (key === undefined) return undefined;
+    if (!records && (this.#loss?.key !== key || !this.#loss.recorded)) return undefined;
     if (this.#loss?.key !== key) {
       this.#loss?.recorded?.dispose();
       this.#loss = { key };

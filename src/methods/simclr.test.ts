@@ -11,11 +11,11 @@ const at = (tokenDropout: number, patchSize = 8): Clock => ({
 });
 
 test('one net for both views: the loss is the same whichever comes first', () => {
-  const method = makeMethod(NAME);
+  const method = makeMethod(NAME, { precision: 'float64' }); // sums in another order: rounding is not what is asked
   scope(() => {
     const batch = batchAt(0, NAME);
     const loss = (views = batch.views) => lossOf(method, { ...batch, views }, clock(0)).loss.item();
-    expect(loss([...batch.views].reverse())).toBeCloseTo(loss(), 5);
+    expect(loss([...batch.views].reverse())).toBeCloseTo(loss(), 12);
     expect(loss([batch.views[0], batch.views[0]])).toBeLessThan(loss()); // nothing to learn
   });
   method.dispose();

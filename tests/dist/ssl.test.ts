@@ -9,8 +9,9 @@ describe.each([2, 4])('%i ranks', (count) => {
       expect(code, stderr).toBe(0);
       expect(Object.keys(report.worst)).toHaveLength(4 * 2 + 1);
       for (const [what, error] of Object.entries(report.worst as Record<string, number>)) {
-        // What float32 rounds away on one rank is 2e-6 to 2e-5: batch norms and low temperatures enlarge it.
-        const single = Math.max(BAR.float32, report.rounding[what]);
+        // What float32 rounds away on one rank is 2e-6 to 2e-5: batch norms and low temperatures enlarge it. Two results that are each so
+        // far from the exact one may be twice that apart, and are on processors whose matrix products add up in another order.
+        const single = Math.max(BAR.float32, 2 * report.rounding[what]);
         expect(error, what).toBeLessThan(what.endsWith('float64') ? BAR.float64 : single);
       }
     }
