@@ -1,14 +1,16 @@
 /**
  * How long is a step of a run under each compression? The run's own steps, from feed to optimizer, one compression after the other.
  *   node --import jiti/register bench/step-times.ts configs/moco-v3-cifar10.ts --dropout 0,0.5 --patches 4,8 --steps 40 [--set path=value ...]
+ * Instead of a config a run of a list of experiments, as experiments/ssl.ts#cifar-dino-none-0.
  * Prints the table that a config takes as `stepTimes`, one JSON line, with `--out FILE` into a file too. Nothing else should use the device.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { SweepRun } from '../scripts/sweep.ts';
 import { type Compression, noCompression } from '../src/compress/index.ts';
-import { loadConfig } from '../src/config/index.ts';
+import { loadConfig, type RunConfig } from '../src/config/index.ts';
 import { alone } from '../src/dist/index.ts';
 import { openFeed } from '../src/feeds.ts';
 import { planOf } from '../src/plan.ts';
@@ -27,7 +29,7 @@ const { values: flags, positionals } = parseArgs({
     set: { type: 'string', multiple: true, default: [] },
   },
 });
-const config = await loadConfig(positionals[0], { set: flags.set });
+const config = await configOf(positionals[0]);
 const model = namedModel(config);
 if (model.image.type === 'resnet') throw new Error('a ViT is needed');
 const { patchSize: own } = model.image;
@@ -35,6 +37,17 @@ const numbers = (text: string) => text.split(',').map(Number);
 const strategies: Compression[] = numbers(flags.patches ?? String(own)).flatMap((patchSize) =>
   numbers(flags.dropout).map((tokenDropout) => ({ tokenDropout, patchSize })),
 );
+
+/** A config, or that of a run in a list. */
+async function configOf(path: string): Promise<RunConfig> {
+  const [list, name] = path.split('#');
+  if (name === undefined) return loadConfig(path, { set: flags.set });
+  const { default: runs } = (await import(resolve(list))) as { default: SweepRun[] };
+  const run = runs.find((each) => each.name === name);
+  if (!run) throw new Error(`${list} has no run ${name}`);
+  const set = Object.entries(run.set ?? {}).map(([at, value]) => `${at}=${JSON.stringify(value)}`);
+  return loadConfig(run.config, { set: [...set, ...flags.set] });
+}
 
 const device = prepareProcess(config);
 const dataset = await openTrainData(config);

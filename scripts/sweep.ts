@@ -3,9 +3,9 @@
 //
 // Runs a list of runs, some at a time, each as its own `couplet train`, on the GPUs in turn; writes DIR/results.jsonl as they end, and a
 // table last. After --seconds those that still run are asked to stop, so that what they measured counts. Checkpoints are removed, unless
-// --keep.
+// --keep. Started again it leaves out what results.jsonl has as finished.
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -58,6 +58,8 @@ async function runOne({ name, config, set = {} }: SweepRun, { out, signal, gpu, 
     '--set',
     `${path}=${JSON.stringify(value)}`,
   ]);
+  const runDir = join(out, 'runs', name);
+  rmSync(runDir, { recursive: true, force: true }); // of a sweep that was cut
   const started = performance.now();
   const child = spawn(
     process.execPath,
@@ -75,7 +77,6 @@ async function runOne({ name, config, set = {} }: SweepRun, { out, signal, gpu, 
   signal.addEventListener('abort', stop);
   const code = await new Promise<number | null>((done) => child.once('close', done));
   signal.removeEventListener('abort', stop);
-  const runDir = join(out, 'runs', name);
   const metrics = join(runDir, 'metrics.jsonl');
   const curve = existsSync(metrics) ? curveOf(readMetrics(metrics)) : [];
   if (!keep) rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
@@ -112,6 +113,15 @@ export function line({ name, seconds, finished, curve }: SweepResult): string {
   return [name.padEnd(36), `${seconds.toFixed(0)} s`, finished ? '' : 'cut', ...values].join('  ');
 }
 
+/** Names of the runs that an earlier sweep finished. */
+function finishedIn(path: string): Set<string> {
+  if (!existsSync(path)) return new Set();
+  const lines = readFileSync(path, 'utf8').trim().split('\n').filter(Boolean);
+  return new Set(
+    lines.map((text) => JSON.parse(text) as SweepResult).flatMap((one) => (one.finished ? [one.name] : [])),
+  );
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -132,8 +142,9 @@ async function main(): Promise<void> {
       return [path, JSON.parse(rest.join('='))];
     }),
   );
+  const finished = finishedIn(join(values.out, 'results.jsonl'));
   const runs = all
-    .filter(({ name }) => new RegExp(values.only).test(name))
+    .filter(({ name }) => new RegExp(values.only).test(name) && !finished.has(name))
     .map((run) => ({ ...run, set: { ...run.set, ...more } }));
   mkdirSync(values.out, { recursive: true });
   const controller = new AbortController();
