@@ -40,4 +40,12 @@ addAnalyze(program);
 addSchedule(program);
 addDoctor(program);
 
+let done = false;
+process.once('beforeExit', () => {
+  if (!done)
+    fail(
+      new Error('The process has nothing left to wait for, and is not done: this is a defect of Couplet.'),
+    );
+});
 await program.parseAsync().catch(fail);
+done = true;

@@ -4,6 +4,8 @@ import { builtModule } from './built-module.ts';
 import type { Job, JobResult } from './fill.ts';
 import type { WorkerStart } from './worker.ts';
 
+const LONG_MS = 2 ** 30;
+
 interface Member {
   worker: Worker;
   pending: number;
@@ -21,6 +23,8 @@ export class WorkerPool {
   readonly #waiting = new Map<number, Waiting>();
   #nextJob = 0;
   #failure: Error | undefined;
+  /** While a job is under way: workers are not held, since one that was let go of and held again was seen to let the process end. */
+  #alive: NodeJS.Timeout | undefined;
 
   constructor(count: number, start: WorkerStart) {
     const url = builtModule(import.meta.url, './worker', 'data');
@@ -36,7 +40,8 @@ export class WorkerPool {
     if (this.#failure) return Promise.reject(this.#failure);
     const member = this.#members.reduce((a, b) => (b.pending < a.pending ? b : a));
     const id = this.#nextJob++;
-    if (member.pending++ === 0) member.worker.ref();
+    member.pending++;
+    this.#alive ??= setInterval(() => {}, LONG_MS);
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, member });
       member.worker.postMessage({ ...job, job: id });
@@ -45,7 +50,9 @@ export class WorkerPool {
 
   async close(): Promise<void> {
     this.#fail(new CoupletError('The loader was closed.'));
+    const alive = setInterval(() => {}, LONG_MS); // the process waits for them
     await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+    clearInterval(alive);
   }
 
   #start(url: URL, workerData: WorkerStart): Member {
@@ -65,7 +72,8 @@ export class WorkerPool {
     const waiting = this.#waiting.get(result.job);
     if (!waiting) return;
     this.#waiting.delete(result.job);
-    if (--waiting.member.pending === 0) waiting.member.worker.unref();
+    waiting.member.pending--;
+    if (this.#waiting.size === 0) this.#rest();
     waiting.resolve(result);
   }
 
@@ -73,5 +81,12 @@ export class WorkerPool {
     this.#failure ??= error;
     for (const { reject } of this.#waiting.values()) reject(this.#failure);
     this.#waiting.clear();
+    this.#rest();
+  }
+
+  /** Lets the process end. */
+  #rest(): void {
+    clearInterval(this.#alive);
+    this.#alive = undefined;
   }
 }
