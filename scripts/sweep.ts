@@ -71,7 +71,7 @@ async function runOne({ name, config, set = {} }: SweepRun, { out, signal, gpu, 
   );
   let said = '';
   child.stderr.on('data', (text: Buffer) => {
-    said = (said + text.toString()).slice(-2000);
+    said = (said + text.toString()).slice(-4000);
   });
   const stop = () => child.kill('SIGINT');
   signal.addEventListener('abort', stop);

@@ -3,7 +3,17 @@ import type { Batch, Features, Method } from './methods/index.ts';
 import { BatchStatistics } from './nn/batch-norm.ts';
 import { RecordedLoss } from './recorded-loss.ts';
 import type { Clock } from './schedules.ts';
-import { Graph, gradients, noGrad, StepInputs, scope, setGrads, type Tensor, zeros } from './torch/index.ts';
+import {
+  emptyCache,
+  Graph,
+  gradients,
+  noGrad,
+  StepInputs,
+  scope,
+  setGrads,
+  type Tensor,
+  zeros,
+} from './torch/index.ts';
 import * as ops from './torch/ops.ts';
 
 /** Kinds of batches that are recorded at most; those beyond are run as ever. */
@@ -51,6 +61,7 @@ export class RecordedFeatures {
       if (this.#kinds.size === MOST) return undefined;
       kind = new Kind(this.#method, batch, { clock, length });
       this.#kinds.set(key, kind);
+      emptyCache(); // the runs before the record took as much as the record itself, from the memory of ordinary steps
     }
     return kind.run(batch, clock);
   }

@@ -27,6 +27,9 @@ export function deviceMemory(device: string): number {
   return device === 'cpu' ? totalmem() : native.cudaTotalMemory(Number(device.slice('cuda:'.length)));
 }
 
+/** Gives back the memory of CUDA devices that the allocator keeps for later and nothing uses. Without CUDA it does nothing. */
+export const emptyCache = (): void => native.cudaEmptyCache();
+
 /** Waits until the device has done all it was given. The CPU always has. */
 export function synchronize(device: string): void {
   if (device.startsWith('cuda')) native.cudaSynchronize();

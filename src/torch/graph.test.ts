@@ -114,7 +114,11 @@ const DROPOUT = [0.5, 0.25, 0.5, 0.25, 0.5, 0.25];
 const LR = 3e-4;
 const BATCH = 16;
 /** SimCLR's usual 0.1 makes much of little: of a batch this small also of rounding. */
-const OPTIONS: Record<string, object> = { simclr: { temperature: 0.5 } };
+const OPTIONS: Record<string, object> = {
+  simclr: { temperature: 0.5 },
+  'moco-v3': { heads: { hidden: 24, embedDim: 8 } },
+  dino: { localCrops: { count: 2 }, head: { hidden: 24, embedDim: 8, outputs: 16 } },
+};
 
 const makeMethod = (name: string): Method =>
   findMethod(name).create({

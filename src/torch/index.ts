@@ -2,6 +2,7 @@ export { countLaunches } from './counting.ts';
 export {
   cudaCount,
   deviceMemory,
+  emptyCache,
   resolveDevice,
   setMatmulPrecision,
   setThreads,
