@@ -84,7 +84,9 @@ async function analyzeVerb(run: string, { json, ...options }: AnalyzeFlags): Pro
       return;
     }
     const out = options.out ?? `${run.replace(/\/+$/, '')}/analysis.json`;
-    const [report] = await writeReport(analysis, { base: out.replace(/\.json$/, '') });
+    const [report, ...pictures] = await writeReport(analysis, { base: out.replace(/\.json$/, '') });
+    if (pictures.length === 0)
+      progress.say('this machine has no fonts, so there are no PNGs; the page has the same pictures');
     if (json) console.log(JSON.stringify(analysis, null, 2));
     progress.done(analysis, { out, report });
   } finally {

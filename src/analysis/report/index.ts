@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import type { Analysis } from '../schema.ts';
+import { hasFonts } from './fonts.ts';
 import { page } from './page.ts';
 import { type Pictures, picturesOf } from './pictures.ts';
 
@@ -15,11 +16,15 @@ export function reportOf(analysis: Analysis): { html: string; pictures: Map<stri
   return { html: page(analysis, [...pictures]), pictures };
 }
 
-/** Writes the page as `NAME.html`, and the pictures of the whole model as `NAME-error.png` and so on. Returns their paths. */
+/**
+ * Writes the page as `NAME.html`, and the pictures of the whole model as `NAME-error.png` and so on. Returns their paths: without any
+ * font on this machine that of the page alone, whose text the reader's own machine draws.
+ */
 export async function writeReport(analysis: Analysis, { base }: { base: string }): Promise<string[]> {
   const { html, pictures } = reportOf(analysis);
   const path = `${base}.html`;
   await writeFile(path, html);
+  if (!(await hasFonts())) return [path];
   const drawn = Object.entries(pictures.get('all')!);
   const files = await Promise.all(
     drawn.map(async ([name, svg]) => {

@@ -1,10 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { madeUpAnalysis } from '../../../tests/analysis/made-up.ts';
 import { scheduleOf } from '../schedule-rule.ts';
+import { hasFonts } from './fonts.ts';
 import { reportOf, writeReport } from './index.ts';
 import { escaped, shade, short } from './svg.ts';
 
@@ -83,7 +85,8 @@ describe('the report', () => {
     expect(wordsOf(reportOf(gap).pictures.get('all')!.error).filter((word) => word === '–').length).toBe(5);
   });
 
-  it('is written with a PNG of each picture', async () => {
+  it('is written with a PNG of each picture', async ({ skip }) => {
+    skip(!(await hasFonts()), 'this machine has no fonts');
     const files = await writeReport(analysis, { base: join(folder, 'analysis') });
     expect(files.map((file) => file.slice(folder.length + 1))).toEqual([
       'analysis.html',
@@ -97,6 +100,16 @@ describe('the report', () => {
       expect(channels[0].stdev).toBeGreaterThan(5); // something is drawn
     }
   });
+});
+
+it('a machine without fonts is known', () => {
+  const config = join(folder, 'fonts.conf');
+  writeFileSync(config, '<?xml version="1.0"?><fontconfig></fontconfig>');
+  const module = new URL('../../../dist/analysis/report/fonts.js', import.meta.url).href;
+  const script = `import(${JSON.stringify(module)}).then(async ({ hasFonts }) => console.log(await hasFonts()))`;
+  const args = ['--input-type=module', '--eval', script];
+  const env = { ...process.env, FONTCONFIG_FILE: config };
+  expect(execFileSync(process.execPath, args, { env, encoding: 'utf8', stdio: 'pipe' }).trim()).toBe('false');
 });
 
 it.each([
