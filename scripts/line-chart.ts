@@ -20,12 +20,18 @@ const STYLES = [
   ['#999999', '4 4'],
 ];
 
-/** Curves over samples seen, as an SVG with its key on the right in the order given. `from` is the lowest value on the axis. */
+/** Curves, as an SVG with its key on the right in the order given. `from` is the lowest value on the axis. */
 export function lineChart(
   curves: readonly Curve[],
-  options: { metric: string; from: number; formatX: (x: number) => string; formatY: (y: number) => string },
+  options: {
+    metric: string;
+    over?: string;
+    from: number;
+    formatX: (x: number) => string;
+    formatY: (y: number) => string;
+  },
 ): string {
-  const { metric, from, formatX, formatY } = options;
+  const { metric, over = 'samples seen', from, formatX, formatY } = options;
   const all = curves.flatMap(({ points }) => points);
   const whole = all.reduce((most, { x }) => Math.max(most, x), 0);
   const high = all.reduce((most, { y }) => Math.max(most, y), from);
@@ -46,9 +52,9 @@ export function lineChart(
     const [left, y] = [WIDTH - EDGE.right + 12, EDGE.top + 12 + 20 * i];
     return `<path d="${path}" fill="none" ${stroke}/><line x1="${left}" x2="${left + 26}" y1="${y - 4}" y2="${y - 4}" ${stroke}/><text x="${left + 32}" y="${y}">${name}</text>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="13"><title>${metric} over samples seen</title><rect width="100%" height="100%" fill="white"/>
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="13"><title>${metric} over ${over}</title><rect width="100%" height="100%" fill="white"/>
 ${grid.join('\n')}
-<text x="${EDGE.left}" y="14">${metric}</text><text x="${(WIDTH - EDGE.right + EDGE.left) / 2}" y="${HEIGHT - 6}" text-anchor="middle">samples seen</text>
+<text x="${EDGE.left}" y="14">${metric}</text><text x="${(WIDTH - EDGE.right + EDGE.left) / 2}" y="${HEIGHT - 6}" text-anchor="middle">${over}</text>
 ${lines.join('\n')}
 </svg>
 `;

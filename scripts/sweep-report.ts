@@ -1,7 +1,8 @@
 /**
  * What a sweep came to: a table and a picture. Runs that differ in their last number alone (`b128-clip-0`, `b128-clip-1`) are seeds of one.
  *   node --import jiti/register scripts/sweep-report.ts results.jsonl METRIC --only '^b128' --batch 128 --against b128-clip [--svg OUT.svg]
- * `reached` is the share of the samples after which a method's mean curve is at the final mean of `--against`, between two evaluations by
+ *     [--x train_seconds]
+ * `reached` is the share of the samples, or of what `--x` names of the evaluations, after which a method's mean curve is at the final mean of `--against`, between two evaluations by
  * a straight line; `-` when it never is.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -16,6 +17,7 @@ const { values: flags, positionals } = parseArgs({
     batch: { type: 'string', default: '1' },
     against: { type: 'string', default: '' },
     svg: { type: 'string' },
+    x: { type: 'string' },
   },
 });
 const [path, metric] = positionals as [string, string];
@@ -27,7 +29,7 @@ const results = readFileSync(path, 'utf8')
 
 interface Group {
   name: string;
-  /** Samples and the mean over seeds. */
+  /** Samples, or what `--x` names, and the mean over seeds. */
   curve: { x: number; y: number }[];
   finals: number[];
   cut: boolean;
@@ -38,7 +40,7 @@ const groups: Group[] = names.map((name) => {
   const seeds = results.filter((result) => result.name.replace(/-\d+$/, '') === name);
   const points = Math.min(...seeds.map(({ curve }) => curve.length));
   const curve = Array.from({ length: points }, (_, i) => ({
-    x: seeds[0].curve[i].step * Number(flags.batch),
+    x: flags.x ? seeds[0].curve[i][flags.x] : seeds[0].curve[i].step * Number(flags.batch),
     y: seeds.reduce((sum, seed) => sum + seed.curve[i][metric], 0) / seeds.length,
   }));
   const finals = seeds.map(({ curve: own }) => own.at(-1)![metric]);
@@ -73,6 +75,10 @@ console.log(['| run | final, mean over seeds | reached after |', '| --- | --- | 
 if (flags.svg) {
   const curves = groups.map(({ name, curve }) => ({ name, points: curve }));
   const metricName = `${metric.replace('eval/', '')}, best last on top`;
-  const formatX = (x: number) => `${(x / 1000).toFixed(0)} k`;
-  writeFileSync(flags.svg, lineChart(curves, { metric: metricName, from: 0, formatX, formatY: percent }));
+  const formatX = (x: number) => (flags.x ? x.toPrecision(2) : `${(x / 1000).toFixed(0)} k`);
+  const over = flags.x?.replaceAll('_', ' ') ?? 'samples seen';
+  writeFileSync(
+    flags.svg,
+    lineChart(curves, { metric: metricName, over, from: 0, formatX, formatY: percent }),
+  );
 }

@@ -232,6 +232,21 @@ describe('when it probes', () => {
     expect(probes).toBe(3 * PROBE);
   });
 
+  test('one probe that finds nothing cheaper leaves the choice open: two later ones may take it', () => {
+    const { online, budget } = made({ unit: 'seconds', forwards: 1000 });
+    const take = (step: number, biases: { bias: number; variance: number }) => {
+      const spent = { forwards: online.probeForwards, seconds: 12 };
+      budget.spend({ steps: 0, ...spent });
+      online.take(probe({ ...biases, strategies: online.candidates }), { step, spent });
+      return online.current.tokenDropout;
+    };
+    expect(take(0, { bias: 1000, variance: 1 })).toBe(0);
+    expect(online.due(2)).toBe(false); // the advance is spent
+    budget.spend({ steps: 500, forwards: 0, seconds: 900 });
+    expect(online.due(502)).toBe(true);
+    expect(take(502, { bias: -4000, variance: 96 })).toBeGreaterThan(0);
+  });
+
   test('a time is the budget: the next probe is weighed by the pace of the last', () => {
     const { online, budget } = made({ unit: 'seconds', forwards: 1000 });
     const take = (step: number, seconds: number) => {
@@ -241,7 +256,7 @@ describe('when it probes', () => {
     };
     expect(online.due(0)).toBe(true);
     take(0, 8); // of 30 s; a second one would be more than a third
-    expect(online.state().settled).toBe(true);
+    expect(online.state().settled).toBe(false); // one probe decides nothing for good
     expect(online.due(2)).toBe(false);
     budget.spend({ steps: 500, forwards: 0, seconds: 515 });
     expect(online.due(502)).toBe(false); // 16 s of 523 s are more than 3 %

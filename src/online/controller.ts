@@ -12,7 +12,7 @@ import {
 } from './allowance.ts';
 import { Averages, type AveragesState, keyOf, type Probe } from './averages.ts';
 
-/** Probes at the start, on an advance, where they are at most this part of the allowance. */
+/** The first probes, from which the choice is free; at the start, on an advance, as many of them as this part of the allowance pays for. */
 const BURST = { most: 3, share: 1 / 3 };
 
 /** What probes have cost. */
@@ -22,7 +22,7 @@ type ProbesSpent = Omit<Spent, 'steps'>;
 export interface OnlineState {
   /** keyOf() the strategy that steps are taken with. */
   current: string;
-  /** Whether the burst is over: from then on only dearer strategies follow. */
+  /** Whether the first probes are taken: from then on only dearer strategies follow. */
   settled: boolean;
   /** Whether the last probe found a dearer strategy better. */
   wished: boolean;
@@ -104,7 +104,8 @@ export class OnlineCompression {
     // Both batches must be trained on after it, whatever it chooses.
     const steps = BATCHES * globalBatchSize * this.grid[0].cost;
     if (budget.over({ steps: BATCHES, forwards: this.probeForwards + steps })) return false;
-    return !settled || spent[this.#unit] + this.#nextCost <= overhead * budget.spent[this.#unit];
+    if (!settled && !this.#burstOver()) return true;
+    return spent[this.#unit] + this.#nextCost <= overhead * budget.spent[this.#unit];
   }
 
   /**
@@ -120,14 +121,15 @@ export class OnlineCompression {
     state.pace = seconds / forwards;
     if (this.#unit === 'seconds' && state.probes === 1) checkFirstProbe(seconds, this.#context);
     if (used) this.#choose();
-    if (!state.settled) state.settled = this.#burstOver();
+    // One probe alone is noise: it must not close the way to cheaper strategies for good.
+    if (state.probes >= BURST.most) state.settled = true;
     return used;
   }
 
   #burstOver(): boolean {
     const { probes, spent } = this.#state;
     const { least } = allowanceOf(this.#context);
-    return probes >= BURST.most || spent[this.#unit] + this.#nextCost > BURST.share * least;
+    return probes >= BURST.most || (probes > 0 && spent[this.#unit] + this.#nextCost > BURST.share * least);
   }
 
   #choose(): void {

@@ -98,7 +98,7 @@ describe('a run that chooses its compression', async () => {
     const first = await trainTiny(config('bare'), { runsDir: folder, ...stopAt(3) });
     const path = join(first.runDir, 'checkpoints/step-00000003/state.json');
     const { online: found, ...rest } = JSON.parse(readFileSync(path, 'utf8'));
-    expect(found).toMatchObject({ probes: 1, nextStep: 2, settled: true });
+    expect(found).toMatchObject({ probes: 1, nextStep: 2, settled: false });
     writeFileSync(path, JSON.stringify(rest));
     await expect(trainTiny(config('bare'), { runsDir: folder, resume: 'latest' })).rejects.toThrow(
       /has no state of compression\.online/,
@@ -118,18 +118,25 @@ test('probes move nothing: with candidates that are all whole the numbers are th
   expect(modelBytes(probed.runDir, 50).equals(modelBytes(plain.runDir, 50))).toBe(true);
   const [a, b] = [probed, plain].map(({ rows }) => rows.at(-1)!.forwards as number);
   expect(b).toBe(50 * WHOLE);
-  expect(a).toBe(54 * WHOLE); // one probe: two strategies on two batches
-  expect(probed.rows.at(-1)!['probe/share']).toBeCloseTo(4 / 54, 12);
+  expect(a).toBe(58 * WHOLE); // two probes, each two strategies on two batches
+  expect(probed.rows.at(-1)!['probe/share']).toBeCloseTo(8 / 58, 12);
 });
 
-test('a budget in seconds is shared with probes too', async () => {
-  const { rows, finished } = await trainTiny(
-    config('timed', { duration: { seconds: 4 }, log: { every: { steps: 1 } } }),
-    { runsDir: folder },
-  );
+test('a budget in seconds is shared with probes too, each of which counts as the steps that it takes gradients of', async () => {
+  const seconds: Record<string, number> = { '0 4': 1, '0.5 4': 0.6, '0 8': 0.4, '0.5 8': 0.3 };
+  const stepTimes = Object.entries(seconds).map(([key, each]) => {
+    const [tokenDropout, patchSize] = key.split(' ').map(Number);
+    return { tokenDropout, patchSize, seconds: each };
+  });
+  const { rows, finished } = await trainTiny(config('timed', { duration: { seconds: 40 }, stepTimes }), {
+    runsDir: folder,
+  });
   expect(finished).toBe(true);
-  expect(rows.at(-1)!['probe/share']).toBeGreaterThan(0);
-  expect(rows.at(-1)!['probe/share']).toBeLessThan(0.25); // a probe's time is known after it
+  const { train_seconds: spent, 'probe/share': share } = rows.at(-1)! as Record<string, number>;
+  const steps = rows.reduce((sum, row) => sum + seconds[chosen(row)]!, 0);
+  expect(spent - steps).toBeCloseTo(share * spent, 9);
+  expect(share).toBeGreaterThanOrEqual((2 * 2.3) / 41); // one probe of all four at least
+  expect(share).toBeLessThanOrEqual(0.2);
 });
 
 test('MoCo v3, from pictures that the device holds and in parts of a batch, with the default patches', async () => {
