@@ -2,6 +2,7 @@
 // node --import jiti/register scripts/sweep.ts experiments/fastclip-icons.ts --out DIR --parallel 6 --only '^tune'
 import { readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
+import { SMALL } from './settings.ts';
 
 const CONFIG = 'examples/icon-search/config.ts';
 const LRS = [3e-4, 6e-4, 1.2e-3];
@@ -65,21 +66,13 @@ export const tuning: Record<string, Row[]> = {
 };
 
 /** Everything that is not told apart. */
-const common = {
-  'data.hold': 'device',
-  'data.workers': 3,
-  threads: 2,
-  cudaGraphs: true,
-  precision: 'bfloat16',
-  'batch.globalBatchSize': 128,
-};
+const common = { ...SMALL, 'batch.globalBatchSize': 128 };
 
 const RETRIEVAL = { data: { type: 'webdataset', path: 'data/icons/val-00000.tar' } };
 
 /** One run: its settings, and how long it is. */
 function run(name: string, { method, lr }: Row, more: Record<string, unknown>): SweepRun {
-  const warmup = { 'schedule.warmup': { share: 0.1 } };
-  return { name, config: CONFIG, set: { ...common, ...warmup, method, 'optimizer.peakLr': lr, ...more } };
+  return { name, config: CONFIG, set: { ...common, method, 'optimizer.peakLr': lr, ...more } };
 }
 
 /** Rows by group, as `PREFIX-clip`, from the file that CHOSEN names. */

@@ -3,6 +3,7 @@
 // CHOSEN=chosen.json node ... --only '^tiny-128'      with what scripts/sweep-best.ts made of the first
 import { readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
+import { SMALL } from './settings.ts';
 
 interface Row {
   method: Record<string, unknown>;
@@ -14,18 +15,10 @@ const clip = (temperature: number) => ({ name: 'clip', temperature });
 const TAU = { temperature: { init: 0.05 } };
 
 const SETS = { tiny: 'configs/tiny-imagenet-100.ts', cifar: 'configs/cifar10.ts' };
-const common = {
-  'data.hold': 'device',
-  'data.workers': 6,
-  threads: 2,
-  cudaGraphs: true,
-  precision: 'bfloat16',
-  'schedule.warmup': { share: 0.1 },
-};
 
 function run(name: string, { method, lr }: Row, more: Record<string, unknown>): SweepRun {
   const config = SETS[name.includes('tiny') ? 'tiny' : 'cifar'];
-  return { name, config, set: { ...common, method, 'optimizer.peakLr': lr, ...more } };
+  return { name, config, set: { ...SMALL, method, 'optimizer.peakLr': lr, ...more } };
 }
 
 /** As many settings for each of the two that the question is about. So few captions leave little room for the temperature: rho below 4. */

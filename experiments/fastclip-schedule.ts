@@ -4,6 +4,7 @@
 // Seconds are those of TIMES/icons-METHOD.json (bench/step-times.ts), as in ssl.ts.
 import { existsSync, readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
+import { SMALL } from './settings.ts';
 
 const { TIMES = '', SCHEDULES = '', CHOSEN = '' } = process.env;
 const json = (path: string) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined);
@@ -18,14 +19,9 @@ const SECONDS = Number(process.env.SECONDS ?? 30);
 const SHARE = 1 / 3;
 
 const common = {
-  'data.hold': 'device',
-  'data.workers': 6,
-  threads: 2,
-  cudaGraphs: true,
-  precision: 'bfloat16',
+  ...SMALL,
   'model.image.patchSize': 4,
   'batch.globalBatchSize': 512,
-  'schedule.warmup': { share: 0.1 },
   'log.every.steps': 25,
 };
 

@@ -5,6 +5,7 @@
 // may share one. SCHEDULES/SET-METHOD.json is what `couplet schedule` made of an analysis of the whole run.
 import { existsSync, readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
+import { SMALL } from './settings.ts';
 
 const { TIMES = '', SCHEDULES = '' } = process.env;
 /** Seconds of training of a run without compression. */
@@ -38,13 +39,7 @@ const BATCHES: Record<string, Record<string, unknown>> = {
   dino: { 'batch.globalBatchSize': 512 },
 };
 
-const common = {
-  'data.workers': 6,
-  threads: 2,
-  'evaluate.neighbours.samples': 10_000,
-  'log.every.steps': 50,
-  'schedule.warmup': { share: 0.1 },
-};
+const common = { ...SMALL, 'evaluate.neighbours.samples': 10_000, 'log.every.steps': 50 };
 const COSINE = { 'schedule.shape': 'cosine' };
 
 /** As a person would try them; `patch` is the model's own. All but `none` have the polynomial decay. */

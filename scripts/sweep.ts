@@ -1,9 +1,9 @@
 // node --import jiti/register scripts/sweep.ts experiments/NAME.ts --out DIR [--parallel 4] [--gpus 0,1] [--seconds 500] [--only PATTERN]
-//   [--keep] [--set path=value ...]
+//   [--keep] [--linear] [--set path=value ...]
 //
 // Runs a list of runs, some at a time, each as its own `couplet train`, on the GPUs in turn; writes DIR/results.jsonl as they end, and a
 // table last. After --seconds those that still run are asked to stop, so that what they measured counts. Checkpoints are removed, unless
-// --keep. Started again it leaves out what results.jsonl has as finished.
+// --keep. --linear fits a linear probe on each finished run's last checkpoint (`couplet eval RUN --linear`). Started again it leaves out what results.jsonl has as finished.
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -27,6 +27,8 @@ export interface SweepResult {
   set: Record<string, unknown>;
   /** Every evaluation, with samples and seconds of training so far. */
   curve: Record<string, number>[];
+  /** Of a linear probe, where one was asked for. */
+  linear?: { top1: number; top5: number };
 }
 
 const COUPLET = fileURLToPath(new URL('../dist/cli/couplet.cjs', import.meta.url));
@@ -51,9 +53,39 @@ interface Lane {
   gpu?: string;
   /** Leave the checkpoints. */
   keep: boolean;
+  /** Fit a linear probe after the run. */
+  linear: boolean;
 }
 
-async function runOne({ name, config, set = {} }: SweepRun, { out, signal, gpu, keep }: Lane) {
+/** Runs `couplet` in a process of its own. */
+async function couplet(args: string[], { signal, gpu }: Pick<Lane, 'signal' | 'gpu'>) {
+  const child = spawn(process.execPath, [COUPLET, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
+  });
+  const said = { out: '', error: '' };
+  child.stdout.on('data', (text: Buffer) => {
+    said.out += text.toString();
+  });
+  child.stderr.on('data', (text: Buffer) => {
+    said.error = (said.error + text.toString()).slice(-4000);
+  });
+  const stop = () => child.kill('SIGINT');
+  signal.addEventListener('abort', stop);
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  signal.removeEventListener('abort', stop);
+  return { code, ...said };
+}
+
+async function linearOf(runDir: string, lane: Lane): Promise<SweepResult['linear']> {
+  const { code, out, error } = await couplet(['eval', runDir, '--linear', '--json'], lane);
+  if (code === 0) return (JSON.parse(out) as { linear: SweepResult['linear'] }).linear;
+  process.stderr.write(`the linear probe of ${runDir} ended with ${code}:\n${error}\n`);
+  return undefined;
+}
+
+async function runOne({ name, config, set = {} }: SweepRun, lane: Lane): Promise<SweepResult> {
+  const { out, signal, keep } = lane;
   const changes = Object.entries(set).flatMap(([path, value]) => [
     '--set',
     `${path}=${JSON.stringify(value)}`,
@@ -61,28 +93,16 @@ async function runOne({ name, config, set = {} }: SweepRun, { out, signal, gpu, 
   const runDir = join(out, 'runs', name);
   rmSync(runDir, { recursive: true, force: true }); // of a sweep that was cut
   const started = performance.now();
-  const child = spawn(
-    process.execPath,
-    [COUPLET, 'train', config, '--name', name, '--runs', join(out, 'runs'), ...changes],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
-    },
-  );
-  let said = '';
-  child.stderr.on('data', (text: Buffer) => {
-    said = (said + text.toString()).slice(-4000);
-  });
-  const stop = () => child.kill('SIGINT');
-  signal.addEventListener('abort', stop);
-  const code = await new Promise<number | null>((done) => child.once('close', done));
-  signal.removeEventListener('abort', stop);
+  const run = ['train', config, '--name', name, '--runs', join(out, 'runs'), ...changes];
+  const { code, error } = await couplet(run, lane);
+  const seconds = (performance.now() - started) / 1000;
   const metrics = join(runDir, 'metrics.jsonl');
   const curve = existsSync(metrics) ? curveOf(readMetrics(metrics)) : [];
-  if (!keep) rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
   const finished = code === 0 && !signal.aborted;
-  if (code !== 0) process.stderr.write(`${name} ended with ${code}:\n${said}\n`);
-  return { name, finished, seconds: (performance.now() - started) / 1000, set, curve } satisfies SweepResult;
+  if (code !== 0) process.stderr.write(`${name} ended with ${code}:\n${error}\n`);
+  const linear = finished && lane.linear ? await linearOf(runDir, lane) : undefined;
+  if (!keep) rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
+  return { name, finished, seconds, set, curve, ...(linear && { linear }) };
 }
 
 interface SweepOptions extends Omit<Lane, 'gpu'> {
@@ -105,12 +125,13 @@ export async function sweep(runs: readonly SweepRun[], options: SweepOptions): P
 }
 
 /** `name  seconds  key value ...` of the last evaluation. */
-export function line({ name, seconds, finished, curve }: SweepResult): string {
+export function line({ name, seconds, finished, curve, linear }: SweepResult): string {
   const last = curve.at(-1) ?? {};
   const values = Object.entries(last)
     .filter(([key]) => /mean_recall|top1|train_seconds|epoch/.test(key))
     .map(([key, value]) => `${key.replace('eval/', '')} ${value.toFixed(4)}`);
-  return [name.padEnd(36), `${seconds.toFixed(0)} s`, finished ? '' : 'cut', ...values].join('  ');
+  const probe = linear ? [`linear_top1 ${linear.top1.toFixed(4)}`] : [];
+  return [name.padEnd(36), `${seconds.toFixed(0)} s`, finished ? '' : 'cut', ...values, ...probe].join('  ');
 }
 
 /** Names of the runs that an earlier sweep finished. */
@@ -130,6 +151,7 @@ async function main(): Promise<void> {
       parallel: { type: 'string', default: '1' },
       gpus: { type: 'string', default: '' },
       keep: { type: 'boolean', default: false },
+      linear: { type: 'boolean', default: false },
       seconds: { type: 'string' },
       only: { type: 'string', default: '' },
       set: { type: 'string', multiple: true, default: [] },
@@ -160,6 +182,7 @@ async function main(): Promise<void> {
     parallel: Number(values.parallel),
     gpus: values.gpus === '' ? [] : values.gpus.split(','),
     keep: values.keep,
+    linear: values.linear,
     signal: controller.signal,
     tell,
   });
