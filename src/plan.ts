@@ -1,6 +1,6 @@
 // A run's config in numbers: its budget, its schedules, and what happens how often.
 import { Budget, type StepCost, stepsWithin } from './budget.ts';
-import { type Compression, compressionSchedule, compressionStages } from './compress/index.ts';
+import { type Compression, compressionSchedule, compressionStages, secondsOf } from './compress/index.ts';
 import { type Duration, durationToSteps, type PartDuration, type RunConfig } from './config/index.ts';
 import { CoupletError } from './errors.ts';
 import { findMethod } from './methods/index.ts';
@@ -126,22 +126,8 @@ function costOf({ batch, method, stepTimes }: RunConfig, { model }: PlanContext)
   return (compression: Compression = whole): StepCost => ({
     steps: 1,
     forwards: (definition.cost?.({ options: method, model, compression }) ?? 0) * batch.globalBatchSize,
-    ...(stepTimes && { seconds: secondsIn(stepTimes, { compression, own: whole.patchSize }) }),
+    ...(stepTimes && { seconds: secondsOf(compression, stepTimes, { own: whole.patchSize }) }),
   });
-}
-
-/** What the config's table says of a step. */
-function secondsIn(
-  stepTimes: NonNullable<RunConfig['stepTimes']>,
-  { compression: { tokenDropout, patchSize }, own }: { compression: Compression; own: number },
-): number {
-  const found = stepTimes.find(
-    (row) => row.tokenDropout === tokenDropout && (row.patchSize ?? own) === patchSize,
-  );
-  if (found) return found.seconds;
-  throw new CoupletError(
-    `stepTimes has no row for tokenDropout ${tokenDropout} and patchSize ${patchSize}, which this run takes steps with: measure it too, or leave stepTimes out.`,
-  );
 }
 
 /** The sequence that a model makes of its own patches. */

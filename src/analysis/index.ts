@@ -11,4 +11,4 @@ export { gradientOf, type ParameterGroups, parameterGroups } from '../gradient-e
 export { type AnalyzeEvent, type AnalyzeOptions, analyzeRun, recordPath } from './analyze.ts';
 export { reportOf, writeReport } from './report/index.ts';
 export { type FoundSchedule, type RuleOptions, scheduleOf } from './schedule-rule.ts';
-export { type Analysis, analysisSchema, readAnalysis } from './schema.ts';
+export { type Analysis, analysisSchema, readAnalysis, readStepTimes } from './schema.ts';

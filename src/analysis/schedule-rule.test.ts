@@ -41,6 +41,36 @@ describe('the rule', () => {
     expect(choices[0].best.cost).toBeLessThan(choices.at(-1)!.best.cost);
   });
 
+  it('counts costs by measured seconds where there is a table: what is slower than its tokens say is chosen less', () => {
+    const made = madeUpAnalysis();
+    const [{ groups }] = made.stages;
+    const { patchSize: own } = made.run;
+    const [whole, ...others] = groups.all.points;
+    const byTokens = scheduleOf(made);
+    // As the tokens say, in other units: the same schedule.
+    const same = groups.all.points.map(({ tokenDropout, patchSize, cost }) => ({
+      tokenDropout,
+      patchSize,
+      seconds: cost / 100,
+    }));
+    const found = scheduleOf(made, { stepTimes: same });
+    expect(found.file).toEqual(byTokens.file);
+    expect(found.meanCost).toBeCloseTo(byTokens.meanCost, 9);
+    // As slow as whole sequences: nothing is gained, so the least biased wins, which is none.
+    const slow = groups.all.points.map(({ tokenDropout, patchSize }) => ({
+      tokenDropout,
+      patchSize,
+      seconds: 1,
+    }));
+    for (const { groups: all } of made.stages)
+      for (const point of all.all.points) point.variance = { value: 50, low: 50, high: 50 };
+    expect(stagesOf(scheduleOf(made, { stepTimes: slow }))).toEqual([[0, 0, own]]);
+    expect(others.length).toBeGreaterThan(0);
+    expect(() => scheduleOf(made, { stepTimes: [{ ...whole, seconds: 1 }] })).toThrow(
+      /--step-times has no row for tokenDropout .* and patchSize .*: measure it too/,
+    );
+  });
+
   it('is piecewise constant on bins centred on the stages, equal neighbours as one', () => {
     const found = scheduleOf(
       withBest([

@@ -1,5 +1,5 @@
 // From the errors of strategies at several stages to the strategy of each moment (section 3.1).
-import type { Compression, ScheduleFile } from '../compress/index.ts';
+import { type Compression, type ScheduleFile, type StepTimes, secondsOf } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import { adjustedError, type Estimate } from '../gradient-error/estimate.ts';
 import type { Analysis, AnalysisGroup, AnalysisPoint, AnalysisStage } from './schema.ts';
@@ -13,6 +13,8 @@ export interface RuleOptions {
   monotone?: boolean;
   /** Whose gradient: `all` of the parameters that learn, by default; the `image` tower's; or `adam`, all in the scale of Adam's steps. */
   parameters?: string;
+  /** Costs by these measured seconds instead of by tokens: the error at equal time. */
+  stepTimes?: StepTimes;
 }
 
 /** A strategy with its error at one moment, at some budget. */
@@ -47,7 +49,9 @@ export function scheduleOf(analysis: Analysis, options: RuleOptions = {}): Found
   if (!(budgetFactor > 0)) throw new CoupletError(`--budget ${budgetFactor}: expected a number above 0.`);
   const stages = analysis.stages.map((stage) => ({
     progress: stage.share, // a step from stage.progress at most, and a rounder number
-    points: weighed(groupOf(stage, options), { budget: analysis.settings.budget * budgetFactor }),
+    points: weighed(timed(groupOf(stage, options), { ...options, own: analysis.run.patchSize }), {
+      budget: analysis.settings.budget * budgetFactor,
+    }),
   }));
   const pieces = interpolate ? interpolated(stages) : binned(stages);
   const picked = monotone
@@ -76,6 +80,24 @@ export function groupOf(
   );
 }
 
+const pick = ({ tokenDropout, patchSize }: AnalysisPoint | Weighed): Compression => ({
+  tokenDropout,
+  patchSize,
+});
+
+/** Points with costs in proportion to a table of step times, that of whole sequences as it was; as they are without a table. */
+function timed(
+  group: AnalysisGroup,
+  { stepTimes, own }: Pick<RuleOptions, 'stepTimes'> & { own: number },
+): AnalysisGroup {
+  if (!stepTimes) return group;
+  const [whole] = group.points;
+  const secondsAt = (point: AnalysisPoint) =>
+    secondsOf(pick(point), stepTimes, { own, name: '--step-times' });
+  const scale = whole.cost / secondsAt(whole);
+  return { ...group, points: group.points.map((point) => ({ ...point, cost: scale * secondsAt(point) })) };
+}
+
 /** The points of a stage with their errors at a budget in forwards. */
 export function weighed({ points }: AnalysisGroup, { budget }: { budget: number }): Weighed[] {
   return points.map((point) => ({
@@ -84,11 +106,6 @@ export function weighed({ points }: AnalysisGroup, { budget }: { budget: number 
     error: adjustedError(point, point.cost / budget),
   }));
 }
-
-const pick = ({ tokenDropout, patchSize }: AnalysisPoint | Weighed): Compression => ({
-  tokenDropout,
-  patchSize,
-});
 
 function choiceOf(progress: number, points: readonly Weighed[]): Choice {
   const best = points[leastOf(points.map(({ error }) => error.value))];

@@ -1,6 +1,7 @@
 // analysis.json: what an analysis found. Errors, biases and variances are in units of the squared true gradient.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { type StepTimes, stepTimesSchema } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 
 const real = z.number();
@@ -74,19 +75,34 @@ export type AnalysisGroup = AnalysisStage['groups'][string];
 export type AnalysisPoint = AnalysisGroup['points'][number];
 
 /** Reads an analysis.json. Throws a CoupletError when it is missing, or is none. */
-export function readAnalysis(path: string): Analysis {
+export const readAnalysis = (path: string): Analysis =>
+  readAs(path, analysisSchema, {
+    is: 'analysis',
+    expected: 'the analysis.json that couplet analyze RUN writes',
+  });
+
+/** Reads a table of step times. Throws a CoupletError when it is missing, or is none. */
+export const readStepTimes = (path: string): StepTimes =>
+  readAs(path, stepTimesSchema, {
+    is: 'table of step times',
+    expected: 'what bench/step-times.ts --out writes, [{ tokenDropout, patchSize, seconds }, ...]',
+  });
+
+function readAs<Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+  { is, expected }: { is: string; expected: string },
+): z.output<Schema> {
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new CoupletError(
-      `Cannot read ${path} (${(error as Error).message}): expected the analysis.json that couplet analyze RUN writes.`,
-    );
+    throw new CoupletError(`Cannot read ${path} (${(error as Error).message}): expected ${expected}.`);
   }
-  const parsed = analysisSchema.safeParse(content);
+  const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
   const { path: where, message } = parsed.error.issues[0]!;
   throw new CoupletError(
-    `${path} is no analysis: ${where.join('.') || 'the file'}: ${message}. Expected the analysis.json that couplet analyze RUN writes.`,
+    `${path} is no ${is}: ${where.join('.') || 'the file'}: ${message}. Expected ${expected}.`,
   );
 }

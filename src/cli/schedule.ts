@@ -8,6 +8,7 @@ interface ScheduleFlags {
   interpolate?: boolean;
   budget?: number;
   parameters?: string;
+  stepTimes?: string;
   json?: boolean;
 }
 
@@ -33,6 +34,10 @@ export function addSchedule(program: Command): void {
       "whose gradient counts: 'all' that learn, the 'image' tower's, or 'adam': all in its scale",
       'all',
     )
+    .option(
+      '--step-times <file>',
+      'count costs by a table of measured step times (bench/step-times.ts --out) instead of by tokens',
+    )
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -51,11 +56,18 @@ function factor(text: string): number {
   throw new InvalidArgumentError('expected a number above 0, as 0.25 or 4.');
 }
 
-async function scheduleVerb(path: string, { out, json, budget, ...flags }: ScheduleFlags): Promise<void> {
-  const { readAnalysis, scheduleOf } = await import('../analysis/index.ts');
+async function scheduleVerb(
+  path: string,
+  { out, json, budget, stepTimes, ...flags }: ScheduleFlags,
+): Promise<void> {
+  const { readAnalysis, readStepTimes, scheduleOf } = await import('../analysis/index.ts');
   const { writeFileAtomically } = await import('../io/atomic.ts');
   const analysis = readAnalysis(path);
-  const options: RuleOptions = { ...flags, budgetFactor: budget ?? 1 };
+  const options: RuleOptions = {
+    ...flags,
+    budgetFactor: budget ?? 1,
+    ...(stepTimes !== undefined && { stepTimes: readStepTimes(stepTimes) }),
+  };
   const found = scheduleOf(analysis, options);
   const others = [0.25, 4].map((times) => {
     const budgetFactor = times * options.budgetFactor!;

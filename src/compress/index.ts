@@ -30,4 +30,5 @@ export {
   scheduleFileSchema,
 } from './schema.ts';
 export type { StepRows } from './step-random.ts';
+export { type StepTimes, secondsOf, stepTimesSchema } from './step-times.ts';
 export { keepTokens } from './token-dropout.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { compressionSchema } from '../compress/schema.ts';
+import { stepTimesSchema } from '../compress/step-times.ts';
 import { sourceSchema } from '../data/source.ts';
 import { tokenizerConfigSchema } from '../data/tokenizer.ts';
 import { neighboursSchema } from '../evaluate/config.ts';
@@ -50,17 +51,6 @@ const data = z.strictObject({
   prefetchBatches: count.default(4).describe('batches that are read ahead'),
   maxBadShare: share.default(0.01).describe('share of unreadable samples that ends the run'),
 });
-
-/** What a step of each compression takes, as bench/step-times.ts measures it. */
-const stepTimes = z
-  .array(
-    z.strictObject({
-      tokenDropout: z.number().min(0).lt(1).default(0).describe('of these steps'),
-      patchSize: count.optional().describe("of these steps; default the model's own"),
-      seconds: positive.describe('that one takes'),
-    }),
-  )
-  .min(1);
 
 /** What every optimizer has. */
 const step = {
@@ -188,7 +178,7 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
         .describe('parts that a rank cuts its batch into, to need less memory; the numbers stay the same'),
     }),
     duration: budgetSchema.describe('when training ends'),
-    stepTimes: stepTimes
+    stepTimes: stepTimesSchema
       .optional()
       .describe(
         'a duration in seconds is counted by this table instead of the clock: repeatable, also beside other runs on one GPU',
