@@ -34,7 +34,7 @@ import {
   saveRun,
 } from './run.ts';
 import { TrainTimer } from './timer.ts';
-import { scope } from './torch/index.ts';
+import { bfloat16Gain, scope } from './torch/index.ts';
 import { trainStep } from './train-step.ts';
 
 /** What happens in a run, for whoever shows it. */
@@ -137,6 +137,8 @@ async function runSteps(
     throw error;
   });
   onEvent({ type: 'start', step: start, totalSteps: plan.totalSteps(start), facts: factsOf(parts) });
+  const slow = slowPrecision(parts);
+  if (slow) onEvent({ type: 'warning', message: slow });
 
   let saved = start;
   const save = async (step: number) => {
@@ -245,6 +247,14 @@ async function resumeStart(
   const removed = parts.ranks.rank === 0 ? await removeLater(runDir, found.step) : [];
   for (const { path } of removed) warn(`${path} is removed: its steps are run again`);
   return { step: found.step, skipped };
+}
+
+/** What to say of a precision that this processor has no arithmetic for. */
+function slowPrecision({ config: { precision }, device }: RunParts): string | undefined {
+  if (device !== 'cpu' || precision !== 'bfloat16') return undefined;
+  const gain = bfloat16Gain();
+  if (gain > 0.5) return undefined;
+  return `this processor is ${(1 / gain).toFixed(0)} times slower in bfloat16 than in float32: stop, and set precision to 'float32'`;
 }
 
 function factsOf({ runDir, device, config, method, dataset }: RunParts): RunFacts {

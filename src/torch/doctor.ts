@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import sharp from 'sharp';
-import { cudaCount, synchronize } from './device.ts';
-import { autocast, backward, gradsOf } from './grad.ts';
+import { cudaCount } from './device.ts';
+import { backward, gradsOf } from './grad.ts';
 import { native } from './native.ts';
 import { has } from './ops.ts';
-import { Generator, rand } from './random.ts';
 import { scope } from './scope.ts';
+import { gflops } from './speed.ts';
 import { tensor } from './tensor.ts';
 
 export interface DoctorReport {
@@ -45,22 +45,6 @@ function blas(): DoctorReport['blas'] {
     library: plain,
     advice: 'this is the reference BLAS, 30 times slower: install libopenblas0-pthread',
   };
-}
-
-/** 10^9 operations a second in a square product. */
-function gflops(dtype: 'float32' | 'bfloat16', device: string, side: number): number {
-  const generator = new Generator('cpu', 1);
-  return scope(() => {
-    const a = rand([side, side], generator).toDevice(device);
-    let best = 0;
-    for (let i = 0; i < 6; i++) {
-      const start = performance.now();
-      scope(() => autocast({ device, dtype }, () => void a.matmul(a)));
-      synchronize(device);
-      best = Math.max(best, (2 * side ** 3) / ((performance.now() - start) * 1e6));
-    }
-    return best;
-  });
 }
 
 async function attempt(body: () => unknown): Promise<string> {

@@ -15,6 +15,7 @@ export { autocast, backward, clearGrads, gradients, gradsOf, noGrad, setGrads } 
 export { type Draw, Graph, StepInputs, stepInput } from './graph.ts';
 export { Generator, rand, randn } from './random.ts';
 export { type MemoryStats, memoryStats, scope, tensorsIn } from './scope.ts';
+export { bfloat16Gain } from './speed.ts';
 export {
   arange,
   borrow,
