@@ -54,12 +54,11 @@ describe('a run learns', () => {
       // No step leaves a tensor behind, and no run does.
       expect(new Set(logged.map((row) => row.live_tensors)).size).toBe(1);
       expect(memoryStats().liveTensors).toBe(before);
-      expect(events.map(({ type }) => type).filter((type) => type !== 'log')).toEqual([
-        'start',
-        'evaluated',
-        'evaluated',
-        'saved',
-      ]);
+      // Some processors are slow in bfloat16, and told so (slow-precision.test.ts).
+      const slow = (event: (typeof events)[number]) =>
+        event.type === 'warning' && event.message.includes('times slower in bfloat16');
+      const told = events.filter((event) => event.type !== 'log' && !slow(event));
+      expect(told.map(({ type }) => type)).toEqual(['start', 'evaluated', 'evaluated', 'saved']);
     },
   );
 });
