@@ -1,8 +1,7 @@
 // OpenCLIP, SigLIP and every version of FastCLIP on the icons of examples/icon-search: which settings, then which method.
 // node --import jiti/register scripts/sweep.ts experiments/fastclip-icons.ts --out DIR --parallel 6 --only '^tune'
-import { readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
-import { SMALL } from './settings.ts';
+import { chosenSet, SMALL } from './settings.ts';
 
 const CONFIG = 'examples/icon-search/config.ts';
 const LRS = [3e-4, 6e-4, 1.2e-3];
@@ -75,13 +74,10 @@ function run(name: string, { method, lr }: Row, more: Record<string, unknown>): 
   return { name, config: CONFIG, set: { ...common, method, 'optimizer.peakLr': lr, ...more } };
 }
 
-/** Rows by group, as `PREFIX-clip`, from the file that CHOSEN names. */
+/** The best rows of the groups `PREFIX-clip` and so on, those of before where nothing was found. */
 function chosenRows<T extends Record<string, Row>>(before: T, prefix: string): T {
-  const path = process.env.CHOSEN;
-  if (!path) return before;
-  const found = JSON.parse(readFileSync(path, 'utf8')) as Record<string, { set: Record<string, unknown> }>;
   const rowOf = (name: string, row: Row): Row => {
-    const set = found[`${prefix}-${name}`]?.set;
+    const set = chosenSet(`${prefix}-${name}`);
     return set ? { method: set.method as Row['method'], lr: set['optimizer.peakLr'] as number } : row;
   };
   return Object.fromEntries(Object.entries(before).map(([name, row]) => [name, rowOf(name, row)])) as T;

@@ -1,9 +1,8 @@
 // OpenCLIP, SigLIP and every version of FastCLIP on tiny-imagenet-100 and CIFAR-10, where many captions are the same: equal samples.
 // node --import jiti/register scripts/sweep.ts experiments/fastclip-photos.ts --out DIR --only '^tune'
 // CHOSEN=chosen.json node ... --only '^tiny-128'      with what scripts/sweep-best.ts made of the first
-import { readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
-import { SMALL } from './settings.ts';
+import { chosenSet, SMALL } from './settings.ts';
 
 interface Row {
   method: Record<string, unknown>;
@@ -46,10 +45,8 @@ const tunes = Object.keys(SETS).flatMap((set) =>
   ),
 );
 
-type Chosen = Record<string, { set: Record<string, unknown> }>;
-const found: Chosen = process.env.CHOSEN ? JSON.parse(readFileSync(process.env.CHOSEN, 'utf8')) : {};
 function chosen(set: string, name: 'clip' | 'v3'): Row {
-  const best = found[`tune-${set}-${name}`]?.set;
+  const best = chosenSet(`tune-${set}-${name}`);
   if (!best) return TUNED[name][2];
   return { method: best.method as Row['method'], lr: best['optimizer.peakLr'] as number };
 }

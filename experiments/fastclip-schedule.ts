@@ -2,12 +2,10 @@
 // TIMES=DIR SCHEDULES=DIR node --import jiti/register scripts/sweep.ts experiments/fastclip-schedule.ts --out DIR --only '^tune'
 //
 // Seconds are those of TIMES/icons-METHOD.json (bench/step-times.ts), as in ssl.ts.
-import { existsSync, readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
-import { SMALL } from './settings.ts';
+import { chosenSet, jsonAt, SMALL } from './settings.ts';
 
-const { TIMES = '', SCHEDULES = '', CHOSEN = '' } = process.env;
-const json = (path: string) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined);
+const { TIMES = '', SCHEDULES = '' } = process.env;
 const CONFIG = 'examples/icon-search/config.ts';
 const METHODS: Record<string, Record<string, unknown>> = {
   clip: { name: 'clip', temperature: 0.03 },
@@ -25,10 +23,9 @@ const common = {
   'log.every.steps': 25,
 };
 
-const chosen = json(CHOSEN) as Record<string, { set: Record<string, unknown> }> | undefined;
 function run(name: string, method: string, more: Record<string, unknown>): SweepRun {
-  const stepTimes = json(`${TIMES}/icons-${method}.json`);
-  const lr = chosen?.[`sched-tune-${method}`]?.set['optimizer.peakLr'] ?? LRS[0];
+  const stepTimes = jsonAt<object[]>(`${TIMES}/icons-${method}.json`);
+  const lr = chosenSet(`sched-tune-${method}`)?.['optimizer.peakLr'] ?? LRS[0];
   const set = { ...common, method: METHODS[method], 'optimizer.peakLr': lr, ...more };
   return { name, config: CONFIG, set: { ...set, ...(stepTimes ? { stepTimes } : {}) } };
 }
@@ -39,7 +36,7 @@ const tunes = Object.keys(METHODS).flatMap((method) =>
   ),
 );
 
-const found = json(`${SCHEDULES}/icons-v3.json`);
+const found = jsonAt<{ stages: object[] }>(`${SCHEDULES}/icons-v3.json`);
 const strategies: Record<string, Record<string, unknown>> = {
   none: {},
   'dropout-50': { compression: { tokenDropout: 0.5 } },

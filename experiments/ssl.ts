@@ -3,9 +3,8 @@
 //
 // Seconds are those of TIMES/SET-METHOD.json, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so runs
 // may share one. SCHEDULES/SET-METHOD.json is what `couplet schedule` made of an analysis of the whole run.
-import { existsSync, readFileSync } from 'node:fs';
 import type { SweepRun } from '../scripts/sweep.ts';
-import { SMALL } from './settings.ts';
+import { jsonAt, SMALL } from './settings.ts';
 
 const { TIMES = '', SCHEDULES = '' } = process.env;
 /** Seconds of training of a run without compression. */
@@ -59,15 +58,10 @@ const strategies = (patch: number): Record<string, Record<string, unknown>> => (
   },
 });
 
-const json = (folder: string, name: string) => {
-  const path = `${folder}/${name}.json`;
-  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
-};
-
 const runs = Object.entries(SETS).flatMap(([name, { patch, set }]) =>
   Object.entries(SHARES).flatMap(([method, share]): SweepRun[] => {
-    const stepTimes = json(TIMES, `${name}-${method}`);
-    const found = json(SCHEDULES, `${name}-${method}`);
+    const stepTimes = jsonAt<object[]>(`${TIMES}/${name}-${method}.json`);
+    const found = jsonAt<{ stages: object[] }>(`${SCHEDULES}/${name}-${method}.json`);
     const base = { ...set, ...BATCHES[method], ...common, ...(stepTimes ? { stepTimes } : {}) };
     const config = `configs/${method}-cifar10.ts`;
     const checkpoint = { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 };

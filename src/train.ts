@@ -123,6 +123,7 @@ async function runSteps(
   const onEvent = ranks.rank === 0 ? tell : () => {};
   const { step: start, skipped } = await resumeStart(parts, { ...options, onEvent });
   ranks.checkSame('the step to start from', String(start));
+  const slow = slowPrecision(parts); // before there is a thread to be closed
   const feed = new Lookahead(
     await openFeed({
       ...parts,
@@ -137,7 +138,6 @@ async function runSteps(
     throw error;
   });
   onEvent({ type: 'start', step: start, totalSteps: plan.totalSteps(start), facts: factsOf(parts) });
-  const slow = slowPrecision(parts);
   if (slow) onEvent({ type: 'warning', message: slow });
 
   let saved = start;

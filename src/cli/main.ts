@@ -42,10 +42,7 @@ addDoctor(program);
 
 let done = false;
 process.once('beforeExit', () => {
-  if (!done)
-    fail(
-      new Error('The process has nothing left to wait for, and is not done: this is a defect of Couplet.'),
-    );
+  if (!done) fail(new Error('The process has nothing left to wait for, and is not done.'));
 });
 await program.parseAsync().catch(fail);
 done = true;
