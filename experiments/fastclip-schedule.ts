@@ -9,32 +9,28 @@ const { TIMES = '', SCHEDULES = '' } = process.env;
 const CONFIG = 'examples/icon-search/config.ts';
 const METHODS: Record<string, Record<string, unknown>> = {
   clip: { name: 'clip', temperature: 0.03 },
-  v3: { name: 'fastclip', version: 'v3', rho: 4 },
+  v3: { name: 'fastclip', version: 'v3', rho: 4, gamma: { min: 0.6 } },
 };
-const LRS = [6e-4, 1.2e-3, 2e-3];
+/** Each is tried in a whole run: short ones prefer rates that overfit. */
+const LRS = [3e-4, 6e-4];
 /** Seconds of OpenCLIP on whole sequences, and what a compressed run gets of them. */
-const SECONDS = Number(process.env.SECONDS ?? 30);
+const SECONDS = Number(process.env.SECONDS ?? 45);
 const SHARE = 1 / 3;
 
 const common = {
   ...SMALL,
   'model.image.patchSize': 4,
-  'batch.globalBatchSize': 512,
+  'batch.globalBatchSize': 256,
   'log.every.steps': 25,
 };
 
 function run(name: string, method: string, more: Record<string, unknown>): SweepRun {
   const stepTimes = jsonAt<object[]>(`${TIMES}/icons-${method}.json`);
-  const lr = chosenSet(`sched-tune-${method}`)?.['optimizer.peakLr'] ?? LRS[0];
+  const group = more.compression ? `sched-tune-short-${method}` : `sched-tune-${method}`;
+  const lr = chosenSet(group)?.['optimizer.peakLr'] ?? LRS[0];
   const set = { ...common, method: METHODS[method], 'optimizer.peakLr': lr, ...more };
   return { name, config: CONFIG, set: { ...set, ...(stepTimes ? { stepTimes } : {}) } };
 }
-
-const tunes = Object.keys(METHODS).flatMap((method) =>
-  LRS.map((lr, i) =>
-    run(`sched-tune-${method}-${i}`, method, { 'optimizer.peakLr': lr, duration: { seconds: SECONDS / 2 } }),
-  ),
-);
 
 const found = jsonAt<{ stages: object[] }>(`${SCHEDULES}/icons-v3.json`);
 const strategies: Record<string, Record<string, unknown>> = {
@@ -47,9 +43,29 @@ const strategies: Record<string, Record<string, unknown>> = {
       stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
     },
   },
+  both: {
+    compression: {
+      stages: [
+        { from: 0, patchSize: 8, tokenDropout: 0.5 },
+        { from: 0.4, patchSize: 8 },
+        { from: 0.85, tokenDropout: 0.5 },
+      ],
+    },
+  },
   online: { compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [4, 8] } } },
   ...(found && { found: { compression: { stages: found.stages } } }),
 };
+
+const tunes = LRS.flatMap((lr, i) =>
+  Object.keys(METHODS).flatMap((method) => [
+    run(`sched-tune-${method}-${i}`, method, { 'optimizer.peakLr': lr, duration: { seconds: SECONDS } }),
+    run(`sched-tune-short-${method}-${i}`, method, {
+      'optimizer.peakLr': lr,
+      duration: { seconds: SECONDS * SHARE },
+      ...strategies.both,
+    }),
+  ]),
+);
 
 const EVERY = { 'evaluate.every': { share: 1 / 10 } };
 const finals = [0, 1, 2].flatMap((seed) => [

@@ -17,32 +17,48 @@ const tiny = (shards: string) => ({
   path: `data/tiny-imagenet-100/${shards}.tar`,
   classNames: 'data/tiny-imagenet-100/classes.json',
 });
-/** What is not CIFAR-10's config: 64 patches all the same. */
-const SETS: Record<string, { patch: number; set: Record<string, unknown> }> = {
-  cifar: { patch: 4, set: {} },
+/** What is not CIFAR-10's config; `batch` as large as keeps a GPU busy on short sequences and leaves it memory on whole ones. */
+interface DataSet {
+  patch: number;
+  /** Coarser patches that a person would try. */
+  coarser: number[];
+  set: Record<string, unknown>;
+  methods: Record<string, Record<string, unknown>>;
+}
+const batch = (globalBatchSize: number, peakLr: number) => ({
+  'batch.globalBatchSize': globalBatchSize,
+  'optimizer.peakLr': peakLr,
+});
+const SETS: Record<string, DataSet> = {
+  // 64 patches of 4 pixels.
+  cifar: {
+    patch: 4,
+    coarser: [8],
+    set: {},
+    methods: { 'moco-v3': batch(1024, 1.5e-3), simclr: batch(1024, 1.5e-3), dino: batch(512, 1e-3) },
+  },
+  // 256 patches of 4 pixels: sequences as long as the paper's.
   tiny: {
-    patch: 8,
+    patch: 4,
+    coarser: [8, 16],
     set: {
       'data.train': tiny('train-{00000..00009}'),
       'evaluate.neighbours.data': tiny('val-00000'),
       'model.image.imageSize': 64,
-      'model.image.patchSize': 8,
+    },
+    methods: {
+      'moco-v3': batch(512, 1e-3),
+      simclr: batch(512, 1e-3),
+      dino: { ...batch(256, 5e-4), 'method.localCrops.size': 28 }, // the paper's share of a side: 96 of 224
     },
   },
-};
-
-/** Of a model this small a batch of 1024 is what keeps a GPU busy on short sequences; DINO's six views do with 512. */
-const BATCHES: Record<string, Record<string, unknown>> = {
-  'moco-v3': { 'batch.globalBatchSize': 1024, 'optimizer.peakLr': 1.5e-3 },
-  simclr: { 'batch.globalBatchSize': 1024, 'optimizer.peakLr': 1.5e-3 },
-  dino: { 'batch.globalBatchSize': 512 },
 };
 
 const common = { ...SMALL, 'evaluate.neighbours.samples': 10_000, 'log.every.steps': 50 };
 const COSINE = { 'schedule.shape': 'cosine' };
 
-/** As a person would try them; `patch` is the model's own. All but `none` have the polynomial decay. */
-const strategies = (patch: number): Record<string, Record<string, unknown>> => ({
+/** As a person would try them. All but `none` have the polynomial decay. */
+const strategies = ({ patch, coarser }: DataSet): Record<string, Record<string, unknown>> => ({
   none: COSINE,
   decay: {},
   'dropout-50': { compression: { tokenDropout: 0.5 } },
@@ -53,20 +69,35 @@ const strategies = (patch: number): Record<string, Record<string, unknown>> => (
       stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
     },
   },
+  // Both kinds, then one, then whole sequences as they are met when it counts.
+  both: {
+    compression: {
+      stages: [
+        { from: 0, patchSize: 2 * patch, tokenDropout: 0.5 },
+        { from: 0.4, patchSize: 2 * patch },
+        { from: 0.85 },
+      ],
+    },
+  },
   online: {
-    compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [patch, 2 * patch] } },
+    compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [patch, ...coarser] } },
   },
 });
 
-const runs = Object.entries(SETS).flatMap(([name, { patch, set }]) =>
+const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
   Object.entries(SHARES).flatMap(([method, share]): SweepRun[] => {
     const stepTimes = jsonAt<object[]>(`${TIMES}/${name}-${method}.json`);
     const found = jsonAt<{ stages: object[] }>(`${SCHEDULES}/${name}-${method}.json`);
-    const base = { ...set, ...BATCHES[method], ...common, ...(stepTimes ? { stepTimes } : {}) };
+    const base = {
+      ...dataSet.set,
+      ...dataSet.methods[method],
+      ...common,
+      ...(stepTimes ? { stepTimes } : {}),
+    };
     const config = `configs/${method}-cifar10.ts`;
     const checkpoint = { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 };
     const all: Record<string, Record<string, unknown>> = {
-      ...strategies(patch),
+      ...strategies(dataSet),
       ...(found && { found: { compression: { stages: found.stages } } }),
     };
     const whole = [0, 1, 2].map((seed) => ({
@@ -76,7 +107,7 @@ const runs = Object.entries(SETS).flatMap(([name, { patch, set }]) =>
         ...base,
         ...COSINE,
         ...(seed === 0 && checkpoint),
-        'evaluate.every': { share: 0.05 },
+        'evaluate.every': { share: 0.1 },
         duration: { seconds: SECONDS },
         seed,
       },
