@@ -45,11 +45,7 @@ const strategies: Record<string, Record<string, unknown>> = {
   },
   both: {
     compression: {
-      stages: [
-        { from: 0, patchSize: 8, tokenDropout: 0.5 },
-        { from: 0.4, patchSize: 8 },
-        { from: 0.85, tokenDropout: 0.5 },
-      ],
+      stages: [{ from: 0, patchSize: 8, tokenDropout: 0.5 }, { from: 0.9 }],
     },
   },
   online: { compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [4, 8] } } },

@@ -69,13 +69,13 @@ const strategies = ({ patch, coarser }: DataSet): Record<string, Record<string, 
       stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
     },
   },
-  // Both kinds, then one, then whole sequences as they are met when it counts.
+  // Both kinds, then whole sequences, as they are met when it counts.
   both: {
     compression: {
       stages: [
-        { from: 0, patchSize: 2 * patch, tokenDropout: 0.5 },
-        { from: 0.4, patchSize: 2 * patch },
-        { from: 0.85 },
+        { from: 0, patchSize: 2 * patch, tokenDropout: 0.75 },
+        { from: 0.3, patchSize: 2 * patch, tokenDropout: 0.5 },
+        { from: 0.9 },
       ],
     },
   },
