@@ -6,8 +6,10 @@ export interface Curve {
 
 const WIDTH = 760;
 const HEIGHT = 420;
-const EDGE = { left: 62, right: 150, top: 24, bottom: 46 };
-const TICKS = [0, 0.25, 0.5, 0.75, 1];
+const EDGE = { left: 62, top: 24, bottom: 46 };
+/** A letter of the key, about; and what stands before it. */
+const LETTER = 7;
+const KEY = 56;
 /** Told apart by dashes as well as by colour. */
 const STYLES = [
   ['#0072b2', ''],
@@ -20,7 +22,17 @@ const STYLES = [
   ['#999999', '4 4'],
 ];
 
-/** Curves, as an SVG with its key on the right in the order given. `from` is the lowest value on the axis. */
+/** Round values over [from, to], at most six, the last at or above `to`. */
+export function ticks(from: number, to: number): number[] {
+  const least = (to - from || 1) / 5;
+  const power = 10 ** Math.floor(Math.log10(least));
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= least * (1 - 1e-9))!;
+  const first = Math.floor(from / step + 1e-9);
+  const last = Math.ceil(to / step - 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+}
+
+/** Curves, as an SVG with its key on the right in the order given. The axis begins at `from` or a round value below. */
 export function lineChart(
   curves: readonly Curve[],
   options: {
@@ -35,26 +47,34 @@ export function lineChart(
   const all = curves.flatMap(({ points }) => points);
   const whole = all.reduce((most, { x }) => Math.max(most, x), 0);
   const high = all.reduce((most, { y }) => Math.max(most, y), from);
-  const toX = (x: number) => EDGE.left + (x / whole) * (WIDTH - EDGE.left - EDGE.right);
+  const [xTicks, yTicks] = [ticks(0, whole).filter((x) => x <= whole * 1.001), ticks(from, high)];
+  const [bottom, top] = [yTicks[0], yTicks.at(-1)!];
+  const right = WIDTH - KEY - LETTER * Math.max(...curves.map(({ name }) => name.length));
+  const toX = (x: number) => EDGE.left + (x / whole) * (right - EDGE.left);
   const toY = (y: number) =>
-    HEIGHT - EDGE.bottom - ((y - from) / (high - from || 1)) * (HEIGHT - EDGE.top - EDGE.bottom);
-  const grid = TICKS.map((t) => {
-    const value = from + t * (high - from);
-    const y = toY(value);
-    return `<line x1="${EDGE.left}" x2="${WIDTH - EDGE.right}" y1="${y}" y2="${y}" stroke="#ddd"/><text x="${EDGE.left - 6}" y="${y + 4}" text-anchor="end">${formatY(value)}</text><text x="${toX(t * whole)}" y="${HEIGHT - 24}" text-anchor="middle">${formatX(t * whole)}</text>`;
-  });
+    HEIGHT - EDGE.bottom - ((y - bottom) / (top - bottom)) * (HEIGHT - EDGE.top - EDGE.bottom);
+  const grid = [
+    ...yTicks.map((value) => {
+      const y = toY(value).toFixed(1);
+      return `<line x1="${EDGE.left}" x2="${right}" y1="${y}" y2="${y}" stroke="#ddd"/><text x="${EDGE.left - 6}" y="${Number(y) + 4}" text-anchor="end">${formatY(value)}</text>`;
+    }),
+    ...xTicks.map(
+      (value) =>
+        `<text x="${toX(value).toFixed(1)}" y="${HEIGHT - 24}" text-anchor="middle">${formatX(value)}</text>`,
+    ),
+  ];
   const lines = curves.map(({ name, points }, i) => {
     const [colour, dash] = STYLES[i % STYLES.length];
     const stroke = `stroke="${colour}" stroke-width="2" stroke-dasharray="${dash}"`;
     const path = points
       .map(({ x, y }, k) => `${k ? 'L' : 'M'}${toX(x).toFixed(1)} ${toY(y).toFixed(1)}`)
       .join('');
-    const [left, y] = [WIDTH - EDGE.right + 12, EDGE.top + 12 + 20 * i];
+    const [left, y] = [right + 12, EDGE.top + 12 + 20 * i];
     return `<path d="${path}" fill="none" ${stroke}/><line x1="${left}" x2="${left + 26}" y1="${y - 4}" y2="${y - 4}" ${stroke}/><text x="${left + 32}" y="${y}">${name}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="13"><title>${metric} over ${over}</title><rect width="100%" height="100%" fill="white"/>
 ${grid.join('\n')}
-<text x="${EDGE.left}" y="14">${metric}</text><text x="${(WIDTH - EDGE.right + EDGE.left) / 2}" y="${HEIGHT - 6}" text-anchor="middle">${over}</text>
+<text x="${EDGE.left}" y="14">${metric}</text><text x="${(right + EDGE.left) / 2}" y="${HEIGHT - 6}" text-anchor="middle">${over}</text>
 ${lines.join('\n')}
 </svg>
 `;

@@ -61,6 +61,13 @@ function reaches(curve: Group['curve'], height: number): number | undefined {
   return a.x + ((height - a.y) / (b.y - a.y)) * (b.x - a.x);
 }
 
+/** What all begin with, up to a dash. */
+function commonStart(all: readonly string[]): string {
+  const [first, ...others] = all;
+  const differs = [...first].findIndex((letter, i) => others.some((other) => other[i] !== letter));
+  return first.slice(0, first.lastIndexOf('-', differs < 0 ? first.length : differs) + 1);
+}
+
 const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
 const rows = groups
   .sort((a, b) => mean(b.finals) - mean(a.finals))
@@ -73,12 +80,15 @@ const rows = groups
 console.log(['| run | final, mean over seeds | reached after |', '| --- | --- | ---: |', ...rows].join('\n'));
 
 if (flags.svg) {
-  const curves = groups.map(({ name, curve }) => ({ name, points: curve }));
-  const metricName = `${metric.replace('eval/', '')}, best last on top`;
-  const formatX = (x: number) => (flags.x ? x.toPrecision(2) : `${(x / 1000).toFixed(0)} k`);
+  // The part that all names share says nothing beside a curve.
+  const shared = names.length > 1 ? commonStart(names) : '';
+  const curves = groups.map(({ name, curve }) => ({ name: name.slice(shared.length), points: curve }));
+  const metricName = `${metric.replace('eval/', '').replaceAll('_', ' ')}, ${shared.replace(/-$/, '')}`;
+  const round = (value: number) => String(Number(value.toPrecision(6)));
+  const formatX = (x: number) => (flags.x ? round(x) : `${round(x / 1000)} k`);
   const over = flags.x?.replaceAll('_', ' ') ?? 'samples seen';
   writeFileSync(
     flags.svg,
-    lineChart(curves, { metric: metricName, over, from: 0, formatX, formatY: percent }),
+    lineChart(curves, { metric: metricName, over, from: 0, formatX, formatY: (y) => `${round(100 * y)} %` }),
   );
 }

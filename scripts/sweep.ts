@@ -29,6 +29,8 @@ export interface SweepResult {
   curve: Record<string, number>[];
   /** Of a linear probe, where one was asked for. */
   linear?: { top1: number; top5: number };
+  /** It ended for want of memory, which others may have had. */
+  outOfMemory?: boolean;
 }
 
 const COUPLET = fileURLToPath(new URL('../dist/cli/couplet.cjs', import.meta.url));
@@ -102,7 +104,16 @@ async function runOne({ name, config, set = {} }: SweepRun, lane: Lane): Promise
   if (code !== 0) process.stderr.write(`${name} ended with ${code}:\n${error}\n`);
   const linear = finished && lane.linear ? await linearOf(runDir, lane) : undefined;
   if (!keep) rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
-  return { name, finished, seconds, set, curve, ...(linear && { linear }) };
+  const outOfMemory = code !== 0 && /out of memory/i.test(error);
+  return {
+    name,
+    finished,
+    seconds,
+    set,
+    curve,
+    ...(linear && { linear }),
+    ...(outOfMemory && { outOfMemory }),
+  };
 }
 
 interface SweepOptions extends Omit<Lane, 'gpu'> {
@@ -112,16 +123,33 @@ interface SweepOptions extends Omit<Lane, 'gpu'> {
   tell: (result: SweepResult) => void;
 }
 
-/** Runs all, `parallel` at a time, in order; tells each result as it comes. */
-export async function sweep(runs: readonly SweepRun[], options: SweepOptions): Promise<void> {
-  const { gpus } = options;
+/**
+ * Runs all, `parallel` at a time, in order; tells each result as it comes. When a run finds no memory beside others, fewer are run at a time from
+ * then on, and it is tried again.
+ */
+export async function sweep(
+  runs: readonly SweepRun[],
+  options: SweepOptions,
+  take: typeof runOne = runOne,
+): Promise<void> {
+  const { gpus, parallel, signal } = options;
   const queue = [...runs];
+  let lanes = parallel;
   const lane = async (_: unknown, i: number) => {
     const own = { ...options, ...(gpus.length > 0 && { gpu: gpus[i % gpus.length] }) };
-    for (let run = queue.shift(); run && !options.signal.aborted; run = queue.shift())
-      options.tell(await runOne(run, own));
+    for (let run = queue.shift(); run && !signal.aborted; run = queue.shift()) {
+      const beside = lanes > 1;
+      const result = await take(run, own);
+      if (!result.outOfMemory || !beside) {
+        options.tell(result);
+        continue;
+      }
+      queue.unshift(run);
+      if (lanes > 1) break; // the others take it
+    }
+    lanes--;
   };
-  await Promise.all(Array.from({ length: options.parallel }, lane));
+  await Promise.all(Array.from({ length: parallel }, lane));
 }
 
 /** `name  seconds  key value ...` of the last evaluation. */

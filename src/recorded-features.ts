@@ -2,7 +2,6 @@
 import type { Batch, Method } from './methods/index.ts';
 import { Kind, type Recorded } from './recorded-kind.ts';
 import type { Clock } from './schedules.ts';
-import { emptyCache } from './torch/index.ts';
 
 export type { Recorded } from './recorded-kind.ts';
 
@@ -31,7 +30,6 @@ export class RecordedFeatures {
       if (this.#kinds.size === MOST) return undefined;
       kind = new Kind(this.#method, batch, { clock, length });
       this.#kinds.set(key, kind);
-      emptyCache(); // the runs before the record took as much as the record itself, from the memory of ordinary steps
     }
     return kind.run(batch, clock);
   }

@@ -1,3 +1,4 @@
+import { emptyCache } from './device.ts';
 import { native } from './native.ts';
 import { scope } from './scope.ts';
 import type { Tensor } from './tensor.ts';
@@ -32,6 +33,7 @@ export class Graph {
     body: () => T,
     { ownPool = false }: { ownPool?: boolean } = {},
   ): { graph: Graph; result: T } {
+    emptyCache(); // nothing can be given back while it records, and the runs before took as much as the record will
     native.graphBegin(ownPool);
     const result = scope(body);
     return { graph: new Graph(native.graphEnd()), result };

@@ -2,7 +2,6 @@ export { countLaunches } from './counting.ts';
 export {
   cudaCount,
   deviceMemory,
-  emptyCache,
   resolveDevice,
   setMatmulPrecision,
   setThreads,
