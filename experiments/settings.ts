@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 /** Small runs: pictures held on the GPU, steps recorded, few threads, so that several run side by side. */
 export const SMALL = {
   'data.hold': 'device',
+  'data.cache': 'data/cache',
   'data.workers': 6,
   threads: 2,
   cudaGraphs: true,

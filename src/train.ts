@@ -131,6 +131,7 @@ async function runSteps(
       startStep: start,
       skipped,
       onHold: (done, total) => onEvent({ type: 'holding', done, total }),
+      onWarning: (message) => onEvent({ type: 'warning', message }),
     }),
   );
   const records = await openRecords(parts, start).catch(async (error) => {

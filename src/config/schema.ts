@@ -29,28 +29,40 @@ const crop = z.strictObject({
   interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic').describe('how a crop is brought to size'),
 });
 
-const data = z.strictObject({
-  train: sources.describe('where the training samples are; several sources are joined'),
-  tokenizer: tokenizerConfigSchema.prefault({ type: 'clip' }).describe('how captions become ids'),
-  crop: crop.prefault({}).describe('the random crop of a training picture'),
-  flip: z.boolean().default(false).describe('mirror every second training picture, left to right'),
-  mean: channels
-    .default([0.48145466, 0.4578275, 0.40821073])
-    .describe('per channel, of pixels in [0, 1]; default that of OpenAI'),
-  std: channels
-    .default([0.26862954, 0.26130258, 0.27577711])
-    .describe('per channel, of pixels in [0, 1]; default that of OpenAI'),
-  hold: z
-    .enum(['none', 'device'])
-    .default('none')
-    .describe('device: all pictures are decoded once and held there, and cropped there from then on'),
-  workers: z
-    .union([z.literal('auto'), count])
-    .default('auto')
-    .describe('threads that decode pictures'),
-  prefetchBatches: count.default(4).describe('batches that are read ahead'),
-  maxBadShare: share.default(0.01).describe('share of unreadable samples that ends the run'),
-});
+const data = z
+  .strictObject({
+    train: sources.describe('where the training samples are; several sources are joined'),
+    tokenizer: tokenizerConfigSchema.prefault({ type: 'clip' }).describe('how captions become ids'),
+    crop: crop.prefault({}).describe('the random crop of a training picture'),
+    flip: z.boolean().default(false).describe('mirror every second training picture, left to right'),
+    mean: channels
+      .default([0.48145466, 0.4578275, 0.40821073])
+      .describe('per channel, of pixels in [0, 1]; default that of OpenAI'),
+    std: channels
+      .default([0.26862954, 0.26130258, 0.27577711])
+      .describe('per channel, of pixels in [0, 1]; default that of OpenAI'),
+    hold: z
+      .enum(['none', 'device'])
+      .default('none')
+      .describe('device: all pictures are decoded once and held there, and cropped there from then on'),
+    cache: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'folder in which the pictures that data.hold decodes are kept for the next run; may be deleted at any time',
+      ),
+    workers: z
+      .union([z.literal('auto'), count])
+      .default('auto')
+      .describe('threads that decode pictures'),
+    prefetchBatches: count.default(4).describe('batches that are read ahead'),
+    maxBadShare: share.default(0.01).describe('share of unreadable samples that ends the run'),
+  })
+  .refine(({ hold, cache }) => cache === undefined || hold === 'device', {
+    path: ['cache'],
+    error: "it keeps what data.hold decodes: set data.hold to 'device', or leave it out",
+  });
 
 /** What every optimizer has. */
 const step = {

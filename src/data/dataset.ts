@@ -33,6 +33,8 @@ export interface Dataset {
   /** What was left out while indexing. */
   readonly problems: Problems;
   readonly index: DatasetIndex;
+  /** Some of it was unpacked to a temporary folder, which is gone with the process. */
+  readonly unpacked: boolean;
   /** Captions in index order, for training a tokenizer; samples without one are passed over. */
   captions(limit?: number): AsyncGenerator<string>;
   /** Removes what was unpacked to a temporary folder. Also done when the process exits. */
@@ -104,6 +106,7 @@ function makeDataset(
     hasLabels: sources.some(({ labelled }) => labelled),
     problems: writer.problems,
     index,
+    unpacked: spool.used,
     captions: (limit) => captions(index, limit),
     close: () => spool.remove(),
   };
@@ -132,6 +135,10 @@ class Spool {
 
   constructor(parent: string) {
     this.#parent = parent;
+  }
+
+  get used(): boolean {
+    return this.#folder !== undefined;
   }
 
   folder(): string {

@@ -28,6 +28,29 @@ export async function pictureSizes(dataset: Dataset, options: Shared): Promise<I
 }
 
 /**
+ * Tokens of the first epoch's captions, [n, L]: zeros where a sample cannot be used. Decodes no picture.
+ * @param options.tokenizer of context length L
+ */
+export async function captionTokens(
+  dataset: Dataset,
+  { workers, tokenizer }: Pick<Shared, 'workers'> & Required<Pick<Shared, 'tokenizer'>>,
+): Promise<Int32Array> {
+  const parsed = parseOptions(
+    passOptionsSchema,
+    { workers, tokenizer, microBatchSize: CHUNK, maxBadShare: 1, cacheBytes: 0 },
+    'tokens of captions',
+  );
+  const length = tokenizer.contextLength;
+  const tokens = new Int32Array(dataset.size * length);
+  for await (const batch of passOver(dataset, parsed, [])) {
+    for (const [row, id] of batch.ids.entries())
+      tokens.set(batch.tokens!.subarray(row * length, (row + 1) * length), Number(id) * length);
+    batch.release();
+  }
+  return tokens;
+}
+
+/**
  * Every picture once, whole, in index order, in the upper left of an S x S canvas (what is around it is not defined). A picture whose
  * longer side is more than S is shrunk to it, with its aspect kept. Bad samples are left out and counted.
  * @param options.side S, in pixels

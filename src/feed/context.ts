@@ -38,6 +38,7 @@ export interface FeedContext {
   skipped?: Problems;
   /** Pictures that are decoded to be held, so far and in all. */
   onHold?: (done: number, total: number) => void;
+  onWarning?: (message: string) => void;
 }
 
 /** The views that a config's method asks for, in order. */

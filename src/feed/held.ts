@@ -22,7 +22,6 @@ export async function heldFeed(context: FeedContext): Promise<Feed> {
     globalBatchSize: config.batch.globalBatchSize,
     worldSize: context.ranks.worldSize,
   });
-  context.onHold?.(0, dataset.size);
   const held = await holdPictures(dataset, {
     device,
     workers,
@@ -30,6 +29,11 @@ export async function heldFeed(context: FeedContext): Promise<Feed> {
     maxBadShare: config.data.maxBadShare,
     ...(tokenizer && { tokenizer }),
     ...(context.onHold && { onProgress: context.onHold }),
+    ...(context.onWarning && { onWarning: context.onWarning }),
+    ...(config.data.cache !== undefined && {
+      cache: config.data.cache,
+      writesCache: context.ranks.rank === 0,
+    }),
   });
   const captions = tokenizer && held.tokens && new HeldCaptions(dataset, { tokenizer, own: held.tokens });
   const { seed } = config;

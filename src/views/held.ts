@@ -1,11 +1,21 @@
 // A data set that lives on the device: n pictures on canvases of M x M pixels, decoded once.
 import { freemem } from 'node:os';
-import { type Dataset, listProblems, type Problems, pictureSizes, wholePictures } from '../data/index.ts';
+import {
+  captionTokens,
+  checkBadShare,
+  type Dataset,
+  fingerprintOf,
+  listProblems,
+  type Problems,
+  pictureSizes,
+  wholePictures,
+} from '../data/index.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import { deviceMemory, memoryStats, noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { upload } from '../torch/upload.ts';
+import { type HeldFile, HeldWriter, heldPath, openHeld } from './held-file.ts';
 
 /** All pictures of a data set on one device. The row of a sample is its id: its position in the data index. */
 export interface HeldPictures {
@@ -31,11 +41,17 @@ export interface HoldOptions {
   /** Bytes that may be taken; default a share of what the device has free. */
   freeBytes?: number;
   onProgress?: (done: number, total: number) => void;
+  /** Folder in which a file of the decoded pictures is looked for. */
+  cache?: string;
+  /** Write that file when there is none: one of several ranks does. */
+  writesCache?: boolean;
+  /** Something was left undone that is not needed. */
+  onWarning?: (message: string) => void;
 }
 
 /** Of the device's free memory: the rest is for what a step needs. */
 const SHARE = 0.7;
-/** Bytes of canvases that workers fill at a time. */
+/** Bytes of canvases that are on their way at a time. */
 const CHUNK_BYTES = 2 ** 25;
 
 /**
@@ -44,18 +60,73 @@ const CHUNK_BYTES = 2 ** 25;
  * @throws CoupletError when the pictures do not fit, or when more are bad than allowed
  */
 export async function holdPictures(dataset: Dataset, options: HoldOptions): Promise<HeldPictures> {
-  const { device, maxSide, workers } = options;
-  const sizes = await pictureSizes(dataset, { workers });
-  const side = canvasOf(sizes, maxSide);
-  refuseTooLarge({ count: dataset.size, side }, options);
-  const images = zeros([dataset.size, side, side, 3], { dtype: 'uint8', device }).persist();
+  const { device, maxSide, workers, writesCache = true } = options;
+  const path = cachePath(dataset, options);
+  const kept = path ? openHeld(path, { count: dataset.size, maxSide }) : undefined;
+  let images: Tensor | undefined;
+  let writer: HeldWriter | undefined;
   try {
-    return { images, ...(await decodeAll(dataset, images, options)), dispose: () => images.dispose() };
+    if (!kept) options.onProgress?.(0, dataset.size);
+    const side = kept?.side ?? canvasOf(await pictureSizes(dataset, { workers }), maxSide);
+    refuseTooLarge({ count: dataset.size, side }, options);
+    if (path && !kept && writesCache) writer = new HeldWriter(path, { count: dataset.size, side });
+    images = zeros([dataset.size, side, side, 3], { dtype: 'uint8', device }).persist();
+    const found = kept
+      ? await takeKept(dataset, kept, images, options)
+      : await decodeAll(dataset, images, { ...options, writer });
+    const { sizes, problems } = found;
+    if (sizes.every((length) => length === 0))
+      throw new CoupletError(`No picture could be used.\n${listProblems(problems)}\nMend the data.`);
+    writer?.finish(sizes, problems);
+    if (writer?.failed !== undefined)
+      options.onWarning?.(
+        `data.cache: ${path} could not be written (${writer.failed}); the next run decodes again.`,
+      );
+    const held = images;
+    return { images: held, ...found, dispose: () => held.dispose() };
   } catch (error) {
-    images.dispose();
+    images?.dispose();
     throw error;
+  } finally {
+    kept?.close();
+    writer?.close();
   }
 }
+
+/** Where the decoded pictures are looked for; nowhere when they cannot be told from others. */
+function cachePath(dataset: Dataset, { cache, maxSide, tokenizer }: HoldOptions): string | undefined {
+  const fingerprint = cache === undefined ? undefined : fingerprintOf(dataset);
+  // A sample whose caption is missing is bad where captions are wanted.
+  return fingerprint && heldPath(cache!, { fingerprint, maxSide, captions: tokenizer !== undefined });
+}
+
+type Found = Pick<HeldPictures, 'sizes' | 'tokens' | 'problems'>;
+
+async function takeKept(
+  dataset: Dataset,
+  { side, sizes, problems, rows }: HeldFile,
+  images: Tensor,
+  { workers, tokenizer, maxBadShare }: HoldOptions,
+): Promise<Found> {
+  if (maxBadShare !== undefined) checkBadShare(problems, dataset.size, maxBadShare);
+  const chunk = chunkOf(side);
+  for (let from = 0; from < dataset.size; from += chunk) {
+    const count = Math.min(chunk, dataset.size - from);
+    const bytes = rows(from, count);
+    noGrad(() =>
+      scope(() => images.narrow(0, from, count).copy_(upload(bytes, [count, side, side, 3], images.device))),
+    );
+  }
+  if (!tokenizer) return { sizes, problems };
+  const tokens = await captionTokens(dataset, { workers, tokenizer });
+  const length = tokenizer.contextLength;
+  for (let id = 0; id < dataset.size; id++)
+    if (sizes[id * 2] === 0) tokens.fill(0, id * length, (id + 1) * length); // bad for its picture alone
+  return { sizes, tokens, problems };
+}
+
+/** Canvases of so many bytes at a time. */
+const chunkOf = (side: number) => Math.max(1, Math.min(4096, Math.floor(CHUNK_BYTES / (side * side * 3))));
 
 /** M: the longest side of all pictures as they will be held. */
 function canvasOf(sizes: Int32Array, maxSide: number): number {
@@ -66,8 +137,8 @@ function canvasOf(sizes: Int32Array, maxSide: number): number {
 async function decodeAll(
   dataset: Dataset,
   images: Tensor,
-  { workers, maxBadShare, tokenizer, onProgress }: HoldOptions,
-): Promise<Pick<HeldPictures, 'sizes' | 'tokens' | 'problems'>> {
+  { workers, maxBadShare, tokenizer, onProgress, writer }: HoldOptions & { writer?: HeldWriter },
+): Promise<Found> {
   const side = images.shape[1]!;
   const length = tokenizer?.contextLength ?? 0;
   const sizes = new Int32Array(dataset.size * 2);
@@ -78,10 +149,11 @@ async function decodeAll(
     ...(maxBadShare !== undefined && { maxBadShare }),
     captions: tokenizer !== undefined,
     ...(tokenizer && { tokenizer }),
-    microBatchSize: Math.max(1, Math.min(4096, Math.floor(CHUNK_BYTES / (side * side * 3)))),
+    microBatchSize: chunkOf(side),
   });
   for await (const batch of batches) {
     putRows(images, batch.ids, batch.views[0]!.images);
+    writer?.put(batch.ids, batch.views[0]!.images);
     batch.ids.forEach((id, row) => {
       sizes.set(batch.sizes.subarray(row * 2, row * 2 + 2), Number(id) * 2);
       if (batch.tokens)
@@ -90,8 +162,6 @@ async function decodeAll(
     onProgress?.(Number(batch.ids.at(-1)) + 1, dataset.size);
     batch.release();
   }
-  if (sizes.every((length) => length === 0))
-    throw new CoupletError(`No picture could be used.\n${listProblems(batches.problems)}\nMend the data.`);
   return { sizes, ...(tokenizer && { tokens }), problems: batches.problems };
 }
 

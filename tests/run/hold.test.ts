@@ -43,6 +43,23 @@ test('the losses of a run are those of the run that decodes each time', async ()
   expect(theirs[0]).not.toBe(theirs[1]);
 });
 
+test('a run that finds decoded pictures from an earlier one is, to the last bit, that one', async () => {
+  const cached = (name: string) => {
+    const one = config(name, 'device');
+    return { ...one, data: { ...one.data, cache: join(folder, 'cache') } };
+  };
+  const first = await trainTiny(cached('writes'), { runsDir });
+  const second = await trainTiny(cached('finds'), { runsDir });
+  expect(first.events.some(({ type }) => type === 'holding')).toBe(true);
+  expect(second.events.some(({ type }) => type === 'holding' || type === 'warning')).toBe(false);
+  expect(numbersOf(second.runDir)).toEqual(numbersOf(first.runDir));
+  expect(modelBytes(second.runDir, STEPS).equals(modelBytes(first.runDir, STEPS))).toBe(true);
+  const loose = { ...cached('loose'), data: { ...cached('loose').data, hold: 'none' as const } };
+  await expect(trainTiny(loose, { runsDir })).rejects.toThrow(
+    /data\.cache.*set data\.hold to 'device', or leave it out/,
+  );
+});
+
 test('a run that is interrupted is, to the last bit, the one that was not', async () => {
   const whole = await trainTiny(config('whole', 'device'), { runsDir });
   const stop = new AbortController();

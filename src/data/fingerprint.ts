@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { captionIn, imageIn } from './columns.ts';
+import type { Dataset } from './dataset.ts';
+import { Reader } from './reader.ts';
+
+/**
+ * Hex digits that change when a sample, its place or its caption may have changed: places, names and captions of the index, and path, size and time of
+ * change of every file that samples are read from. Reads no sample. Undefined for data that was unpacked for this process alone.
+ */
+export function fingerprintOf({ index, unpacked }: Dataset): string | undefined {
+  if (unpacked) return undefined;
+  const { size, kind, container, offset, length, caption, captionLength, arena } = index.columns;
+  const hash = createHash('sha256');
+  for (const column of [kind, container, offset, length, caption, captionLength, arena]) hash.update(column);
+  const reader = new Reader(index);
+  const archives = new Set<number>();
+  for (let id = 0; id < size; id++) {
+    const inFile = (kind[id]! & 15) === imageIn.file;
+    if (inFile) hash.update(stamp(reader.name(id)));
+    if (!inFile || kind[id]! >> 4 >= captionIn.archiveText) archives.add(container[id]!);
+  }
+  for (const archive of archives) hash.update(stamp(index.containers[archive]!));
+  return hash.digest('hex');
+}
+
+/** What tells one state of a file from another; a file that is gone has a state too. */
+function stamp(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return JSON.stringify([resolve(path), stat?.size, stat?.mtimeMs]);
+}
