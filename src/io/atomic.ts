@@ -4,6 +4,9 @@ import { CoupletError } from '../errors.ts';
 
 const TEMPORARY = /^(.+)\.tmp-(\d+)(-replaced)?$/;
 
+/** Where this process writes what is to be at `path`; removeStale() knows it as such. */
+export const temporaryName = (path: string): string => `${path}.tmp-${process.pid}`;
+
 /** Whether a folder's name says that it is being written, or was left by a crash. */
 export const isTemporary = (name: string): boolean => TEMPORARY.test(name);
 
@@ -18,7 +21,7 @@ export async function writeFolderAtomically(
   finalPath: string,
   fill: (temporaryPath: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = `${finalPath}.tmp-${process.pid}`;
+  const temporary = temporaryName(finalPath);
   try {
     await mkdir(dirname(finalPath), { recursive: true });
     await removeStale(dirname(finalPath));
@@ -62,7 +65,7 @@ async function replaceFolder(temporary: string, finalPath: string): Promise<void
   if (replaces) await rm(aside, { recursive: true, force: true });
 }
 
-/** Removes temporary folders of processes that no longer run; a replaced folder whose successor never came is put back. */
+/** Removes temporary folders and files of processes that no longer run; a replaced folder whose successor never came is put back. */
 export async function removeStale(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const match = TEMPORARY.exec(name);
@@ -109,7 +112,7 @@ async function flush(path: string): Promise<void> {
 
 /** Writes a small file so that a reader sees the old one or the new one, whole. Throws as `writeFolderAtomically`. */
 export async function writeFileAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.tmp-${process.pid}`;
+  const temporary = temporaryName(path);
   try {
     const file = await open(temporary, 'w');
     try {

@@ -138,4 +138,10 @@ describe('a folder for decoded pictures', () => {
     );
     rmSync(folder, { recursive: true });
   });
+
+  test('what a killed process had half written is removed', async () => {
+    put(folder, { 'cache/held/0123.held.tmp-999999999': 'half' });
+    await hold();
+    expect(files()).toEqual([expect.stringMatching(/^[0-9a-f]{32}\.held$/)]);
+  });
 });

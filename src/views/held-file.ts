@@ -2,11 +2,13 @@
 // microsecond. Written beside its place and moved there when it is whole.
 //   MAGIC, pictures [n, M, M, 3], sizes int32 [n, 2], JSON of HeldFacts, the JSON's length as uint32, MAGIC
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Problems } from '../data/index.ts';
+import { readFully } from '../data/tar.ts';
 import { CoupletError } from '../errors.ts';
+import { removeStale, temporaryName } from '../io/atomic.ts';
 
 /** A new number for files that decode otherwise, or have another layout. */
 const MAGIC = Buffer.from('couplet held 01\n');
@@ -54,24 +56,19 @@ export function openHeld(
   } catch {
     return undefined;
   }
+  const close = () => closeSync(descriptor);
   const facts = readFacts(descriptor);
-  if (!facts || facts.count !== count || facts.side > maxSide) {
-    closeSync(descriptor);
-    return undefined;
-  }
-  const row = facts.side ** 2 * 3;
+  const row = (facts?.side ?? 0) ** 2 * 3;
   const sizes = new Int32Array(count * 2);
-  read(descriptor, bytesOf(sizes), MAGIC.length + count * row);
-  if (digestOf(sizes) !== facts.sizes) {
-    closeSync(descriptor);
+  const fits = facts?.count === count && facts.side <= maxSide;
+  if (fits) read(descriptor, bytesOf(sizes), MAGIC.length + count * row);
+  if (!fits || digestOf(sizes) !== facts.sizes) {
+    close();
     return undefined;
   }
-  return {
-    ...facts,
-    sizes,
-    rows: (from, rows) => read(descriptor, new Uint8Array(rows * row), MAGIC.length + from * row),
-    close: () => closeSync(descriptor),
-  };
+  const rows = (from: number, many: number) =>
+    read(descriptor, new Uint8Array(many * row), MAGIC.length + from * row);
+  return { ...facts, sizes, rows, close };
 }
 
 /** The facts, when the file is as long as they say. */
@@ -102,13 +99,8 @@ function jsonOf(text: Buffer): unknown {
 }
 
 function read<T extends Uint8Array>(descriptor: number, into: T, position: number): T {
-  let done = 0;
-  while (done < into.length) {
-    const got = readSync(descriptor, into, done, into.length - done, position + done);
-    if (got === 0)
-      throw new CoupletError('data.cache: a file in it ends early. Delete the folder and start again.');
-    done += got;
-  }
+  if (readFully(descriptor, into, position) < into.length)
+    throw new CoupletError('data.cache: a file in it ends early. Delete the folder and start again.');
   return into;
 }
 
@@ -121,18 +113,26 @@ export class HeldWriter {
   readonly #shape: { count: number; side: number };
   #descriptor: number;
 
-  /** @throws CoupletError when nothing can be written there */
-  constructor(path: string, shape: { count: number; side: number }) {
+  private constructor(path: string, shape: { count: number; side: number }) {
     this.#path = path;
-    this.#temporary = `${path}.${process.pid}.partial`;
+    this.#temporary = temporaryName(path);
     this.#shape = shape;
+    this.#descriptor = openSync(this.#temporary, 'w', 0o600);
+  }
+
+  /**
+   * First removes what crashed processes left in the folder.
+   * @throws CoupletError when nothing can be written there
+   */
+  static async open(path: string, shape: { count: number; side: number }): Promise<HeldWriter> {
+    const folder = dirname(path);
     try {
-      mkdirSync(dirname(path), { recursive: true });
-      this.#descriptor = openSync(this.#temporary, 'w', 0o600);
-      writeSync(this.#descriptor, MAGIC);
+      mkdirSync(folder, { recursive: true });
+      await removeStale(folder);
+      return new HeldWriter(path, shape);
     } catch (error) {
       throw new CoupletError(
-        `data.cache: cannot write ${this.#temporary} (${codeOf(error)}): name a folder that can be written, or leave data.cache out.`,
+        `data.cache: cannot write in ${folder} (${codeOf(error)}): name a folder that can be written, or leave data.cache out.`,
       );
     }
   }
@@ -157,17 +157,15 @@ export class HeldWriter {
     const text = Buffer.from(JSON.stringify(facts));
     const end = Buffer.alloc(4);
     end.writeUInt32LE(text.length);
+    this.#write(MAGIC, -MAGIC.length);
     this.#write(bytesOf(sizes), rows);
     this.#write(Buffer.concat([text, end, MAGIC]), rows + sizes.byteLength);
-    if (this.failed !== undefined) return;
-    try {
+    this.#orFail(() => {
+      fsyncSync(this.#descriptor); // or its name might outlive its bytes
       renameSync(this.#temporary, this.#path);
-    } catch (error) {
-      this.failed = codeOf(error);
-      return;
-    }
-    closeSync(this.#descriptor);
-    this.#descriptor = -1;
+      closeSync(this.#descriptor);
+      this.#descriptor = -1;
+    });
   }
 
   /** Leaves nothing behind, unless it is finished. */
@@ -178,11 +176,18 @@ export class HeldWriter {
     rmSync(this.#temporary, { force: true });
   }
 
+  /** @param at counted from the first picture */
   #write(bytes: Uint8Array, at: number): void {
-    if (this.failed !== undefined) return;
-    try {
+    this.#orFail(() => {
       for (let done = 0; done < bytes.length; )
         done += writeSync(this.#descriptor, bytes, done, bytes.length - done, MAGIC.length + at + done);
+    });
+  }
+
+  #orFail(act: () => void): void {
+    if (this.failed !== undefined) return;
+    try {
+      act();
     } catch (error) {
       this.failed = codeOf(error);
       this.close();

@@ -69,7 +69,7 @@ export async function holdPictures(dataset: Dataset, options: HoldOptions): Prom
     if (!kept) options.onProgress?.(0, dataset.size);
     const side = kept?.side ?? canvasOf(await pictureSizes(dataset, { workers }), maxSide);
     refuseTooLarge({ count: dataset.size, side }, options);
-    if (path && !kept && writesCache) writer = new HeldWriter(path, { count: dataset.size, side });
+    if (path && !kept && writesCache) writer = await HeldWriter.open(path, { count: dataset.size, side });
     images = zeros([dataset.size, side, side, 3], { dtype: 'uint8', device }).persist();
     const found = kept
       ? await takeKept(dataset, kept, images, options)
