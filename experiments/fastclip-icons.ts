@@ -1,23 +1,24 @@
 // OpenCLIP, SigLIP and every version of FastCLIP on the icons of examples/icon-search: which settings, then which method.
 // node --import jiti/register scripts/sweep.ts experiments/fastclip-icons.ts --out DIR --parallel 6 --only '^tune'
 import type { SweepRun } from '../scripts/sweep.ts';
-import { chosenSet, SMALL } from './settings.ts';
+import {
+  allMethods,
+  chosenRow,
+  clip,
+  fastclip,
+  first,
+  GAMMA,
+  isSeeded,
+  type Row,
+  SMALL,
+  siglip,
+  tau,
+} from './settings.ts';
 
 const CONFIG = 'examples/icon-search/config.ts';
 const LRS = [3e-4, 6e-4, 1.2e-3];
 /** Where the settings of the temperature are compared. */
 const LR = 6e-4;
-
-/** The parts of a run that a row names. */
-interface Row {
-  method: Record<string, unknown>;
-  lr: number;
-}
-
-const clip = (temperature = 0.07) => ({ name: 'clip', temperature });
-const siglip = (temperature = 0.1) => ({ name: 'siglip', temperature });
-const fastclip = (version: string, more: object = {}) => ({ name: 'fastclip', version, ...more });
-const tau = (init: number) => ({ temperature: { init } });
 
 /** Six settings for each method: three learning rates, then what decides its temperature. */
 export const tuning: Record<string, Row[]> = {
@@ -74,15 +75,6 @@ function run(name: string, { method, lr }: Row, more: Record<string, unknown>): 
   return { name, config: CONFIG, set: { ...common, method, 'optimizer.peakLr': lr, ...more } };
 }
 
-/** The best rows of the groups `PREFIX-clip` and so on, those of before where nothing was found. */
-function chosenRows<T extends Record<string, Row>>(before: T, prefix: string): T {
-  const rowOf = (name: string, row: Row): Row => {
-    const set = chosenSet(`${prefix}-${name}`);
-    return set ? { method: set.method as Row['method'], lr: set['optimizer.peakLr'] as number } : row;
-  };
-  return Object.fromEntries(Object.entries(before).map(([name, row]) => [name, rowOf(name, row)])) as T;
-}
-
 /** Without an evaluation before the end: they cost more than they tell here. */
 const SHORT = { duration: { epochs: 8 }, evaluate: { retrieval: RETRIEVAL } };
 /** Twenty evaluations: how many samples reach a recall is read off the curve. */
@@ -93,7 +85,6 @@ const tunes = Object.entries(tuning).flatMap(([name, rows]) =>
 );
 
 /** Those that the bar is about first, then the others in turn, so that a sweep that is cut has tried as much of each. */
-const first = ({ name }: SweepRun) => (/-(clip|v3)-/.test(name) ? 0 : 1);
 const turn = ({ name }: SweepRun) => Number(name.at(-1));
 tunes.sort((a, b) => first(a) - first(b) || turn(a) - turn(b));
 
@@ -122,7 +113,6 @@ const tunesAgain = Object.entries(again).flatMap(([name, rows]) =>
 );
 
 /** Eight epochs had preferred rates that overfit in twenty: so whole runs, as many for each of the two, and a gamma of 0.6, which had helped v3. */
-const GAMMA = { gamma: { min: 0.6 } };
 const wholes: Record<string, Row[]> = {
   clip: [
     { method: clip(0.03), lr: 3e-4 },
@@ -147,28 +137,17 @@ const tunesWhole = Object.entries(wholes).flatMap(([name, rows]) =>
 tunesWhole.sort((a, b) => turn(a) - turn(b));
 
 /** What was best; what scripts/sweep-best.ts has just found, in the file CHOSEN, takes its place. */
-const chosen = chosenRows({ clip: wholes.clip[0], v3: wholes.v3[0] }, 'whole');
-const { rho = 4, gamma } = chosen.v3.method as { rho?: number; gamma?: object };
-const parts = { rho, ...(gamma && { gamma }) };
-const schedule = gamma && { gamma };
-
-/** The methods that were not tried as much have the rate, and the parts, of the one that they are nearest to. */
-const rows: Record<string, Row> = {
-  ...chosen,
-  siglip: { method: siglip(), lr: chosen.clip.lr },
-  sogclr: { method: fastclip('sogclr', tau(0.05)), lr: chosen.v3.lr },
-  isogclr: { method: fastclip('isogclr', { rho }), lr: chosen.v3.lr },
-  v0: { method: fastclip('v0', schedule), lr: chosen.v3.lr },
-  v1: { method: fastclip('v1', { ...schedule, ...tau(0.05) }), lr: chosen.v3.lr },
-  v2: { method: fastclip('v2', parts), lr: chosen.v3.lr },
+const chosen = {
+  clip: chosenRow('whole-clip') ?? wholes.clip[0],
+  v3: chosenRow('whole-v3') ?? wholes.v3[0],
 };
+const rows = allMethods(chosen);
 
-const seeded = (name: string) => name === 'clip' || name === 'v3';
 /** The two that the bar is about with three seeds, first ones first. */
 const finalsOf = (batch: number, factor: number) =>
   [0, 1, 2].flatMap((seed) =>
     Object.entries(rows)
-      .filter(([name]) => seed === 0 || seeded(name))
+      .filter(([name]) => seed === 0 || isSeeded(name))
       .map(([name, { method, lr }]) =>
         run(
           `b${batch}-${name}-${seed}`,
@@ -186,13 +165,13 @@ large.sort((a, b) => first(a) - first(b));
 /** Both end where they overfit: crops of down to half a picture. Three settings each, at the best temperatures. */
 const AUGMENTED = { 'data.crop.scale': [0.5, 1], 'data.crop.ratio': [0.75, 1.33] };
 const augmentedTunes = [3e-4, 6e-4, 1e-3].flatMap((lr, i) =>
-  Object.entries({ clip: chosen.clip, v3: chosen.v3 }).map(([name, { method }]) =>
+  Object.entries(chosen).map(([name, { method }]) =>
     run(`augtune-${name}-${i}`, { method, lr }, { ...WHOLE, ...AUGMENTED }),
   ),
 );
 const augmented = [0, 1, 2].flatMap((seed) =>
-  Object.entries(chosenRows({ clip: chosen.clip, v3: chosen.v3 }, 'augtune')).map(([name, row]) =>
-    run(`aug-${name}-${seed}`, row, { ...WHOLE, ...AUGMENTED, seed }),
+  Object.entries(chosen).map(([name, row]) =>
+    run(`aug-${name}-${seed}`, chosenRow(`augtune-${name}`) ?? row, { ...WHOLE, ...AUGMENTED, seed }),
   ),
 );
 

@@ -2,16 +2,17 @@
 // node --import jiti/register scripts/sweep.ts experiments/fastclip-photos.ts --out DIR --only '^tune'
 // CHOSEN=chosen.json node ... --only '^tiny-128'      with what scripts/sweep-best.ts made of the first
 import type { SweepRun } from '../scripts/sweep.ts';
-import { chosenSet, SMALL } from './settings.ts';
-
-interface Row {
-  method: Record<string, unknown>;
-  lr: number;
-}
-
-const fastclip = (version: string, more: object = {}) => ({ name: 'fastclip', version, ...more });
-const clip = (temperature: number) => ({ name: 'clip', temperature });
-const TAU = { temperature: { init: 0.05 } };
+import {
+  allMethods,
+  chosenRow,
+  clip,
+  fastclip,
+  first,
+  GAMMA,
+  isSeeded,
+  type Row,
+  SMALL,
+} from './settings.ts';
 
 const SETS = { tiny: 'configs/tiny-imagenet-100.ts', cifar: 'configs/cifar10.ts' };
 
@@ -21,7 +22,6 @@ function run(name: string, { method, lr }: Row, more: Record<string, unknown>): 
 }
 
 /** As many settings for each of the two that the question is about. So few captions leave little room for the temperature: rho below 4. */
-const GAMMA = { gamma: { min: 0.6 } };
 const TUNED: Record<string, Row[]> = {
   clip: [
     { method: clip(0.07), lr: 3e-4 },
@@ -46,38 +46,16 @@ const tunes = Object.keys(SETS).flatMap((set) =>
   ),
 );
 
-function chosen(set: string, name: 'clip' | 'v3'): Row {
-  const best = chosenSet(`tune-${set}-${name}`);
-  if (!best) return TUNED[name][1];
-  return { method: best.method as Row['method'], lr: best['optimizer.peakLr'] as number };
-}
+/** The best rows of the tuning, the second ones before there was any. */
+const chosen = (set: string, name: 'clip' | 'v3') => chosenRow(`tune-${set}-${name}`) ?? TUNED[name][1];
+const methodsOf = (set: string) => allMethods({ clip: chosen(set, 'clip'), v3: chosen(set, 'v3') });
 
-/** The others have the rate, and the parts, of the one that they are nearest to. */
-function methodsOf(set: string): Record<string, Row> {
-  const [ours, theirs] = [chosen(set, 'v3'), chosen(set, 'clip')];
-  const { rho, gamma } = ours.method as { rho: number; gamma?: object };
-  const { lr } = ours;
-  const schedule = gamma && { gamma };
-  return {
-    clip: theirs,
-    v3: ours,
-    siglip: { method: { name: 'siglip', temperature: 0.1 }, lr: theirs.lr },
-    sogclr: { method: fastclip('sogclr', TAU), lr },
-    isogclr: { method: fastclip('isogclr', { rho }), lr },
-    v0: { method: fastclip('v0', schedule), lr },
-    v1: { method: fastclip('v1', { ...schedule, ...TAU }), lr },
-    v2: { method: fastclip('v2', { rho, ...schedule }), lr },
-  };
-}
-
-/** Those with three seeds first, so that a sweep that is cut has the comparison that counts. */
-const first = ({ name }: SweepRun) => (/-(clip|v3)-/.test(name) ? 0 : 1);
 const EPOCHS = 8;
 const finals = [0, 1, 2].flatMap((seed) =>
   Object.keys(SETS).flatMap((set) =>
     [128, 512].flatMap((batch) =>
       Object.entries(methodsOf(set))
-        .filter(([name]) => seed === 0 || name === 'clip' || name === 'v3')
+        .filter(([name]) => seed === 0 || isSeeded(name))
         .map(([name, { method, lr }]) =>
           run(
             `${set}-${batch}-${name}-${seed}`,

@@ -1,25 +1,26 @@
 // The two papers together: FastCLIP-v3 on short sequences against OpenCLIP on whole ones, on icons cut into 256 patches.
-// TIMES=DIR SCHEDULES=DIR node --import jiti/register scripts/sweep.ts experiments/fastclip-schedule.ts --out DIR --only '^tune'
+// TIMES=DIR SCHEDULES=DIR node --import jiti/register scripts/sweep.ts experiments/fastclip-schedule.ts --out DIR --only '^sched-tune'
 //
 // Seconds are those of TIMES/icons-METHOD.json (bench/step-times.ts), as in ssl.ts.
 import type { SweepRun } from '../scripts/sweep.ts';
-import { chosenSet, jsonAt, SMALL } from './settings.ts';
+import { chosenSet, clip, fastclip, GAMMA, jsonAt, plainCompressions, SMALL } from './settings.ts';
 
 const { TIMES = '', SCHEDULES = '' } = process.env;
 const CONFIG = 'examples/icon-search/config.ts';
 const METHODS: Record<string, Record<string, unknown>> = {
-  clip: { name: 'clip', temperature: 0.03 },
-  v3: { name: 'fastclip', version: 'v3', rho: 4, gamma: { min: 0.6 } },
+  clip: clip(0.03),
+  v3: fastclip('v3', { rho: 4, ...GAMMA }),
 };
 /** Each is tried in a whole run: short ones prefer rates that overfit. */
 const LRS = [3e-4, 6e-4];
 /** Seconds of OpenCLIP on whole sequences, and what a compressed run gets of them. */
 const SECONDS = Number(process.env.SECONDS ?? 45);
 const SHARE = 1 / 3;
+const PATCH = 4;
 
 const common = {
   ...SMALL,
-  'model.image.patchSize': 4,
+  'model.image.patchSize': PATCH,
   'batch.globalBatchSize': 256,
   'log.every.steps': 25,
 };
@@ -35,14 +36,7 @@ function run(name: string, method: string, more: Record<string, unknown>): Sweep
 const found = jsonAt<{ stages: object[] }>(`${SCHEDULES}/icons-v3.json`);
 const strategies: Record<string, Record<string, unknown>> = {
   none: {},
-  'dropout-50': { compression: { tokenDropout: 0.5 } },
-  'dropout-75': { compression: { tokenDropout: 0.75 } },
-  patches: { compression: { patchSize: 8 } },
-  ramp: {
-    compression: {
-      stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
-    },
-  },
+  ...plainCompressions(PATCH),
   both: {
     compression: {
       stages: [{ from: 0, patchSize: 8, tokenDropout: 0.5 }, { from: 0.9 }],

@@ -1,5 +1,6 @@
 // What the lists of runs share.
 import { existsSync, readFileSync } from 'node:fs';
+import type { SweepRun } from '../scripts/sweep.ts';
 
 /** Small runs: pictures held on the GPU, steps recorded, few threads, so that several run side by side. */
 export const SMALL = {
@@ -22,3 +23,55 @@ const found = CHOSEN ? JSON.parse(readFileSync(CHOSEN, 'utf8')) : {};
 
 /** The settings of the best run of a group, as `tune-clip`, from the file CHOSEN that scripts/sweep-best.ts wrote; undefined without. */
 export const chosenSet = (group: string): Record<string, unknown> | undefined => found[group]?.set;
+
+/** What is told apart between methods: the method's settings, and its learning rate. */
+export interface Row {
+  method: Record<string, unknown>;
+  lr: number;
+}
+
+export const clip = (temperature = 0.07) => ({ name: 'clip', temperature });
+export const siglip = (temperature = 0.1) => ({ name: 'siglip', temperature });
+export const fastclip = (version: string, more: object = {}) => ({ name: 'fastclip', version, ...more });
+export const tau = (init: number) => ({ temperature: { init } });
+/** A gamma that falls less far than the paper's 0.2. */
+export const GAMMA = { gamma: { min: 0.6 } };
+
+/** The best row of a group, as chosenSet(). */
+export function chosenRow(group: string): Row | undefined {
+  const set = chosenSet(group);
+  return set && { method: set.method as Row['method'], lr: set['optimizer.peakLr'] as number };
+}
+
+/** All methods beside the two that were tried most: each has the rate, and the parts, of the one that it is nearest to. */
+export function allMethods(tried: { clip: Row; v3: Row }): Record<string, Row> {
+  const { lr, method } = tried.v3;
+  const { rho, gamma } = method as { rho: number; gamma?: object };
+  const schedule = gamma && { gamma };
+  return {
+    ...tried,
+    siglip: { method: siglip(), lr: tried.clip.lr },
+    sogclr: { method: fastclip('sogclr', tau(0.05)), lr },
+    isogclr: { method: fastclip('isogclr', { rho }), lr },
+    v0: { method: fastclip('v0', schedule), lr },
+    v1: { method: fastclip('v1', { ...schedule, ...tau(0.05) }), lr },
+    v2: { method: fastclip('v2', { rho, ...schedule }), lr },
+  };
+}
+
+/** The two that questions are about: they have three seeds, the others one. */
+export const isSeeded = (name: string) => name === 'clip' || name === 'v3';
+/** For sorting: their runs first, so that a sweep that is cut has the comparison that counts. */
+export const first = ({ name }: SweepRun) => (/-(clip|v3)-/.test(name) ? 0 : 1);
+
+/** What a person would try first on patches of `patch` pixels. */
+export const plainCompressions = (patch: number): Record<string, Record<string, unknown>> => ({
+  'dropout-50': { compression: { tokenDropout: 0.5 } },
+  'dropout-75': { compression: { tokenDropout: 0.75 } },
+  patches: { compression: { patchSize: 2 * patch } },
+  ramp: {
+    compression: {
+      stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
+    },
+  },
+});

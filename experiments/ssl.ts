@@ -1,10 +1,10 @@
 // MoCo v3, SimCLR and DINO with short sequences: is the same encoder there in a fraction of the time?
-// SET=cifar TIMES=DIR SCHEDULES=DIR node --import jiti/register scripts/sweep.ts experiments/ssl.ts --out DIR --only '^cifar-moco-v3'
+// TIMES=DIR SCHEDULES=DIR node --import jiti/register scripts/sweep.ts experiments/ssl.ts --out DIR --only '^cifar-moco-v3'
 //
 // Seconds are those of TIMES/SET-METHOD.json, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so runs
 // may share one. SCHEDULES/SET-METHOD.json is what `couplet schedule` made of an analysis of the whole run.
 import type { SweepRun } from '../scripts/sweep.ts';
-import { jsonAt, SMALL } from './settings.ts';
+import { jsonAt, plainCompressions, SMALL } from './settings.ts';
 
 const { TIMES = '', SCHEDULES = '' } = process.env;
 /** Seconds of training of a run without compression. */
@@ -61,14 +61,7 @@ const COSINE = { 'schedule.shape': 'cosine' };
 const strategies = ({ patch, coarser }: DataSet): Record<string, Record<string, unknown>> => ({
   none: COSINE,
   decay: {},
-  'dropout-50': { compression: { tokenDropout: 0.5 } },
-  'dropout-75': { compression: { tokenDropout: 0.75 } },
-  patches: { compression: { patchSize: 2 * patch } },
-  ramp: {
-    compression: {
-      stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
-    },
-  },
+  ...plainCompressions(patch),
   // Both kinds, then whole sequences, as they are met when it counts.
   both: {
     compression: {
