@@ -22,7 +22,7 @@ const STYLES = [
   ['#999999', '4 4'],
 ];
 
-/** Round values over [from, to], at most six, the last at or above `to`. */
+/** Some six round values: the first at or below `from`, the last at or above `to`. */
 export function ticks(from: number, to: number): number[] {
   const least = (to - from || 1) / 5;
   const power = 10 ** Math.floor(Math.log10(least));

@@ -83,12 +83,18 @@ if (flags.svg) {
   // The part that all names share says nothing beside a curve.
   const shared = names.length > 1 ? commonStart(names) : '';
   const curves = groups.map(({ name, curve }) => ({ name: name.slice(shared.length), points: curve }));
-  const metricName = `${metric.replace('eval/', '').replaceAll('_', ' ')}, ${shared.replace(/-$/, '')}`;
+  const what = [metric.replace('eval/', '').replaceAll('_', ' '), shared.replace(/-$/, '')];
   const round = (value: number) => String(Number(value.toPrecision(6)));
   const formatX = (x: number) => (flags.x ? round(x) : `${round(x / 1000)} k`);
   const over = flags.x?.replaceAll('_', ' ') ?? 'samples seen';
   writeFileSync(
     flags.svg,
-    lineChart(curves, { metric: metricName, over, from: 0, formatX, formatY: (y) => `${round(100 * y)} %` }),
+    lineChart(curves, {
+      metric: what.filter(Boolean).join(', '),
+      over,
+      from: 0,
+      formatX,
+      formatY: (y) => `${round(100 * y)} %`,
+    }),
   );
 }
