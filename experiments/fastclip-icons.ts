@@ -138,8 +138,8 @@ tunesWhole.sort((a, b) => turn(a) - turn(b));
 
 /** What was best; what scripts/sweep-best.ts has just found, in the file CHOSEN, takes its place. */
 const chosen = {
-  clip: chosenRow('whole-clip') ?? wholes.clip[0],
-  v3: chosenRow('whole-v3') ?? wholes.v3[0],
+  clip: chosenRow('whole-clip') ?? wholes.clip[1],
+  v3: chosenRow('whole-v3') ?? wholes.v3[4],
 };
 const rows = allMethods(chosen);
 
@@ -158,6 +158,15 @@ const finalsOf = (batch: number, factor: number) =>
   );
 const finals = finalsOf(128, 1);
 finals.sort((a, b) => first(a) - first(b));
+/** Shorter runs, each with its own schedule: what are fewer samples worth before both overfit? */
+const shorter = [10, 14].flatMap((epochs) =>
+  [0, 1, 2].flatMap((seed) =>
+    Object.entries(chosen).map(([name, row]) =>
+      run(`e${epochs}-${name}-${seed}`, row, { ...WHOLE, duration: { epochs }, seed }),
+    ),
+  ),
+);
+
 /** Four times the batch, twice the rate. */
 const large = finalsOf(512, 2);
 large.sort((a, b) => first(a) - first(b));
@@ -175,4 +184,13 @@ const augmented = [0, 1, 2].flatMap((seed) =>
   ),
 );
 
-export default [...tunes, ...tunesAgain, ...tunesWhole, ...finals, ...large, ...augmentedTunes, ...augmented];
+export default [
+  ...tunes,
+  ...tunesAgain,
+  ...tunesWhole,
+  ...finals,
+  ...shorter,
+  ...large,
+  ...augmentedTunes,
+  ...augmented,
+];

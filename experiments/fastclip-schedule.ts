@@ -3,18 +3,31 @@
 //
 // Seconds are those of TIMES/icons-METHOD.json (bench/step-times.ts), as in ssl.ts.
 import type { SweepRun } from '../scripts/sweep.ts';
-import { chosenSet, clip, fastclip, GAMMA, jsonAt, plainCompressions, SMALL } from './settings.ts';
+import {
+  chosenRow,
+  clip,
+  fastclip,
+  foundCompressions,
+  GAMMA,
+  jsonAt,
+  plainCompressions,
+  type Row,
+  SMALL,
+} from './settings.ts';
 
 const { TIMES = '', SCHEDULES = '' } = process.env;
 const CONFIG = 'examples/icon-search/config.ts';
-const METHODS: Record<string, Record<string, unknown>> = {
-  clip: clip(0.03),
-  v3: fastclip('v3', { rho: 4, ...GAMMA }),
+const LRS = [6e-4, 1.2e-3];
+/** As many settings for each: OpenCLIP's are tried in whole runs, v3's in short ones, both as they are used. */
+const TUNED: Record<string, Row[]> = {
+  clip: [0.03, 0.07].flatMap((temperature) => LRS.map((lr) => ({ method: clip(temperature), lr }))),
+  v3: [
+    { rho: 3, gamma: { min: 0.8 } },
+    { rho: 4, ...GAMMA },
+  ].flatMap((parts) => LRS.map((lr) => ({ method: fastclip('v3', parts), lr }))),
 };
-/** Each is tried in a whole run: short ones prefer rates that overfit. */
-const LRS = [3e-4, 6e-4];
 /** Seconds of OpenCLIP on whole sequences, and what a compressed run gets of them. */
-const SECONDS = Number(process.env.SECONDS ?? 45);
+const SECONDS = Number(process.env.SECONDS ?? 80);
 const SHARE = 1 / 3;
 const PATCH = 4;
 
@@ -25,15 +38,13 @@ const common = {
   'log.every.steps': 25,
 };
 
-function run(name: string, method: string, more: Record<string, unknown>): SweepRun {
+function run(name: string, method: string, more: Record<string, unknown>, row = rowOf(method)): SweepRun {
   const stepTimes = jsonAt<object[]>(`${TIMES}/icons-${method}.json`);
-  const group = more.compression ? `sched-tune-short-${method}` : `sched-tune-${method}`;
-  const lr = chosenSet(group)?.['optimizer.peakLr'] ?? LRS[0];
-  const set = { ...common, method: METHODS[method], 'optimizer.peakLr': lr, ...more };
+  const set = { ...common, method: row.method, 'optimizer.peakLr': row.lr, ...more };
   return { name, config: CONFIG, set: { ...set, ...(stepTimes ? { stepTimes } : {}) } };
 }
+const rowOf = (method: string) => chosenRow(`sched-tune-${method}`) ?? TUNED[method]![0]!;
 
-const found = jsonAt<{ stages: object[] }>(`${SCHEDULES}/icons-v3.json`);
 const strategies: Record<string, Record<string, unknown>> = {
   none: {},
   ...plainCompressions(PATCH),
@@ -42,22 +53,25 @@ const strategies: Record<string, Record<string, unknown>> = {
       stages: [{ from: 0, patchSize: 8, tokenDropout: 0.5 }, { from: 0.9 }],
     },
   },
+  late: { compression: { stages: [{ from: 0, tokenDropout: 0.75 }, { from: 0.75 }] } },
   online: { compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [4, 8] } } },
-  ...(found && { found: { compression: { stages: found.stages } } }),
+  ...foundCompressions(SCHEDULES, 'icons-v3'),
 };
 
-const tunes = LRS.flatMap((lr, i) =>
-  Object.keys(METHODS).flatMap((method) => [
-    run(`sched-tune-${method}-${i}`, method, { 'optimizer.peakLr': lr, duration: { seconds: SECONDS } }),
-    run(`sched-tune-short-${method}-${i}`, method, {
-      'optimizer.peakLr': lr,
-      duration: { seconds: SECONDS * SHARE },
-      ...strategies.both,
-    }),
-  ]),
+const EVERY = { 'evaluate.every': { share: 1 / 10 } };
+/** They are also the first seeds of what they choose. */
+const tunes = Object.entries(TUNED).flatMap(([method, rows]) =>
+  rows.map((row, i) => {
+    const short = method === 'v3' && { ...strategies.late, duration: { seconds: SECONDS * SHARE } };
+    return run(
+      `sched-tune-${method}-${i}`,
+      method,
+      { ...EVERY, duration: { seconds: SECONDS }, ...short },
+      row,
+    );
+  }),
 );
 
-const EVERY = { 'evaluate.every': { share: 1 / 10 } };
 const finals = [0, 1, 2].flatMap((seed) => [
   run(`sched-clip-whole-${seed}`, 'clip', { ...EVERY, duration: { seconds: SECONDS }, seed }),
   run(`sched-v3-whole-${seed}`, 'v3', {

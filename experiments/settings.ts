@@ -24,6 +24,9 @@ const found = CHOSEN ? JSON.parse(readFileSync(CHOSEN, 'utf8')) : {};
 /** The settings of the best run of a group, as `tune-clip`, from the file CHOSEN that scripts/sweep-best.ts wrote; undefined without. */
 export const chosenSet = (group: string): Record<string, unknown> | undefined => found[group]?.set;
 
+/** The name of that run. */
+export const chosenName = (group: string): string | undefined => found[group]?.name;
+
 /** What is told apart between methods: the method's settings, and its learning rate. */
 export interface Row {
   method: Record<string, unknown>;
@@ -75,3 +78,13 @@ export const plainCompressions = (patch: number): Record<string, Record<string, 
     },
   },
 });
+
+/** Schedules that `couplet schedule` made of an analysis, where there are any: by the paper's cost, by measured seconds, in Adam's scale. */
+export const foundCompressions = (folder: string, name: string): Record<string, Record<string, unknown>> =>
+  Object.fromEntries(
+    ['found', 'timed', 'adam'].flatMap((kind) => {
+      const file = `${folder}/${name}${kind === 'found' ? '' : `-${kind}`}.json`;
+      const found = jsonAt<{ stages: object[] }>(file);
+      return found ? [[kind, { compression: { stages: found.stages } }]] : [];
+    }),
+  );

@@ -4,11 +4,13 @@
 // Seconds are those of TIMES/SET-METHOD.json, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so runs
 // may share one. SCHEDULES/SET-METHOD.json is what `couplet schedule` made of an analysis of the whole run.
 import type { SweepRun } from '../scripts/sweep.ts';
-import { jsonAt, plainCompressions, SMALL } from './settings.ts';
+import { chosenName, foundCompressions, jsonAt, plainCompressions, SMALL } from './settings.ts';
 
 const { TIMES = '', SCHEDULES = '' } = process.env;
 /** Seconds of training of a run without compression. */
 const SECONDS = Number(process.env.SECONDS ?? 60);
+/** DINO learns next to nothing in a minute. */
+const LENGTH: Record<string, number> = { 'cifar-dino': 2.5 };
 /** What share of them a compressed run gets: what the paper claims for each method. */
 const SHARES: Record<string, number> = { 'moco-v3': 1 / 4, simclr: 1 / 3.3, dino: 1 / 2.5 };
 
@@ -29,13 +31,24 @@ const batch = (globalBatchSize: number, peakLr: number) => ({
   'batch.globalBatchSize': globalBatchSize,
   'optimizer.peakLr': peakLr,
 });
+
+/** What may let DINO leave its even plateau sooner; tried on short sequences. */
+const DINO: Record<string, unknown>[] = [
+  {},
+  { 'method.emaMomentum': 0.98 },
+  { 'method.emaMomentum': 0.9, 'method.teacherTemperature': { start: 0.07, end: 0.07 } },
+  { 'method.emaMomentum': 0.98, 'optimizer.peakLr': 2e-3 },
+  { 'method.emaMomentum': 0.98, 'method.teacherTemperature': { start: 0.025, end: 0.025 } },
+].map((row) => ({ ...batch(512, 1e-3), 'method.head.outputs': 1024, ...row }));
+/** The best of them. */
+const dino = () => DINO[Number(chosenName('tune-cifar-dino')?.at(-1) ?? 1)]!;
 const SETS: Record<string, DataSet> = {
   // 64 patches of 4 pixels.
   cifar: {
     patch: 4,
     coarser: [8],
     set: {},
-    methods: { 'moco-v3': batch(1024, 1.5e-3), simclr: batch(1024, 1.5e-3), dino: batch(512, 1e-3) },
+    methods: { 'moco-v3': batch(1024, 1.5e-3), simclr: batch(1024, 1.5e-3), dino: dino() },
   },
   // 256 patches of 4 pixels: sequences as long as the paper's.
   tiny: {
@@ -80,7 +93,6 @@ const strategies = ({ patch, coarser }: DataSet): Record<string, Record<string, 
 const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
   Object.entries(SHARES).flatMap(([method, share]): SweepRun[] => {
     const stepTimes = jsonAt<object[]>(`${TIMES}/${name}-${method}.json`);
-    const found = jsonAt<{ stages: object[] }>(`${SCHEDULES}/${name}-${method}.json`);
     const base = {
       ...dataSet.set,
       ...dataSet.methods[method],
@@ -88,10 +100,11 @@ const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
       ...(stepTimes ? { stepTimes } : {}),
     };
     const config = `configs/${method}-cifar10.ts`;
+    const seconds = SECONDS * (LENGTH[`${name}-${method}`] ?? 1);
     const checkpoint = { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 };
     const all: Record<string, Record<string, unknown>> = {
       ...strategies(dataSet),
-      ...(found && { found: { compression: { stages: found.stages } } }),
+      ...foundCompressions(SCHEDULES, `${name}-${method}`),
     };
     const whole = [0, 1, 2].map((seed) => ({
       name: `${name}-${method}-whole-${seed}`,
@@ -101,7 +114,7 @@ const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
         ...COSINE,
         ...(seed === 0 && checkpoint),
         'evaluate.every': { share: 0.1 },
-        duration: { seconds: SECONDS },
+        duration: { seconds },
         seed,
       },
     }));
@@ -113,7 +126,7 @@ const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
           ...base,
           ...changes,
           'evaluate.every': { share: 0.25 },
-          duration: { seconds: SECONDS * share },
+          duration: { seconds: seconds * share },
           seed,
         },
       })),
@@ -122,6 +135,18 @@ const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
   }),
 );
 
+const dinoTunes = DINO.map((row, i) => ({
+  name: `tune-cifar-dino-${i}`,
+  config: 'configs/dino-cifar10.ts',
+  set: {
+    ...common,
+    ...row,
+    compression: { patchSize: 8 },
+    duration: { steps: 1200 },
+    'evaluate.every': { share: 0.25 },
+  },
+}));
+
 /** The first seeds of all before the second ones, so that a sweep that is cut has tried each. */
 const seedOf = ({ name }: SweepRun) => Number(name.at(-1));
-export default runs.sort((a, b) => seedOf(a) - seedOf(b));
+export default [...dinoTunes, ...runs.sort((a, b) => seedOf(a) - seedOf(b))];
