@@ -178,9 +178,15 @@ const augmentedTunes = [3e-4, 6e-4, 1e-3].flatMap((lr, i) =>
     run(`augtune-${name}-${i}`, { method, lr }, { ...WHOLE, ...AUGMENTED }),
   ),
 );
+/** The rate that was best with them, else. */
+const augmentedBest = (name: string, { method }: Row): Row => ({ method, lr: name === 'clip' ? 6e-4 : 1e-3 });
 const augmented = [0, 1, 2].flatMap((seed) =>
   Object.entries(chosen).map(([name, row]) =>
-    run(`aug-${name}-${seed}`, chosenRow(`augtune-${name}`) ?? row, { ...WHOLE, ...AUGMENTED, seed }),
+    run(`aug-${name}-${seed}`, chosenRow(`augtune-${name}`) ?? augmentedBest(name, row), {
+      ...WHOLE,
+      ...AUGMENTED,
+      seed,
+    }),
   ),
 );
 

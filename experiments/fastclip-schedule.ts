@@ -1,7 +1,7 @@
 // The two papers together: FastCLIP-v3 on short sequences against OpenCLIP on whole ones, on icons cut into 256 patches.
-// TIMES=DIR SCHEDULES=DIR node --import jiti/register scripts/sweep.ts experiments/fastclip-schedule.ts --out DIR --only '^sched-tune'
+// node --import jiti/register scripts/sweep.ts experiments/fastclip-schedule.ts --out DIR --only '^sched-tune'
 //
-// Seconds are those of TIMES/icons-METHOD.json (bench/step-times.ts), as in ssl.ts.
+// Seconds and schedules as in ssl.ts.
 import type { SweepRun } from '../scripts/sweep.ts';
 import {
   chosenRow,
@@ -9,13 +9,12 @@ import {
   fastclip,
   foundCompressions,
   GAMMA,
-  jsonAt,
   plainCompressions,
   type Row,
   SMALL,
+  stepTimesOf,
 } from './settings.ts';
 
-const { TIMES = '', SCHEDULES = '' } = process.env;
 const CONFIG = 'examples/icon-search/config.ts';
 const LRS = [6e-4, 1.2e-3];
 /** As many settings for each: OpenCLIP's are tried in whole runs, v3's in short ones, both as they are used. */
@@ -39,11 +38,11 @@ const common = {
 };
 
 function run(name: string, method: string, more: Record<string, unknown>, row = rowOf(method)): SweepRun {
-  const stepTimes = jsonAt<object[]>(`${TIMES}/icons-${method}.json`);
   const set = { ...common, method: row.method, 'optimizer.peakLr': row.lr, ...more };
-  return { name, config: CONFIG, set: { ...set, ...(stepTimes ? { stepTimes } : {}) } };
+  return { name, config: CONFIG, set: { ...set, ...stepTimesOf(`icons-${method}`) } };
 }
-const rowOf = (method: string) => chosenRow(`sched-tune-${method}`) ?? TUNED[method]![0]!;
+/** What scripts/sweep-best.ts found, else what was best before: the second row of each. */
+const rowOf = (method: string) => chosenRow(`sched-tune-${method}`) ?? TUNED[method]![1]!;
 
 const strategies: Record<string, Record<string, unknown>> = {
   none: {},
@@ -55,7 +54,7 @@ const strategies: Record<string, Record<string, unknown>> = {
   },
   late: { compression: { stages: [{ from: 0, tokenDropout: 0.75 }, { from: 0.75 }] } },
   online: { compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [4, 8] } } },
-  ...foundCompressions(SCHEDULES, 'icons-v3'),
+  ...foundCompressions('icons-v3'),
 };
 
 const EVERY = { 'evaluate.every': { share: 1 / 10 } };

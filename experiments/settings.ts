@@ -17,7 +17,39 @@ export const SMALL = {
 export const jsonAt = <T>(path: string): T | undefined =>
   existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : undefined;
 
-const { CHOSEN } = process.env;
+const { CHOSEN, TIMES } = process.env;
+/** What was measured: rows of all runs. */
+const MEASURED = 'docs/results/step-times.jsonl';
+/** The table of a list's runs, where it goes by another name. */
+const TABLES: Record<string, string> = {
+  'cifar-dino': 'cifar-dino-1024-outputs',
+  'tiny-moco-v3': 'tiny-moco-v3-64px-patch-4',
+  'tiny-simclr': 'tiny-simclr-64px-patch-4',
+  'tiny-dino': 'tiny-dino-64px-patch-4',
+  'icons-clip': 'icons-clip-b256',
+  'icons-v3': 'icons-v3-b256',
+};
+
+interface StepTime {
+  tokenDropout: number;
+  patchSize: number;
+  seconds: number;
+}
+
+/** `stepTimes` of a config: those that bench/step-times.ts left in the folder TIMES, else those of docs/results. */
+export function stepTimesOf(name: string): { stepTimes?: StepTime[] } {
+  if (TIMES) {
+    const stepTimes = jsonAt<StepTime[]>(`${TIMES}/${name}.json`);
+    return stepTimes ? { stepTimes } : {};
+  }
+  const rows = readFileSync(MEASURED, 'utf8').trim().split('\n');
+  const stepTimes = rows
+    .map((row) => JSON.parse(row) as Omit<StepTime, 'seconds'> & { run: string; ms: number })
+    .filter(({ run }) => run === (TABLES[name] ?? name))
+    .map(({ tokenDropout, patchSize, ms }) => ({ tokenDropout, patchSize, seconds: ms / 1000 }));
+  return stepTimes.length > 0 ? { stepTimes } : {};
+}
+
 /** Asked for by name, so it must be there. */
 const found = CHOSEN ? JSON.parse(readFileSync(CHOSEN, 'utf8')) : {};
 
@@ -79,11 +111,14 @@ export const plainCompressions = (patch: number): Record<string, Record<string, 
   },
 });
 
-/** Schedules that `couplet schedule` made of an analysis, where there are any: by the paper's cost, by measured seconds, in Adam's scale. */
-export const foundCompressions = (folder: string, name: string): Record<string, Record<string, unknown>> =>
+/** Schedules that `couplet schedule` made of analyses. */
+const { SCHEDULES = 'experiments/schedules' } = process.env;
+
+/** Those of one kind of run, where there are any: by the paper's cost, by measured seconds, in Adam's scale. */
+export const foundCompressions = (name: string): Record<string, Record<string, unknown>> =>
   Object.fromEntries(
     ['found', 'timed', 'adam'].flatMap((kind) => {
-      const file = `${folder}/${name}${kind === 'found' ? '' : `-${kind}`}.json`;
+      const file = `${SCHEDULES}/${name}${kind === 'found' ? '' : `-${kind}`}.json`;
       const found = jsonAt<{ stages: object[] }>(file);
       return found ? [[kind, { compression: { stages: found.stages } }]] : [];
     }),

@@ -1,12 +1,11 @@
 // MoCo v3, SimCLR and DINO with short sequences: is the same encoder there in a fraction of the time?
-// TIMES=DIR SCHEDULES=DIR node --import jiti/register scripts/sweep.ts experiments/ssl.ts --out DIR --only '^cifar-moco-v3'
+// node --import jiti/register scripts/sweep.ts experiments/ssl.ts --out DIR --only '^cifar-moco-v3'
 //
-// Seconds are those of TIMES/SET-METHOD.json, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so runs
-// may share one. SCHEDULES/SET-METHOD.json is what `couplet schedule` made of an analysis of the whole run.
+// Seconds are those of docs/results/step-times.jsonl, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so
+// runs may share one. `found` is the schedule in experiments/schedules that `couplet schedule` made of an analysis of the whole run.
 import type { SweepRun } from '../scripts/sweep.ts';
-import { chosenName, foundCompressions, jsonAt, plainCompressions, SMALL } from './settings.ts';
+import { chosenName, foundCompressions, plainCompressions, SMALL, stepTimesOf } from './settings.ts';
 
-const { TIMES = '', SCHEDULES = '' } = process.env;
 /** Seconds of training of a run without compression. */
 const SECONDS = Number(process.env.SECONDS ?? 60);
 /** DINO learns next to nothing in a minute. */
@@ -92,19 +91,18 @@ const strategies = ({ patch, coarser }: DataSet): Record<string, Record<string, 
 
 const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
   Object.entries(SHARES).flatMap(([method, share]): SweepRun[] => {
-    const stepTimes = jsonAt<object[]>(`${TIMES}/${name}-${method}.json`);
     const base = {
       ...dataSet.set,
       ...dataSet.methods[method],
       ...common,
-      ...(stepTimes ? { stepTimes } : {}),
+      ...stepTimesOf(`${name}-${method}`),
     };
     const config = `configs/${method}-cifar10.ts`;
     const seconds = SECONDS * (LENGTH[`${name}-${method}`] ?? 1);
     const checkpoint = { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 };
     const all: Record<string, Record<string, unknown>> = {
       ...strategies(dataSet),
-      ...foundCompressions(SCHEDULES, `${name}-${method}`),
+      ...foundCompressions(`${name}-${method}`),
     };
     const whole = [0, 1, 2].map((seed) => ({
       name: `${name}-${method}-whole-${seed}`,

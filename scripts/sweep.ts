@@ -1,21 +1,28 @@
 // node --import jiti/register scripts/sweep.ts experiments/NAME.ts --out DIR [--parallel 4] [--gpus 0,1] [--seconds 500] [--only PATTERN]
 //   [--keep] [--linear] [--set path=value ...]
 //
-// Runs a list of runs, some at a time, each as its own `couplet train`, on the GPUs in turn; writes DIR/results.jsonl as they end, and a
-// table last. After --seconds those that still run are asked to stop, so that what they measured counts. Checkpoints are removed, unless
-// --keep. --linear fits a linear probe on each finished run's last checkpoint (`couplet eval RUN --linear`). Started again it leaves out what results.jsonl has as finished.
+// Runs a list of runs in order, some at a time, each as its own `couplet train`; writes DIR/results.jsonl as they end, and a table last. A run
+// takes its share of a GPU, or as much as lets --parallel of them run. After --seconds, and after Ctrl-C, those that still run are asked to
+// stop, so that what they measured counts. Checkpoints are removed, unless --keep. --linear fits a linear probe on each finished run's last
+// checkpoint (`couplet eval RUN --linear`). Started again it leaves out what results.jsonl has as finished.
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type MetricsRow, readMetrics } from '../src/io/metrics.ts';
+import { inOrder } from './in-order.ts';
 
 /** One run: a config, and what is changed in it. */
 export interface SweepRun {
   name: string;
   config: string;
   set?: Record<string, unknown>;
+  /** Of a GPU, in (0, 1]; without it as much as lets --parallel run at a time. */
+  share?: number;
+  /** As --linear and --keep, for this one. */
+  linear?: boolean;
+  keep?: boolean;
 }
 
 /** What a run came to. */
@@ -86,8 +93,9 @@ async function linearOf(runDir: string, lane: Lane): Promise<SweepResult['linear
   return undefined;
 }
 
-async function runOne({ name, config, set = {} }: SweepRun, lane: Lane): Promise<SweepResult> {
-  const { out, signal, keep } = lane;
+async function runOne({ name, config, set = {}, ...own }: SweepRun, lane: Lane): Promise<SweepResult> {
+  const { out, signal } = lane;
+  const keep = own.keep ?? lane.keep;
   const changes = Object.entries(set).flatMap(([path, value]) => [
     '--set',
     `${path}=${JSON.stringify(value)}`,
@@ -102,7 +110,7 @@ async function runOne({ name, config, set = {} }: SweepRun, lane: Lane): Promise
   const curve = existsSync(metrics) ? curveOf(readMetrics(metrics)) : [];
   const finished = code === 0 && !signal.aborted;
   if (code !== 0) process.stderr.write(`${name} ended with ${code}:\n${error}\n`);
-  const linear = finished && lane.linear ? await linearOf(runDir, lane) : undefined;
+  const linear = finished && (own.linear ?? lane.linear) ? await linearOf(runDir, lane) : undefined;
   if (!keep) rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
   const outOfMemory = code !== 0 && /out of memory/i.test(error);
   return {
@@ -118,38 +126,33 @@ async function runOne({ name, config, set = {} }: SweepRun, lane: Lane): Promise
 
 interface SweepOptions extends Omit<Lane, 'gpu'> {
   parallel: number;
-  /** Lanes take them in turn. */
+  /** Those that runs are shared out over. */
   gpus: readonly string[];
   tell: (result: SweepResult) => void;
 }
 
-/**
- * Runs all, `parallel` at a time, in order; tells each result as it comes. When a run finds no memory beside others, fewer are run at a time from
- * then on, and it is tried again.
- */
+/** Runs all in order, as many at a time as there is room for; tells each result as it comes. One that finds no memory is tried again, alone on a GPU. */
 export async function sweep(
   runs: readonly SweepRun[],
   options: SweepOptions,
   take: typeof runOne = runOne,
 ): Promise<void> {
-  const { gpus, parallel, signal } = options;
-  const queue = [...runs];
-  let lanes = parallel;
-  const lane = async (_: unknown, i: number) => {
-    const own = { ...options, ...(gpus.length > 0 && { gpu: gpus[i % gpus.length] }) };
-    for (let run = queue.shift(); run && !signal.aborted; run = queue.shift()) {
-      const beside = lanes > 1;
-      const result = await take(run, own);
-      if (!result.outOfMemory || !beside) {
-        options.tell(result);
-        continue;
-      }
-      queue.unshift(run);
-      if (lanes > 1) break; // the others take it
-    }
-    lanes--;
-  };
-  await Promise.all(Array.from({ length: parallel }, lane));
+  const { gpus, parallel, signal, tell } = options;
+  const count = Math.max(1, gpus.length);
+  const usual = Math.min(1, count / parallel);
+  await inOrder(
+    runs.map((run) => ({ ...run, share: run.share ?? usual })),
+    {
+      gpus: count,
+      signal,
+      run: async (one, at) => {
+        const result = await take(one, { ...options, ...(gpus.length > 0 && { gpu: gpus[at] }) });
+        if (result.outOfMemory && one.share < 1) return { ...one, share: 1 };
+        tell(result);
+        return undefined;
+      },
+    },
+  );
 }
 
 /** `name  seconds  key value ...` of the last evaluation. */
@@ -199,6 +202,7 @@ async function main(): Promise<void> {
   mkdirSync(values.out, { recursive: true });
   const controller = new AbortController();
   const timer = values.seconds && setTimeout(() => controller.abort(), 1000 * Number(values.seconds));
+  process.once('SIGINT', () => controller.abort());
   const results: SweepResult[] = [];
   const tell = (result: SweepResult) => {
     results.push(result);

@@ -1,0 +1,60 @@
+/**
+ * Rows for docs/results of what a sweep wrote: the last evaluations' curves without the settings that all runs share.
+ *   node --import jiti/register scripts/sweep-rows.ts results.jsonl METRIC --only '^tiny-' --into docs/results/NAME.jsonl
+ * A row replaces one of its name; rows are sorted by name. METRIC as eval/knn_top1.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { SweepResult } from './sweep.ts';
+
+/** What is told of a run's settings, by what it is called in a row. */
+const TOLD: Record<string, string> = {
+  method: 'method',
+  peakLr: 'optimizer.peakLr',
+  batch: 'batch.globalBatchSize',
+  duration: 'duration',
+  compression: 'compression',
+};
+
+const camel = (key: string) =>
+  key.replace('eval/', '').replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+const rounded = (digits: number) => (value: number) => Number(value.toFixed(digits));
+
+/** One row; `finished` is false of a run that was stopped. */
+export function rowOf({ name, finished, set, curve, linear }: SweepResult, metric: string) {
+  const points = curve.filter((point) => point[metric] !== undefined);
+  const column = (key: string, digits: number) => points.map((point) => point[key]!).map(rounded(digits));
+  const told = Object.entries(TOLD).flatMap(([as, path]) => (path in set ? [[as, set[path]]] : []));
+  const parts = Object.entries(set).flatMap(([path, value]) =>
+    path.startsWith('method.') ? [[path.slice('method.'.length), value]] : [],
+  );
+  return {
+    ...{ name, finished, seed: set.seed ?? 0 },
+    ...Object.fromEntries([...told, ...parts]),
+    ...{ seconds: column('train_seconds', 2), epoch: column('epoch', 2), step: column('step', 0) },
+    [camel(metric)]: column(metric, 5),
+    ...(linear && { linearTop1: linear.top1 }),
+  };
+}
+
+function main(): void {
+  const { values: flags, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { only: { type: 'string', default: '' }, into: { type: 'string' } },
+  });
+  const [path, metric] = positionals as [string, string];
+  const linesOf = (file: string) => readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
+  const fresh = linesOf(path)
+    .map((line) => JSON.parse(line) as SweepResult)
+    .filter(({ name }) => new RegExp(flags.only).test(name))
+    .map((result) => rowOf(result, metric));
+  const into = flags.into;
+  if (into === undefined) throw new Error('--into is missing: name a file of docs/results');
+  const known = existsSync(into) ? linesOf(into).map((line) => JSON.parse(line) as { name: string }) : [];
+  const rows = [...new Map([...known, ...fresh].map((row) => [row.name, row])).values()];
+  rows.sort((a, b) => (a.name < b.name ? -1 : 1));
+  writeFileSync(into, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  console.log(`${into}: ${fresh.length} rows of ${rows.length} are new`);
+}
+
+if (process.argv[1]?.endsWith('sweep-rows.ts')) main();
