@@ -209,7 +209,9 @@ export function encoderOf(
   { model, ...parts }: Pick<RunParts, 'method' | 'tokenizer' | 'device' | 'model'>,
 ): Encoder {
   const workers = workerCount(data.workers, { device: parts.device, cores: coresOfRank() });
-  return { ...parts, imageSize: model.image.imageSize, workers, maxBadShare: data.maxBadShare };
+  const { maxBadShare, cache: cacheFolder } = data;
+  const { imageSize } = model.image;
+  return { ...parts, imageSize, workers, maxBadShare, ...(cacheFolder !== undefined && { cacheFolder }) };
 }
 
 /** Live tensors besides the model that a resume needs, by stable names. */

@@ -50,7 +50,7 @@ const data = z
       .min(1)
       .optional()
       .describe(
-        'folder in which the pictures that data.hold decodes are kept for the next run; may be deleted at any time',
+        'folder in which the pictures that data.hold decodes, and small ones of evaluations, are kept for the next run; may be deleted at any time',
       ),
     workers: z
       .union([z.literal('auto'), count])

@@ -4,6 +4,7 @@ import type { Dataset } from './dataset.ts';
 import {
   type EvalOptions,
   evalOptionsSchema,
+  keepDecoded,
   type PassOptions,
   parseOptions,
   startPool,
@@ -56,6 +57,7 @@ async function* run(
       if (batch.size > 0) yield batch;
     }
     checkBadShare(problems, end - first, options.maxBadShare);
+    if (worldSize === 1) keepDecoded(dataset);
   } finally {
     await pool.close();
   }

@@ -3,7 +3,9 @@ import { CoupletError } from '../errors.ts';
 import type { ViewCut } from './cut-views.ts';
 import type { Dataset } from './dataset.ts';
 import type { FillConfig } from './fill.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { createPixelCache, type PixelCache } from './pixel-cache.ts';
+import { loadPixels, pixelPath, savePixels } from './pixel-file.ts';
 import { WorkerPool } from './pool.ts';
 
 const interpolation = z.enum(['bicubic', 'bilinear']).default('bicubic');
@@ -52,6 +54,8 @@ const shared = {
     .int()
     .min(0)
     .default(2 ** 30),
+  /** Folder in which a whole pass leaves what it decoded into that memory, for the next process. */
+  cacheFolder: z.string().min(1).optional(),
 };
 
 export const loaderOptionsSchema = z.strictObject({
@@ -99,15 +103,36 @@ export function parseOptions<S extends z.ZodType>(schema: S, options: unknown, w
   return parsed.data;
 }
 
-/** One cache per data set, so that evaluations and later loaders find what was decoded before. */
-const caches = new WeakMap<Dataset, PixelCache>();
+/** Decoded pictures of a data set, and where they are kept for the next process. */
+interface Kept {
+  cache: PixelCache;
+  path?: string;
+  /** Units of the arena that the file has. */
+  saved: number;
+}
 
-function cacheOf(dataset: Dataset, bytes: number): PixelCache | undefined {
+/** One per data set, so that evaluations and later loaders find what was decoded before. */
+const caches = new WeakMap<Dataset, Kept>();
+
+function cacheOf(dataset: Dataset, { cacheBytes, cacheFolder }: Shared): PixelCache | undefined {
+  if (cacheBytes === 0) return undefined;
   const known = caches.get(dataset);
-  if (known || bytes === 0) return bytes === 0 ? undefined : known;
-  const made = createPixelCache(dataset.size, bytes);
-  if (made) caches.set(dataset, made);
-  return made;
+  if (known) return known.cache;
+  const cache = createPixelCache(dataset.size, cacheBytes);
+  if (!cache) return undefined;
+  const fingerprint = cacheFolder === undefined ? undefined : fingerprintOf(dataset);
+  const path = fingerprint && pixelPath(cacheFolder!, fingerprint);
+  if (path) loadPixels(path, cache);
+  caches.set(dataset, { cache, ...(path && { path }), saved: cache.head[0]! });
+  return cache;
+}
+
+/** Writes down what has been decoded since the data set's file was read or written, where it has one. */
+export function keepDecoded(dataset: Dataset): void {
+  const kept = caches.get(dataset);
+  if (!kept?.path || kept.cache.head[0] === kept.saved) return;
+  savePixels(kept.path, kept.cache);
+  kept.saved = kept.cache.head[0]!;
 }
 
 /** What captions a loader gives. */
@@ -130,7 +155,7 @@ export function startPool(
   const { tokenizer, minSide, maxPixels } = options;
   const fill: FillConfig = {
     index: dataset.index,
-    cache: cacheOf(dataset, options.cacheBytes),
+    cache: cacheOf(dataset, options),
     contextLength: tokenizer?.contextLength ?? 0,
     captions: captionMode(dataset, options),
     minSide,

@@ -20,8 +20,10 @@ export interface Pixels {
 
 /** Larger pictures are not kept: for them the codec's own cost dominates. */
 export const SMALL_PIXELS = 128 * 128;
-const UNIT = 16;
-const HEADER = 8;
+/** Bytes: entries begin at a multiple of it. */
+export const UNIT = 16;
+/** Bytes of an entry before its pixels. */
+export const HEADER = 8;
 
 /** @param bytes memory at most; never more than the samples can fill */
 export function createPixelCache(samples: number, bytes: number): PixelCache | undefined {

@@ -22,6 +22,8 @@ export interface Encoder {
   device: string;
   imageSize: number;
   workers: number;
+  /** Folder in which decoded small pictures are kept for the next process. */
+  cacheFolder?: string;
   /** Largest share of samples that may be unreadable; default that of the loader. */
   maxBadShare?: number;
   /** After each batch that is encoded: other ranks wait for this one. */
@@ -56,7 +58,7 @@ export async function encodeDataset(
   encoder: Encoder,
   { texts }: { texts: boolean },
 ): Promise<DatasetFeatures> {
-  const { tokenizer, imageSize, workers, maxBadShare } = encoder;
+  const { tokenizer, imageSize, workers, maxBadShare, cacheFolder } = encoder;
   const options: EvalOptions = {
     microBatchSize: microBatchSize(imageSize),
     imageSize,
@@ -64,6 +66,7 @@ export async function encodeDataset(
     maxBadShare,
     captions: texts,
     prefetchBatches: AHEAD,
+    ...(cacheFolder !== undefined && { cacheFolder }),
     ...(texts && { tokenizer }),
   };
   const tables = { images: new Rows(dataset.size), texts: new Rows(dataset.size) };
