@@ -158,12 +158,29 @@ const finalsOf = (batch: number, factor: number) =>
   );
 const finals = finalsOf(128, 1);
 finals.sort((a, b) => first(a) - first(b));
-/** Shorter runs, each with its own schedule: what are fewer samples worth before both overfit? */
+/** Shorter runs, each with its own schedule: what are fewer samples worth before both overfit? Six settings each at ten epochs. */
+const shortRows: Record<string, Row[]> = {
+  clip: [
+    ...[2e-4, 3e-4, 6e-4, 1e-3].map((lr) => ({ method: clip(0.03), lr })),
+    ...[3e-4, 6e-4].map((lr) => ({ method: clip(0.07), lr })),
+  ],
+  v3: [
+    ...[2e-4, 3e-4, 6e-4, 1e-3].map((lr) => ({
+      method: fastclip('v3', { rho: 3, gamma: { min: 0.8 } }),
+      lr,
+    })),
+    ...[3e-4, 6e-4].map((lr) => ({ method: fastclip('v3', { rho: 4, ...GAMMA }), lr })),
+  ],
+};
+const shortTunes = Object.entries(shortRows).flatMap(([name, rowsOf]) =>
+  rowsOf.map((row, i) => run(`tune10-${name}-${i}`, row, { ...WHOLE, duration: { epochs: 10 } })),
+);
 const shorter = [10, 14].flatMap((epochs) =>
   [0, 1, 2].flatMap((seed) =>
-    Object.entries(chosen).map(([name, row]) =>
-      run(`e${epochs}-${name}-${seed}`, row, { ...WHOLE, duration: { epochs }, seed }),
-    ),
+    Object.entries(chosen).map(([name, best]) => {
+      const row = epochs === 10 ? (chosenRow(`tune10-${name}`) ?? best) : best;
+      return run(`e${epochs}-${name}-${seed}`, row, { ...WHOLE, duration: { epochs }, seed });
+    }),
   ),
 );
 
@@ -195,6 +212,7 @@ export default [
   ...tunesAgain,
   ...tunesWhole,
   ...finals,
+  ...shortTunes,
   ...shorter,
   ...large,
   ...augmentedTunes,

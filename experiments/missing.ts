@@ -26,7 +26,7 @@ const parts: Part[] = [
   // FastCLIP on photos: the two with three seeds, then the others.
   { runs: photos, only: /^(tiny|cifar)-(128|512)-/, measured: ['fastclip-photos'], share: SMALL },
   // Icons: runs of other lengths, a larger batch, the other methods with the settings of whole runs.
-  { runs: icons, only: /^e1[04]-/, measured: ['fastclip-icons-4'], share: SMALL },
+  { runs: icons, only: /^(tune10|e10|e14)-/, measured: ['fastclip-icons-4'], share: SMALL },
   { runs: icons, only: /^b512-(clip|v3)/, measured: ['fastclip-icons-4'], share: SMALL },
   // Short sequences: seeds of what is best, then each strategy once.
   {
