@@ -42,7 +42,7 @@ export interface SweepResult {
 
 const COUPLET = fileURLToPath(new URL('../dist/cli/couplet.cjs', import.meta.url));
 
-/** Evaluations of a run, each with the training before it: `train_seconds`, `epoch`, `samples_per_second`. */
+/** Evaluations of a run, each with the pace of the training before it. */
 export function curveOf(rows: readonly MetricsRow[]): Record<string, number>[] {
   let last: MetricsRow = { step: 0 };
   return rows.flatMap((row) => {
@@ -50,8 +50,8 @@ export function curveOf(rows: readonly MetricsRow[]): Record<string, number>[] {
       last = row;
       return [];
     }
-    const { train_seconds = 0, epoch = 0, samples_per_second = 0, forwards = 0 } = last;
-    return [{ train_seconds, epoch, samples_per_second, forwards, ...row } as Record<string, number>];
+    const { samples_per_second = 0 } = last;
+    return [{ samples_per_second, ...row } as Record<string, number>];
   });
 }
 

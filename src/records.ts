@@ -29,16 +29,21 @@ export async function openRecords(
 }
 
 /** What a row of metrics says of the step's clock, and of the budget after it. */
-export function clockRow(
-  { lr, epoch, compression }: Clock,
-  { budget: { spent }, online }: Plan,
-): Record<string, number> {
+export function clockRow(clock: Clock, plan: Plan): Record<string, number> {
+  const { lr, compression } = clock;
   return {
     lr,
+    ...spentRow(clock, plan),
+    ...(compression && { token_dropout: compression.tokenDropout, patch_size: compression.patchSize }),
+    ...plan.online?.row(),
+  };
+}
+
+/** How far a run is at a clock, and what it has spent. */
+export function spentRow({ epoch }: Clock, { budget: { spent } }: Plan): Record<string, number> {
+  return {
     epoch,
     train_seconds: spent.seconds,
     ...(spent.forwards > 0 && { forwards: spent.forwards }), // where the method counts them
-    ...(compression && { token_dropout: compression.tokenDropout, patch_size: compression.patchSize }),
-    ...online?.row(),
   };
 }

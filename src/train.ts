@@ -21,7 +21,7 @@ import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
 import { lockRun } from './io/run-lock.ts';
 import { type ProbeEvent, probeIfDue } from './online/take.ts';
 import { planOf, withStages } from './plan.ts';
-import { clockRow, openRecords, type Records } from './records.ts';
+import { clockRow, openRecords, type Records, spentRow } from './records.ts';
 import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
 import {
   buildRun,
@@ -33,6 +33,7 @@ import {
   refuseExisting,
   saveRun,
 } from './run.ts';
+import type { Clock } from './schedules.ts';
 import { TrainTimer } from './timer.ts';
 import { bfloat16Gain, scope } from './torch/index.ts';
 import { trainStep } from './train-step.ts';
@@ -153,8 +154,8 @@ async function runSteps(
     await pruneCheckpoints(runDir, { keep: config.checkpoint.keep, ...(best !== undefined && { best }) });
     onEvent({ type: 'saved', step, path });
   };
-  const measure = async (step: number) => {
-    const found = records && (await measureRun(parts, { step, evalData, records, onEvent }));
+  const measure = async (step: number, clock: Clock) => {
+    const found = records && (await measureRun(parts, { step, clock, evalData, records, onEvent }));
     // Saving takes all ranks, so all must know whether it comes.
     const improved = ranks.share('the evaluation', found?.improved ? 'improved' : '') === 'improved';
     return { report: found?.report, improved };
@@ -190,7 +191,7 @@ async function runSteps(
       const at = { step, before, after: clock.progress };
       const last = over();
       await timer.pause(async () => {
-        const measured = last || plan.evaluate(at) ? await measure(step) : undefined;
+        const measured = last || plan.evaluate(at) ? await measure(step, clock) : undefined;
         report = measured?.report ?? report;
         if (last || measured?.improved || plan.save(at)) await save(step);
       });
@@ -214,17 +215,25 @@ async function runSteps(
 }
 
 async function measureRun(
-  { encoder }: RunParts,
+  { encoder, plan }: RunParts,
   {
     step,
+    clock,
     evalData,
     records,
     onEvent,
-  }: { step: number; evalData: EvalData; records: Records; onEvent: (event: TrainEvent) => void },
+  }: {
+    step: number;
+    /** After the step. */
+    clock: Clock;
+    evalData: EvalData;
+    records: Records;
+    onEvent: (event: TrainEvent) => void;
+  },
 ) {
   const report = await evaluate(evalData, encoder);
   const values = evalMetrics(report);
-  if (Object.keys(values).length > 0) records.metrics.write({ step, ...values });
+  if (Object.keys(values).length > 0) records.metrics.write({ step, ...spentRow(clock, plan), ...values });
   onEvent({ type: 'evaluated', step, report });
   return { report, improved: records.best.take(step, values) };
 }

@@ -24,8 +24,9 @@ let runDir: string;
 /** Evaluations of the run, first to last. */
 let evaluated: MetricsRow[];
 
-/** The metrics of a row, without its step. */
-const metricsOf = ({ step: _, ...values }: MetricsRow) => values;
+/** What was measured, of a row. */
+const metricsOf = (row: MetricsRow) =>
+  Object.fromEntries(Object.entries(row).filter(([key]) => key.startsWith('eval/')));
 
 beforeAll(async () => {
   const config = tinyConfig({
@@ -46,8 +47,19 @@ beforeAll(async () => {
   runDir = result.runDir;
   evaluated = result.rows.filter((row) => 'eval/zero_shot_top1' in row);
   expect(evaluated.map(({ step }) => step)).toEqual([10, 20, 25]);
+  checkSpent(result.rows);
   expect(evalMetrics(result.report!)).toEqual(metricsOf(evaluated.at(-1)!));
 }, 60_000);
+
+/** The rows of evaluations tell how far the run was; each step is logged, so the row before one says the same. */
+function checkSpent(rows: MetricsRow[]): void {
+  for (const [i, row] of rows.entries()) {
+    if (!evaluated.includes(row)) continue;
+    expect(row.epoch).toBeCloseTo((row.step * 16) / 96, 10);
+    expect(row.train_seconds).toBeGreaterThan(0);
+    expect(row.train_seconds).toBe(rows[i - 1]!.train_seconds);
+  }
+}
 
 describe('classification by features of a run that was saved', () => {
   const held = { type: 'folder', path: `${folder}/classes` } as const; // the held-out shapes
