@@ -124,7 +124,7 @@ async function runSteps(
   const onEvent = ranks.rank === 0 ? tell : () => {};
   const { step: start, skipped } = await resumeStart(parts, { ...options, onEvent });
   ranks.checkSame('the step to start from', String(start));
-  const slow = slowPrecision(parts); // before there is a thread to be closed
+  const warnings = [slowPrecision(parts), parts.method.advice?.(plan.totalSteps(start))]; // before there is a thread to be closed
   const feed = new Lookahead(
     await openFeed({
       ...parts,
@@ -140,7 +140,7 @@ async function runSteps(
     throw error;
   });
   onEvent({ type: 'start', step: start, totalSteps: plan.totalSteps(start), facts: factsOf(parts) });
-  if (slow) onEvent({ type: 'warning', message: slow });
+  for (const message of warnings) if (message) onEvent({ type: 'warning', message });
 
   let saved = start;
   const save = async (step: number) => {

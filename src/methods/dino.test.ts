@@ -9,6 +9,7 @@ import type { Method } from './index.ts';
 
 const NAME = 'dino';
 const STILL = { dropPath: 0 };
+const SMALL = { head: { hidden: 24, embedDim: 8, outputs: 16 } };
 const seen = (method: Method, at: Clock) =>
   scope(() => {
     const { student, teacher } = method.features(batchAt(0, NAME), at);
@@ -54,6 +55,17 @@ test('the last layer is frozen for the first epoch; its lengths are for good, un
   expect([...free.frozen!(clockAt(0, run))]).toEqual([]);
   method.dispose();
   free.dispose();
+});
+
+test('a run too short for its teacher is told so, with what helps', () => {
+  const [usual, quick] = [makeMethod(NAME), makeMethod(NAME, { options: { ...SMALL, emaMomentum: 0.98 } })];
+  expect(usual.advice!(1200)).toMatch(/in 1200 steps .* 0\.996 .*longer, or lower method\.emaMomentum/);
+  expect(usual.advice!(2499)).toBeDefined();
+  for (const enough of [2500, 100_000, Number.POSITIVE_INFINITY])
+    expect(usual.advice!(enough)).toBeUndefined();
+  expect(quick.advice!(1200)).toBeUndefined();
+  usual.dispose();
+  quick.dispose();
 });
 
 test('no weight decay on biases and gains; class token and positions have it, as released', () => {

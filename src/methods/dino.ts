@@ -29,6 +29,8 @@ import { ADAMW, asConfigured, IMAGENET_PIXELS } from './ssl-defaults.ts';
 /** Views that the teacher sees too; they come first in a batch. */
 const GLOBALS = [0, 1];
 const NEVER: ReadonlySet<string> = new Set();
+/** Fewer than these, in units of what the teacher takes over in a step at first, is too few. */
+const LEAST_RENEWALS = 10;
 
 /** Student and teacher, by their checkpoint names. */
 class DinoNets extends Module {
@@ -81,6 +83,14 @@ class Dino implements Method<Tensor> {
 
   /** The teacher is the better of the two while training (section 5.1). */
   encodeImages = (images: Tensor) => this.#encoder.encode(this.#nets.teacher.backbone, images);
+
+  /** By how many times the teacher could be renewed: at 5 times DINO had learned much less than at 24 (docs/results/ssl.md). */
+  advice(totalSteps: number): string | undefined {
+    const { emaMomentum } = this.#options;
+    const renewals = (1 - emaMomentum) * totalSteps;
+    if (!(renewals < LEAST_RENEWALS)) return undefined; // nobody may know how many steps
+    return `in ${Math.round(totalSteps)} steps a teacher that keeps ${emaMomentum} of itself hardly moves: train for longer, or lower method.emaMomentum; in 1200 steps 0.98 learned sooner than 0.996`;
+  }
 
   /** All but biases and gains, the class token and positions too, as released. */
   decays = (_name: string, tensor: Tensor) => tensor.dim >= 2;

@@ -58,6 +58,8 @@ export interface Method<Next = unknown> {
   frozen?(clock: Clock): ReadonlySet<string>;
   /** Whether weight decay applies to a parameter; open_clip's rule (optim/groups.ts) unless a method has its own. */
   decays?(name: string, tensor: Tensor): boolean;
+  /** What a person may want to change for a run of so many steps, in a sentence; told at its start. */
+  advice?(totalSteps: number): string | undefined;
   dispose(): void;
 }
 
