@@ -19,11 +19,17 @@ const CONFIG = 'examples/icon-search/config.ts';
 const LRS = [6e-4, 1.2e-3];
 /** As many settings for each: OpenCLIP's are tried in whole runs, v3's in short ones, both as they are used. */
 const TUNED: Record<string, Row[]> = {
-  clip: [0.03, 0.07].flatMap((temperature) => LRS.map((lr) => ({ method: clip(temperature), lr }))),
+  clip: [
+    ...[0.03, 0.07].flatMap((temperature) => LRS.map((lr) => ({ method: clip(temperature), lr }))),
+    { method: clip(0.03), lr: 2.4e-3 },
+  ],
   v3: [
-    { rho: 3, gamma: { min: 0.8 } },
-    { rho: 4, ...GAMMA },
-  ].flatMap((parts) => LRS.map((lr) => ({ method: fastclip('v3', parts), lr }))),
+    ...[
+      { rho: 3, gamma: { min: 0.8 } },
+      { rho: 4, ...GAMMA },
+    ].flatMap((parts) => LRS.map((lr) => ({ method: fastclip('v3', parts), lr }))),
+    { method: fastclip('v3', { rho: 3, gamma: { min: 0.8 }, temperature: { lrShare: 2 } }), lr: 1.2e-3 },
+  ],
 };
 /** Seconds of OpenCLIP on whole sequences, and what a compressed run gets of them. */
 const SECONDS = Number(process.env.SECONDS ?? 80);

@@ -39,7 +39,7 @@ const parts: Part[] = [
   },
   {
     runs: schedule,
-    only: /^sched-v3-(?!both|patches|late).*-0/,
+    only: /^sched-(v3-(?!both|patches|late).*-0|tune-.*-4)/,
     measured: ['fastclip-schedule-3'],
     share: LARGE,
   },
