@@ -60,6 +60,9 @@ const strategies: Record<string, Record<string, unknown>> = {
   },
   late: { compression: { stages: [{ from: 0, tokenDropout: 0.75 }, { from: 0.75 }] } },
   online: { compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [4, 8] } } },
+  'online-adam': {
+    compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [4, 8], scale: 'adam' } },
+  },
   ...foundCompressions('icons-v3'),
 };
 

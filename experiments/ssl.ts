@@ -87,6 +87,11 @@ const strategies = ({ patch, coarser }: DataSet): Record<string, Record<string, 
   online: {
     compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [patch, ...coarser] } },
   },
+  'online-adam': {
+    compression: {
+      online: { tokenDropout: [0, 0.5, 0.75], patchSize: [patch, ...coarser], scale: 'adam' },
+    },
+  },
 });
 
 const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>

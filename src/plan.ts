@@ -95,15 +95,23 @@ function compressionOf({ compression }: RunConfig, { model: { image } }: PlanCon
   return compressionSchedule(compression, image);
 }
 
+/** Steps after which second moments are worth weighing a gradient by. */
+const MOMENT_STEPS = 10;
+
 /** What chooses the compression of a run that does so itself. */
 function onlineOf(
-  { compression, method, batch: { globalBatchSize } }: RunConfig,
+  { compression, method, optimizer, batch: { globalBatchSize } }: RunConfig,
   { model, budget }: PlanContext & { budget: Budget },
 ): OnlineCompression | undefined {
   if (!compression?.online) return undefined;
   const grid = candidatesOf(compression.online, { method, model });
-  const { overhead } = compression.online;
-  return new OnlineCompression({ budget, grid, globalBatchSize, overhead });
+  const { overhead, scale } = compression.online;
+  if (scale === 'adam' && optimizer.name !== 'adamw' && optimizer.name !== 'lamb')
+    throw new CoupletError(
+      `compression.online.scale 'adam' needs the second moments that adamw and lamb keep, and optimizer.name is ${optimizer.name}: take one of those, or leave scale out.`,
+    );
+  const firstStep = scale === 'adam' ? MOMENT_STEPS : 0;
+  return new OnlineCompression({ budget, grid, globalBatchSize, overhead, firstStep });
 }
 
 /** A config with its compression in full: a run's numbers must not follow a file that changes. What an online run may choose stays so. */

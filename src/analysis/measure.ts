@@ -2,6 +2,7 @@
 
 import type { Compression, Strategy } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
+import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import type { Moments } from '../gradient-error/estimate.ts';
 import { FoldSums, joined } from '../gradient-error/fold-sums.ts';
 import { gradientOf, type ParameterGroups, parameterGroups } from '../gradient-error/gradients.ts';
@@ -9,7 +10,6 @@ import type { Method } from '../methods/index.ts';
 import type { Clock } from '../schedules.ts';
 import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
-import { type AdamState, adamScale } from './adam-scale.ts';
 import type { Samples } from './samples.ts';
 import type { Settings } from './settings.ts';
 

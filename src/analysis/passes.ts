@@ -1,10 +1,10 @@
 // All passes of an analysis: stage by stage, strategy by strategy.
 import type { RunConfig } from '../config/index.ts';
 import { hash32 } from '../data/random.ts';
+import { adamStateOf } from '../gradient-error/adam-scale.ts';
 import { restoreRun } from '../resume.ts';
 import type { RunParts } from '../run.ts';
 import { deviceMemory } from '../torch/index.ts';
-import { adamStateOf } from './adam-scale.ts';
 import type { AnalyzeEvent, AnalyzeOptions } from './analyze.ts';
 import { type Measured, measureStage } from './measure.ts';
 import { Meter } from './meter.ts';

@@ -52,6 +52,10 @@ const online = z.strictObject({
     .max(0.2)
     .default(0.03)
     .describe("greatest share of the run's compute, or time, that may go into probes"),
+  scale: z
+    .enum(['gradient', 'adam'])
+    .default('gradient')
+    .describe("what bias and variance are of: the gradient as it is, or as Adam's step weighs it (adamw and lamb)"),
 });
 
 /** Which keys make one form of `compression`. */

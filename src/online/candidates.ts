@@ -12,7 +12,7 @@ const DEFAULTS = { tokenDropout: [0, 0.25, 0.5, 0.75], patchScale: 2 };
  * that does not say what a sample costs, for patches smaller than the model's own, and for what does not fit the image.
  */
 export function candidatesOf(
-  { tokenDropout, patchSize }: Omit<OnlineConfig, 'overhead'>,
+  { tokenDropout, patchSize }: Omit<OnlineConfig, 'overhead' | 'scale'>,
   { method, model }: { method: RunConfig['method']; model: AnyModelSpec },
 ): Strategy[] {
   const { image } = model;
@@ -50,5 +50,6 @@ export function onlineInFull(given: OnlineConfig, grid: readonly Strategy[]): Re
     tokenDropout: given.tokenDropout ?? values((strategy) => strategy.tokenDropout),
     patchSize: given.patchSize ?? values((strategy) => strategy.patchSize),
     overhead: given.overhead,
+    scale: given.scale,
   };
 }

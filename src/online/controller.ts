@@ -36,7 +36,11 @@ export interface OnlineState {
 }
 
 /** What a run is, as far as probes go. */
-export type OnlineContext = AllowanceContext & { budget: Budget };
+export interface OnlineContext extends AllowanceContext {
+  budget: Budget;
+  /** The first step that may have a probe; 0 unless told. */
+  firstStep?: number;
+}
 
 /**
  * Chooses the strategy of least cost-adjusted error from averages over probes. After the first ones it only moves to dearer strategies:
@@ -62,6 +66,7 @@ export class OnlineCompression {
     this.#context = context;
     this.grid = context.grid;
     this.#current = context.grid[0];
+    this.#state.nextStep = context.firstStep ?? 0;
   }
 
   /** What steps are taken with; whole sequences before the first probe. */

@@ -3,6 +3,7 @@ import { BATCH, batchAt, clock, makeMethod } from '../../tests/contract/method-f
 import { dot, error } from '../../tests/contract/numbers.ts';
 import type { Compression } from '../compress/index.ts';
 import { nothingToAverage } from '../dist/index.ts';
+import type { AdamState } from '../gradient-error/adam-scale.ts';
 import { gradientOf, parameterGroups } from '../gradient-error/gradients.ts';
 import { type Batch, type Method, methods } from '../methods/index.ts';
 import type { Clock } from '../schedules.ts';
@@ -57,7 +58,7 @@ describe('a quadratic with known errors', () => {
       }),
     }) as unknown as Method;
 
-  function probeOf(seed: number, strategies: readonly Compression[]): Probe {
+  function probeOf(seed: number, strategies: readonly Compression[], adam?: AdamState): Probe {
     return scope(() => {
       const batches = [0, 1].map((i) => {
         const x = randn([SAMPLES, WIDTH], new Generator('cpu', 2 * seed + i))
@@ -67,7 +68,10 @@ describe('a quadratic with known errors', () => {
       });
       return takeProbe(
         { method: quadratic(seed), config: config(), averager: nothingToAverage },
-        { strategies, batches: [batches[0], batches[1]], clock: clock(0), device: 'cpu' },
+        {
+          ...{ strategies, batches: [batches[0], batches[1]], clock: clock(0), device: 'cpu' },
+          ...(adam && { adam }),
+        },
       );
     });
   }
@@ -102,6 +106,36 @@ describe('a quadratic with known errors', () => {
     const noise = total((i) => a[i] ** 2 * (0.3 * (s[i] ** 2 + mu[i] ** 2) - (0.3 * mu[i]) ** 2)) / SAMPLES;
     const bias = found.map(({ points }) => points['0.3 1'].biasSquared);
     expect(off(bias, truth(0.3).biasSquared + noise)).toBeGreaterThan(10);
+  });
+
+  test("in Adam's scale each coordinate counts by its second moment, and not at all where that is zero", () => {
+    const [zero, dropped] = [0, 0.5].map((tokenDropout) => ({ tokenDropout, patchSize: 1 }));
+    const inScale = (moments: readonly number[]) =>
+      probeOf(1, [zero!, dropped!], {
+        eps: 0.25,
+        secondMoment: (names) => {
+          expect(names).toEqual(['theta']);
+          return tensor(moments);
+        },
+      });
+    const [plain, even] = [probeOf(1, [zero!, dropped!]), inScale(list(() => 0.0625))]; // 1 / (0.25 + 0.25) = 2
+    const numbers = ({ gradientSquared, points }: Probe) =>
+      [gradientSquared, ...Object.values(points).flatMap((point) => Object.values(point))] as number[];
+    expect(
+      error(
+        numbers(even),
+        numbers(plain).map((value) => 4 * value),
+      ),
+    ).toBeLessThan(1e-5);
+    // The squares of a sum over coordinates are those of its parts.
+    const parts = [0, 1].map((odd) => numbers(inScale(list((i) => (i % 2 === odd ? 0.0625 : 0)))));
+    expect(
+      error(
+        parts[0]!.map((value, i) => value + parts[1]![i]!),
+        numbers(even),
+      ),
+    ).toBeLessThan(1e-5);
+    expect(numbers(inScale(list(() => 0))).every((value) => value === 0)).toBe(true);
   });
 
   test('memory does not grow with the number of strategies', () => {

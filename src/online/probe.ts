@@ -1,5 +1,6 @@
 // One probe: the gradients of a few strategies on two batches, at the same weights. K samples of a batch, P parameters.
 import type { Compression } from '../compress/index.ts';
+import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import { squaredMean, varianceOf } from '../gradient-error/estimate.ts';
 import { FoldSums } from '../gradient-error/fold-sums.ts';
 import { parameterGroups } from '../gradient-error/gradients.ts';
@@ -22,6 +23,8 @@ export interface ProbeContext {
   /** Of the step with the first batch. */
   clock: Clock;
   device: string;
+  /** Gradients are weighed as by a step of Adam. */
+  adam?: AdamState;
 }
 
 /**
@@ -32,13 +35,15 @@ export interface ProbeContext {
  * strategies of one patch size. Nothing moves, and no gradient stays. Collective; waits for the device.
  */
 export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
-  const { strategies, batches, clock, device } = context;
+  const { strategies, batches, clock, device, adam } = context;
   const { recorded, ...plain } = training;
   const parts: GradientParts = recorded
     ? { ...plain, recorded: { run: (batch, at) => recorded.replay(batch, at) } }
     : plain;
   const [whole, ...others] = strategies;
-  const { params } = parameterGroups(parts.method, clock);
+  const { params, names } = parameterGroups(parts.method, clock);
+  const moment = adam?.secondMoment(names);
+  const scale = moment && adamScale(moment, adam!);
   const segments = [params.reduce((sum, { size }) => sum + size, 0)];
   const [baseline, sums] = [0, 1].map(() => new FoldSums({ folds: batches.length, segments, device }));
   const subBatch = batches[0].rows.total;
@@ -47,7 +52,10 @@ export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
     batches.forEach((batch, i) => {
       const { tokenDropout, patchSize } = strategy;
       const at = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize }, wanted: false };
-      scope(() => into.add(stepGradient(parts, { batch, clock: at }, params)));
+      scope(() => {
+        const gradient = stepGradient(parts, { batch, clock: at }, params);
+        into.add(scale ? gradient.mul_(scale) : gradient);
+      });
     });
     const [moments] = into.moments(baseline, { subBatch });
     const point = {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Compression } from '../compress/index.ts';
 import type { Lookahead } from '../feed/lookahead.ts';
 import type { Served } from '../feeds.ts';
+import { adamStateOf } from '../gradient-error/adam-scale.ts';
 import type { Plan } from '../plan.ts';
 import type { RunParts } from '../run.ts';
 import type { Clock } from '../schedules.ts';
@@ -46,6 +47,7 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
       batches: [batch.onDevice(), next.onDevice()],
       clock,
       device,
+      ...(inAdamsScale(parts) && { adam: adamStateOf(parts) }),
     }),
   );
   // All ranks have the same gradients; they must choose alike to the last bit.
@@ -61,6 +63,8 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   if (!isDeepStrictEqual(before, compression)) onEvent({ type: 'compression', step, compression });
   return true;
 }
+
+const inAdamsScale = ({ config }: RunParts) => config.compression?.online?.scale === 'adam';
 
 /** What a probe counts for where the config has a table of times: as many steps as it takes gradients. */
 function secondsByTable({ cost }: Plan, strategies: readonly Compression[]): number | undefined {

@@ -106,6 +106,33 @@ describe('a run that chooses its compression', async () => {
   });
 });
 
+describe("a run that weighs gradients as Adam's steps do", () => {
+  const inScale = (name: string, more: Partial<TinyConfig> = {}) =>
+    config(name, { compression: { online: { ...online, scale: 'adam' } }, ...more });
+
+  test('waits until there are second moments, chooses otherwise, and resumes to the last bit', async () => {
+    const run = await trainTiny(inScale('adam'), { runsDir: folder });
+    expect(run.finished).toBe(true);
+    const shares = run.rows.map((row) => row['probe/share']);
+    expect(shares.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 0));
+    expect(shares[10]).toBeGreaterThan(0);
+    // The raw gradient of that very step would have chosen larger patches.
+    expect(run.rows.slice(0, 12).map(chosen)).toEqual(Array.from({ length: 12 }, () => '0 4'));
+    const first = await trainTiny(inScale('adam-parts'), { runsDir: folder, ...stopAt(11) });
+    expect(first).toMatchObject({ step: 11, finished: false });
+    const last = await trainTiny(inScale('adam-parts'), { runsDir: folder, resume: 'latest' });
+    expect(traceOf(last.rows)).toEqual(traceOf(run.rows));
+    expect(modelBytes(last.runDir, last.step).equals(modelBytes(run.runDir, run.step))).toBe(true);
+  });
+
+  test('is refused with an optimizer that keeps none', async () => {
+    const sgd = inScale('sgd', { optimizer: { name: 'sgd', peakLr: 0.1 } as never });
+    await expect(trainTiny(sgd, { runsDir: folder })).rejects.toThrow(
+      /compression\.online\.scale 'adam' needs .* adamw and lamb .* optimizer\.name is sgd/,
+    );
+  });
+});
+
 test('probes move nothing: with candidates that are all whole the numbers are those of a run without compression', async () => {
   const steps = { duration: { steps: 50 }, data: { flip: true } as TinyConfig['data'] };
   const { compression: _, ...without } = config('without', steps);
@@ -156,7 +183,7 @@ test('MoCo v3, from pictures that the device holds and in parts of a batch, with
   expect(rows.at(-1)!['probe/share']).toBeLessThanOrEqual(0.2);
   const saved = JSON.parse(readFileSync(join(folder, 'moco/config.json'), 'utf8'));
   expect(saved.compression).toEqual({
-    online: { tokenDropout: [0, 0.5], patchSize: [4, 6, 8], overhead: 0.2 },
+    online: { tokenDropout: [0, 0.5], patchSize: [4, 6, 8], overhead: 0.2, scale: 'gradient' },
   });
 });
 

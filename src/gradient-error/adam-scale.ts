@@ -1,6 +1,5 @@
 // P parameters.
-import { adamOptions } from '../optim/index.ts';
-import type { RunParts } from '../run.ts';
+import { adamOptions, type Optimizer, type OptimizerConfig } from '../optim/index.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
@@ -11,7 +10,13 @@ export interface AdamState {
   secondMoment(names: readonly string[]): Tensor | undefined;
 }
 
-export function adamStateOf({ optimizer, config }: Pick<RunParts, 'optimizer' | 'config'>): AdamState {
+/** A run's optimizer, and what it was made by. */
+export interface Optimized {
+  optimizer: Optimizer;
+  config: { optimizer: OptimizerConfig };
+}
+
+export function adamStateOf({ optimizer, config }: Optimized): AdamState {
   const { eps, beta2 } = adamOptions(config.optimizer);
   return {
     eps,
