@@ -55,7 +55,9 @@ const online = z.strictObject({
   scale: z
     .enum(['gradient', 'adam'])
     .default('gradient')
-    .describe("what bias and variance are of: the gradient as it is, or as Adam's step weighs it (adamw and lamb)"),
+    .describe(
+      "what bias and variance are of: the gradient as it is, or as Adam's step weighs it (adamw and lamb)",
+    ),
 });
 
 /** Which keys make one form of `compression`. */
