@@ -34,7 +34,7 @@ export const emojiConfig = (folder: string, data: EmojiData) =>
   defineConfig({
     name: 'emoji-search',
     device: 'cpu',
-    precision: torch.bfloat16Gain() > 1 ? 'bfloat16' : 'float32',
+    precision: torch.bfloat16Gain() > 0.5 ? 'bfloat16' : 'float32',
     model: {
       embedDim: 128,
       image: { imageSize: SIDE, patchSize: 12, width: 128, layers: 4, heads: 2, pool: 'mean' },
