@@ -9,10 +9,12 @@ import {
   fastclip,
   foundCompressions,
   GAMMA,
+  onlineCompressions,
   plainCompressions,
   type Row,
   SMALL,
   stepTimesOf,
+  V3,
 } from './settings.ts';
 
 const CONFIG = 'examples/icon-search/config.ts';
@@ -24,11 +26,10 @@ const TUNED: Record<string, Row[]> = {
     { method: clip(0.03), lr: 2.4e-3 },
   ],
   v3: [
-    ...[
-      { rho: 3, gamma: { min: 0.8 } },
-      { rho: 4, ...GAMMA },
-    ].flatMap((parts) => LRS.map((lr) => ({ method: fastclip('v3', parts), lr }))),
-    { method: fastclip('v3', { rho: 3, gamma: { min: 0.8 }, temperature: { lrShare: 2 } }), lr: 1.2e-3 },
+    ...[V3, { rho: 4, ...GAMMA }].flatMap((parts) =>
+      LRS.map((lr) => ({ method: fastclip('v3', parts), lr })),
+    ),
+    { method: fastclip('v3', { ...V3, temperature: { lrShare: 2 } }), lr: 1.2e-3 },
   ],
 };
 /** Seconds of OpenCLIP on whole sequences, and what a compressed run gets of them. */
@@ -59,10 +60,7 @@ const strategies: Record<string, Record<string, unknown>> = {
     },
   },
   late: { compression: { stages: [{ from: 0, tokenDropout: 0.75 }, { from: 0.75 }] } },
-  online: { compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [4, 8] } } },
-  'online-adam': {
-    compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [4, 8], scale: 'adam' } },
-  },
+  ...onlineCompressions([PATCH, 2 * PATCH]),
   ...foundCompressions('icons-v3'),
 };
 

@@ -2,7 +2,7 @@
 // node --import jiti/register scripts/sweep.ts experiments/missing.ts --out DIR --gpus 0,1 --seconds 1400
 //
 // A run that a page's rows have as finished is left out; scripts/sweep-rows.ts makes such rows of what a sweep wrote.
-import { readFileSync } from 'node:fs';
+import { finishedIn } from '../scripts/rows.ts';
 import type { SweepRun } from '../scripts/sweep.ts';
 import icons from './fastclip-icons.ts';
 import photos from './fastclip-photos.ts';
@@ -52,15 +52,8 @@ const parts: Part[] = [
   },
 ];
 
-function finishedIn(file: string): string[] {
-  const rows = readFileSync(`docs/results/${file}.jsonl`, 'utf8').trim().split('\n');
-  return rows
-    .map((row) => JSON.parse(row) as { name: string; finished?: boolean })
-    .flatMap(({ name, finished = true }) => (finished ? [name] : []));
-}
-
 const listed = parts.flatMap(({ runs, only, measured, share, linear }) => {
-  const known = new Set(measured.flatMap(finishedIn));
+  const known = new Set(measured.flatMap((file) => [...finishedIn(`docs/results/${file}.jsonl`)]));
   return runs
     .filter(({ name }) => only.test(name) && !known.has(name))
     .map((run): SweepRun => ({ ...run, share, ...(linear && { linear }) }));

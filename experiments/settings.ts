@@ -1,5 +1,6 @@
 // What the lists of runs share.
 import { existsSync, readFileSync } from 'node:fs';
+import { readRows } from '../scripts/rows.ts';
 import type { SweepRun } from '../scripts/sweep.ts';
 
 /** Small runs: pictures held on the GPU, steps recorded, few threads, so that several run side by side. */
@@ -18,8 +19,6 @@ export const jsonAt = <T>(path: string): T | undefined =>
   existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : undefined;
 
 const { CHOSEN, TIMES } = process.env;
-/** What was measured: rows of all runs. */
-const MEASURED = 'docs/results/step-times.jsonl';
 /** The table of a list's runs, where it goes by another name. */
 const TABLES: Record<string, string> = {
   'cifar-dino': 'cifar-dino-1024-outputs',
@@ -36,18 +35,18 @@ interface StepTime {
   seconds: number;
 }
 
+const measured = readRows<Omit<StepTime, 'seconds'> & { run: string; ms: number }>(
+  'docs/results/step-times.jsonl',
+);
+
 /** `stepTimes` of a config: those that bench/step-times.ts left in the folder TIMES, else those of docs/results. */
 export function stepTimesOf(name: string): { stepTimes?: StepTime[] } {
-  if (TIMES) {
-    const stepTimes = jsonAt<StepTime[]>(`${TIMES}/${name}.json`);
-    return stepTimes ? { stepTimes } : {};
-  }
-  const rows = readFileSync(MEASURED, 'utf8').trim().split('\n');
-  const stepTimes = rows
-    .map((row) => JSON.parse(row) as Omit<StepTime, 'seconds'> & { run: string; ms: number })
-    .filter(({ run }) => run === (TABLES[name] ?? name))
-    .map(({ tokenDropout, patchSize, ms }) => ({ tokenDropout, patchSize, seconds: ms / 1000 }));
-  return stepTimes.length > 0 ? { stepTimes } : {};
+  const stepTimes = TIMES
+    ? jsonAt<StepTime[]>(`${TIMES}/${name}.json`)
+    : measured
+        .filter(({ run }) => run === (TABLES[name] ?? name))
+        .map(({ tokenDropout, patchSize, ms }) => ({ tokenDropout, patchSize, seconds: ms / 1000 }));
+  return stepTimes?.length ? { stepTimes } : {};
 }
 
 /** Asked for by name, so it must be there. */
@@ -69,6 +68,8 @@ export const clip = (temperature = 0.07) => ({ name: 'clip', temperature });
 export const siglip = (temperature = 0.1) => ({ name: 'siglip', temperature });
 export const fastclip = (version: string, more: object = {}) => ({ name: 'fastclip', version, ...more });
 export const tau = (init: number) => ({ temperature: { init } });
+/** What was best on icons in whole runs of 20 epochs (docs/results/fastclip.md). */
+export const V3 = { rho: 3, gamma: { min: 0.8 } };
 /** A gamma that falls less far than the paper's 0.2. */
 export const GAMMA = { gamma: { min: 0.6 } };
 
@@ -110,6 +111,15 @@ export const plainCompressions = (patch: number): Record<string, Record<string, 
     },
   },
 });
+
+/** Chosen while training, by the raw gradient and in the scale of Adam's steps. */
+export function onlineCompressions(patchSize: number[]): Record<string, Record<string, unknown>> {
+  const grid = { tokenDropout: [0, 0.5, 0.75], patchSize };
+  return {
+    online: { compression: { online: grid } },
+    'online-adam': { compression: { online: { ...grid, scale: 'adam' } } },
+  };
+}
 
 /** Schedules that `couplet schedule` made of analyses. */
 const { SCHEDULES = 'experiments/schedules' } = process.env;

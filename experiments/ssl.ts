@@ -4,7 +4,14 @@
 // Seconds are those of docs/results/step-times.jsonl, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so
 // runs may share one. `found` is the schedule in experiments/schedules that `couplet schedule` made of an analysis of the whole run.
 import type { SweepRun } from '../scripts/sweep.ts';
-import { chosenName, foundCompressions, plainCompressions, SMALL, stepTimesOf } from './settings.ts';
+import {
+  chosenName,
+  foundCompressions,
+  onlineCompressions,
+  plainCompressions,
+  SMALL,
+  stepTimesOf,
+} from './settings.ts';
 
 /** Seconds of training of a run without compression. */
 const SECONDS = Number(process.env.SECONDS ?? 60);
@@ -84,14 +91,7 @@ const strategies = ({ patch, coarser }: DataSet): Record<string, Record<string, 
       ],
     },
   },
-  online: {
-    compression: { online: { tokenDropout: [0, 0.5, 0.75], patchSize: [patch, ...coarser] } },
-  },
-  'online-adam': {
-    compression: {
-      online: { tokenDropout: [0, 0.5, 0.75], patchSize: [patch, ...coarser], scale: 'adam' },
-    },
-  },
+  ...onlineCompressions([patch, ...coarser]),
 });
 
 const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>

@@ -3,8 +3,9 @@
  *   node --import jiti/register scripts/sweep-best.ts results.jsonl METRIC --only '^tune' --out chosen.json
  * Writes { "tune-clip": { name, value, set } } and prints each setting with its value, best first.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
 
 const { values: flags, positionals } = parseArgs({
@@ -12,11 +13,9 @@ const { values: flags, positionals } = parseArgs({
   options: { only: { type: 'string', default: '' }, out: { type: 'string' } },
 });
 const [path, metric] = positionals as [string, string];
-const results = readFileSync(path, 'utf8')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line) as SweepResult)
-  .filter(({ name, finished }) => finished && new RegExp(flags.only).test(name));
+const results = readRows<SweepResult>(path).filter(
+  ({ name, finished }) => finished && new RegExp(flags.only).test(name),
+);
 const finalOf = ({ curve }: SweepResult) => curve.at(-1)?.[metric] ?? Number.NEGATIVE_INFINITY;
 const sorted = results.sort((a, b) => finalOf(b) - finalOf(a));
 

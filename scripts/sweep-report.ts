@@ -5,9 +5,10 @@
  * `reached` is the share of the samples, or of what `--x` names of the evaluations, after which a method's mean curve is at the final mean of `--against`, between two evaluations by
  * a straight line; `-` when it never is.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { lineChart } from './line-chart.ts';
+import { readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
 
 const { values: flags, positionals } = parseArgs({
@@ -21,11 +22,9 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const [path, metric] = positionals as [string, string];
-const results = readFileSync(path, 'utf8')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line) as SweepResult)
-  .filter(({ name, curve }) => new RegExp(flags.only).test(name) && curve.length > 0);
+const results = readRows<SweepResult>(path).filter(
+  ({ name, curve }) => new RegExp(flags.only).test(name) && curve.length > 0,
+);
 
 interface Group {
   name: string;

@@ -3,8 +3,9 @@
  *   node --import jiti/register scripts/sweep-rows.ts results.jsonl METRIC --only '^tiny-' --into docs/results/NAME.jsonl
  * A row replaces one of its name; rows are sorted by name. METRIC as eval/knn_top1.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
 
 /** What is told of a run's settings, by what it is called in a row. */
@@ -43,14 +44,12 @@ function main(): void {
     options: { only: { type: 'string', default: '' }, into: { type: 'string' } },
   });
   const [path, metric] = positionals as [string, string];
-  const linesOf = (file: string) => readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
-  const fresh = linesOf(path)
-    .map((line) => JSON.parse(line) as SweepResult)
-    .filter(({ name }) => new RegExp(flags.only).test(name))
-    .map((result) => rowOf(result, metric));
   const into = flags.into;
   if (into === undefined) throw new Error('--into is missing: name a file of docs/results');
-  const known = existsSync(into) ? linesOf(into).map((line) => JSON.parse(line) as { name: string }) : [];
+  const fresh = readRows<SweepResult>(path)
+    .filter(({ name }) => new RegExp(flags.only).test(name))
+    .map((result) => rowOf(result, metric));
+  const known = readRows<{ name: string }>(into);
   const rows = [...new Map([...known, ...fresh].map((row) => [row.name, row])).values()];
   rows.sort((a, b) => (a.name < b.name ? -1 : 1));
   writeFileSync(into, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));

@@ -6,12 +6,13 @@
 // stop, so that what they measured counts. Checkpoints are removed, unless --keep. --linear fits a linear probe on each finished run's last
 // checkpoint (`couplet eval RUN --linear`). Started again it leaves out what results.jsonl has as finished.
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type MetricsRow, readMetrics } from '../src/io/metrics.ts';
 import { inOrder } from './in-order.ts';
+import { finishedIn } from './rows.ts';
 
 /** One run: a config, and what is changed in it. */
 export interface SweepRun {
@@ -20,9 +21,8 @@ export interface SweepRun {
   set?: Record<string, unknown>;
   /** Of a GPU, in (0, 1]; without it as much as lets --parallel run at a time. */
   share?: number;
-  /** As --linear and --keep, for this one. */
+  /** As --linear, for this one. */
   linear?: boolean;
-  keep?: boolean;
 }
 
 /** What a run came to. */
@@ -93,9 +93,11 @@ async function linearOf(runDir: string, lane: Lane): Promise<SweepResult['linear
   return undefined;
 }
 
-async function runOne({ name, config, set = {}, ...own }: SweepRun, lane: Lane): Promise<SweepResult> {
-  const { out, signal } = lane;
-  const keep = own.keep ?? lane.keep;
+async function runOne(
+  { name, config, set = {}, linear: probed }: SweepRun,
+  lane: Lane,
+): Promise<SweepResult> {
+  const { out, signal, keep } = lane;
   const changes = Object.entries(set).flatMap(([path, value]) => [
     '--set',
     `${path}=${JSON.stringify(value)}`,
@@ -110,7 +112,7 @@ async function runOne({ name, config, set = {}, ...own }: SweepRun, lane: Lane):
   const curve = existsSync(metrics) ? curveOf(readMetrics(metrics)) : [];
   const finished = code === 0 && !signal.aborted;
   if (code !== 0) process.stderr.write(`${name} ended with ${code}:\n${error}\n`);
-  const linear = finished && (own.linear ?? lane.linear) ? await linearOf(runDir, lane) : undefined;
+  const linear = finished && (probed ?? lane.linear) ? await linearOf(runDir, lane) : undefined;
   if (!keep) rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
   const outOfMemory = code !== 0 && /out of memory/i.test(error);
   return {
@@ -163,15 +165,6 @@ export function line({ name, seconds, finished, curve, linear }: SweepResult): s
     .map(([key, value]) => `${key.replace('eval/', '')} ${value.toFixed(4)}`);
   const probe = linear ? [`linear_top1 ${linear.top1.toFixed(4)}`] : [];
   return [name.padEnd(36), `${seconds.toFixed(0)} s`, finished ? '' : 'cut', ...values, ...probe].join('  ');
-}
-
-/** Names of the runs that an earlier sweep finished. */
-function finishedIn(path: string): Set<string> {
-  if (!existsSync(path)) return new Set();
-  const lines = readFileSync(path, 'utf8').trim().split('\n').filter(Boolean);
-  return new Set(
-    lines.map((text) => JSON.parse(text) as SweepResult).flatMap((one) => (one.finished ? [one.name] : [])),
-  );
 }
 
 async function main(): Promise<void> {
