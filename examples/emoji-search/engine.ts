@@ -34,6 +34,7 @@ export const emojiConfig = (folder: string, data: EmojiData) =>
   defineConfig({
     name: 'emoji-search',
     device: 'cpu',
+    // From a half on, as train() warns: beside other work a processor that has bfloat16 reads as 0.9 to 9, one without as 0.05.
     precision: torch.bfloat16Gain() > 0.5 ? 'bfloat16' : 'float32',
     model: {
       embedDim: 128,

@@ -57,7 +57,7 @@ async function* run(
       if (batch.size > 0) yield batch;
     }
     checkBadShare(problems, end - first, options.maxBadShare);
-    if (worldSize === 1) keepDecoded(dataset);
+    if (worldSize === 1) await keepDecoded(dataset); // a rank's part is no file for all
   } finally {
     await pool.close();
   }

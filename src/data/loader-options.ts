@@ -128,11 +128,11 @@ function cacheOf(dataset: Dataset, { cacheBytes, cacheFolder }: Shared): PixelCa
 }
 
 /** Writes down what has been decoded since the data set's file was read or written, where it has one. */
-export function keepDecoded(dataset: Dataset): void {
+export async function keepDecoded(dataset: Dataset): Promise<void> {
   const kept = caches.get(dataset);
   if (!kept?.path || kept.cache.head[0] === kept.saved) return;
-  savePixels(kept.path, kept.cache);
   kept.saved = kept.cache.head[0]!;
+  await savePixels(kept.path, kept.cache);
 }
 
 /** What captions a loader gives. */

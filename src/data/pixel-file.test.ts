@@ -88,12 +88,12 @@ describe('a file of pixels', () => {
   let path: string;
   let full: PixelCache;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     path = join(folder, 'a.pixels');
     full = createPixelCache(SAMPLES, 1 << 16)!;
     for (const id of [3, 0])
       keepPixels(full, id, { width: 4, height: 2, data: Uint8Array.from({ length: 24 }, (_, i) => i + id) });
-    savePixels(path, full);
+    await savePixels(path, full);
   });
 
   const load = (samples = SAMPLES, bytes = 1 << 16) => {

@@ -1,22 +1,19 @@
 // What a PixelCache holds, in a file for the next process: decoding a small JPEG costs a core a millisecond, reading it back a microsecond.
 //   MAGIC, slots int32 [samples], arena [units * 16], samples and units as uint32, MAGIC
-import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { temporaryName } from '../io/atomic.ts';
+import { writeFileAtomically } from '../io/atomic.ts';
 import { HEADER, type PixelCache, SMALL_PIXELS, UNIT } from './pixel-cache.ts';
 import { readFully } from './tar.ts';
 
 /** A new number for files that decode otherwise, or have another layout. */
 const MAGIC = Buffer.from('couplet px 0001\n');
 const END = 8 + MAGIC.length;
-/** Bytes of one write: a single one of 2 GiB and more fails. */
-const PART = 1 << 28;
 
 /** Where the decoded pictures of a data set are kept. @param fingerprint of fingerprintOf() */
-export function pixelPath(folder: string, fingerprint: string): string {
-  return join(folder, `${createHash('sha256').update(fingerprint).digest('hex').slice(0, 32)}.pixels`);
-}
+export const pixelPath = (folder: string, fingerprint: string): string =>
+  join(folder, `${fingerprint.slice(0, 32)}.pixels`);
 
 /** Fills an empty cache from a file; false, and a cache that is still empty, when there is no whole file of this data that has room in it. */
 export function loadPixels(path: string, cache: PixelCache): boolean {
@@ -68,30 +65,20 @@ function isEntry(arena: Uint8Array, slot: number): boolean {
   return pixels > 0 && pixels <= SMALL_PIXELS && at + HEADER + 3 * pixels <= arena.length;
 }
 
-/** Writes what a cache holds beside its place, and moves it there. A file that cannot be written costs the next process some time, and no more. */
-export function savePixels(path: string, cache: PixelCache): void {
+/** Writes what a cache holds. A file that cannot be written costs the next process some time, and no more. */
+export async function savePixels(path: string, cache: PixelCache): Promise<void> {
   const slots = Int32Array.from(cache.slots); // before the arena's end is read: what they name is written by then
   const units = Math.min(Atomics.load(cache.head, 0), Math.floor(cache.arena.length / UNIT));
   const end = Buffer.alloc(8);
   end.writeUInt32LE(slots.length, 0);
   end.writeUInt32LE(units, 4);
-  const temporary = temporaryName(path);
-  let descriptor = -1;
+  const arena = cache.arena.subarray(0, units * UNIT);
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    descriptor = openSync(temporary, 'w', 0o600);
-    const arena = cache.arena.subarray(0, units * UNIT);
-    for (const bytes of [MAGIC, new Uint8Array(slots.buffer), arena, end, MAGIC]) writeAll(descriptor, bytes);
-    fsyncSync(descriptor); // or its name might outlive its bytes
-    renameSync(temporary, path);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFileAtomically(path, [MAGIC, new Uint8Array(slots.buffer), arena, end, MAGIC], {
+      mode: 0o600,
+    });
   } catch {
-    if (descriptor >= 0) rmSync(temporary, { force: true });
-  } finally {
-    if (descriptor >= 0) closeSync(descriptor);
+    // The next process decodes again.
   }
-}
-
-function writeAll(descriptor: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; )
-    done += writeSync(descriptor, bytes, done, Math.min(PART, bytes.length - done));
 }

@@ -110,13 +110,20 @@ async function flush(path: string): Promise<void> {
   }
 }
 
-/** Writes a small file so that a reader sees the old one or the new one, whole. Throws as `writeFolderAtomically`. */
-export async function writeFileAtomically(path: string, content: string | Uint8Array): Promise<void> {
+/**
+ * Writes a file, of one piece or of several, so that a reader sees the old one or the new one, whole. Throws as `writeFolderAtomically`.
+ * @param options.mode who may read it; as the process has it otherwise
+ */
+export async function writeFileAtomically(
+  path: string,
+  content: string | Uint8Array | readonly Uint8Array[],
+  { mode }: { mode?: number } = {},
+): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    const file = await open(temporary, 'w');
+    const file = await open(temporary, 'w', mode);
     try {
-      await file.writeFile(content);
+      for (const piece of Array.isArray(content) ? content : [content]) await file.appendFile(piece);
       await file.sync();
     } finally {
       await file.close();

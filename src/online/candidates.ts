@@ -12,7 +12,7 @@ const DEFAULTS = { tokenDropout: [0, 0.25, 0.5, 0.75], patchScale: 2 };
  * that does not say what a sample costs, for patches smaller than the model's own, and for what does not fit the image.
  */
 export function candidatesOf(
-  { tokenDropout, patchSize }: Omit<OnlineConfig, 'overhead' | 'scale'>,
+  { tokenDropout, patchSize }: Pick<OnlineConfig, 'tokenDropout' | 'patchSize'>,
   { method, model }: { method: RunConfig['method']; model: AnyModelSpec },
 ): Strategy[] {
   const { image } = model;
@@ -47,9 +47,8 @@ export function candidatesOf(
 export function onlineInFull(given: OnlineConfig, grid: readonly Strategy[]): Required<OnlineConfig> {
   const values = (of: (strategy: Strategy) => number) => [...new Set(grid.map(of))].sort((a, b) => a - b);
   return {
+    ...given,
     tokenDropout: given.tokenDropout ?? values((strategy) => strategy.tokenDropout),
     patchSize: given.patchSize ?? values((strategy) => strategy.patchSize),
-    overhead: given.overhead,
-    scale: given.scale,
   };
 }

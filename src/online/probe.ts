@@ -31,7 +31,7 @@ export interface ProbeContext {
  * Bias and variance of each strategy's gradient, as the training step takes it. With g_A and g_B of a strategy on the two batches, and
  * d_A and d_B their differences to the whole sequence's: Bias^2 = <d_A, d_B>, Var = K / 2 |g_A - g_B|^2, |G|^2 = <g_A, g_B> of whole
  * sequences. They are the estimates of an analysis with two folds of one sub-batch each, and like them without bias. Four vectors of P
- * are held, whatever the number of strategies. Masks are those of the steps that the batches are trained in, the same for all
+ * are held, and Adam's scale where it counts, whatever the number of strategies. Masks are those of the steps that the batches are trained in, the same for all
  * strategies of one patch size. Nothing moves, and no gradient stays. Collective; waits for the device.
  */
 export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {

@@ -19,22 +19,11 @@ export function gflops(dtype: 'float32' | 'bfloat16', device: string, side: numb
   });
 }
 
-/** At 256 the gain of one machine was read as anything from 0.9 to 3.2 beside other work; here it is 0.9 to 1.8, and 0.05 without such arithmetic. */
-const SIDE = 512;
-/** In turn, so that what else the machine does slows neither alone. */
-const ROUNDS = 3;
-/** Below it one round is enough, and takes long. */
-const HOPELESS = 0.2;
+/** Side of a product that tells the two apart in milliseconds. */
+const SIDE = 256;
 
 /**
  * How many times as fast as float32 matrix products are in bfloat16 on this processor: two to three with AVX512-BF16 or AMX, a twentieth
  * where it has no such arithmetic and libtorch converts number by number.
  */
-export function bfloat16Gain(): number {
-  const best = { bfloat16: 0, float32: 0 };
-  const gain = () => best.bfloat16 / best.float32;
-  for (let round = 0; round < ROUNDS && (round === 0 || gain() > HOPELESS); round++)
-    for (const dtype of ['bfloat16', 'float32'] as const)
-      best[dtype] = Math.max(best[dtype], gflops(dtype, 'cpu', SIDE));
-  return gain();
-}
+export const bfloat16Gain = (): number => gflops('bfloat16', 'cpu', SIDE) / gflops('float32', 'cpu', SIDE);
