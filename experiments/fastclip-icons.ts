@@ -142,22 +142,16 @@ const chosen = {
   clip: chosenRow('whole-clip') ?? wholes.clip[1],
   v3: chosenRow('whole-v3') ?? wholes.v3[4],
 };
-const rows = allMethods(chosen);
-
 /** The two that the bar is about with three seeds, first ones first. */
-const finalsOf = (batch: number, factor: number) =>
+const finalsOf = (batch: number, tried: { clip: Row; v3: Row }) =>
   [0, 1, 2].flatMap((seed) =>
-    Object.entries(rows)
+    Object.entries(allMethods(tried))
       .filter(([name]) => seed === 0 || isSeeded(name))
-      .map(([name, { method, lr }]) =>
-        run(
-          `b${batch}-${name}-${seed}`,
-          { method, lr: factor * lr },
-          { ...WHOLE, 'batch.globalBatchSize': batch, seed },
-        ),
+      .map(([name, row]) =>
+        run(`b${batch}-${name}-${seed}`, row, { ...WHOLE, 'batch.globalBatchSize': batch, seed }),
       ),
   );
-const finals = finalsOf(128, 1);
+const finals = finalsOf(128, chosen);
 finals.sort((a, b) => first(a) - first(b));
 /** A quarter of the rate, as published for 100,000 steps, moves tau by a factor of 1.35 in 4,000. */
 const QUICK = 2;
@@ -187,8 +181,28 @@ const shorter = [10, 14].flatMap((epochs) =>
   ),
 );
 
-/** Four times the batch, twice the rate. */
-const large = finalsOf(512, 2);
+/** Four times the batch, and a quarter of the steps: six settings each. */
+const LARGE_BATCH = { ...WHOLE, 'batch.globalBatchSize': 512 };
+const largeRows: Record<string, Row[]> = {
+  clip: [
+    ...[6e-4, 1.2e-3, 2.4e-3].map((lr) => ({ method: clip(0.03), lr })),
+    ...[6e-4, 1.2e-3, 2.4e-3].map((lr) => ({ method: clip(0.07), lr })),
+  ],
+  v3: [
+    ...[6e-4, 1.2e-3, 2.4e-3].map((lr) => ({ method: fastclip('v3', V3), lr })),
+    ...[6e-4, 1.2e-3].map((lr) => ({ method: fastclip('v3', { rho: 4, ...GAMMA }), lr })),
+    { method: fastclip('v3', { ...V3, temperature: { lrShare: QUICK } }), lr: 1.2e-3 },
+  ],
+};
+const largeTunes = Object.entries(largeRows).flatMap(([name, rowsOf]) =>
+  rowsOf.map((row, i) => run(`tune512-${name}-${i}`, row, LARGE_BATCH)),
+);
+/** What was best of them, else twice the rate of batch 128. */
+const twice = ({ method, lr }: Row): Row => ({ method, lr: 2 * lr });
+const large = finalsOf(512, {
+  clip: chosenRow('tune512-clip') ?? twice(chosen.clip),
+  v3: chosenRow('tune512-v3') ?? twice(chosen.v3),
+});
 large.sort((a, b) => first(a) - first(b));
 
 /** Both end where they overfit: crops of down to half a picture. Three settings each, at the best temperatures. */
@@ -217,6 +231,7 @@ export default [
   ...finals,
   ...shortTunes,
   ...shorter,
+  ...largeTunes,
   ...large,
   ...augmentedTunes,
   ...augmented,

@@ -98,4 +98,32 @@ const finals = [0, 1, 2].flatMap((seed) => [
   ),
 ]);
 
-export default [...tunes, ...finals];
+/** Twice as long, where whole sequences are learnt by heart: lower rates too, as many for each. */
+const LONG = 2 * SECONDS;
+const longLrs = [3e-4, 6e-4, 1.2e-3];
+const longRows: Record<string, { method: string; row: Row; set: Record<string, unknown> }[]> = {
+  'clip-whole': longLrs.map((lr) => ({
+    ...{ method: 'clip', row: { method: clip(0.03), lr } },
+    set: { duration: { seconds: LONG } },
+  })),
+  ...Object.fromEntries(
+    ['found', 'late'].map((name) => [
+      `v3-${name}`,
+      longLrs.map((lr) => ({
+        ...{ method: 'v3', row: { method: fastclip('v3', V3), lr } },
+        set: { ...strategies[name], duration: { seconds: LONG * SHARE } },
+      })),
+    ]),
+  ),
+};
+const longTunes = Object.entries(longRows).flatMap(([name, rows]) =>
+  rows.map(({ method, row, set }, i) => run(`long-tune-${name}-${i}`, method, { ...EVERY, ...set }, row)),
+);
+/** Two more seeds of the best of each, which is the first. */
+const longs = [1, 2].flatMap((seed) =>
+  Object.entries(longRows).map(([name, [{ method, row, set }]]) =>
+    run(`long-${name}-${seed}`, method, { ...EVERY, ...set, seed }, chosenRow(`long-tune-${name}`) ?? row),
+  ),
+);
+
+export default [...tunes, ...finals, ...longTunes, ...longs];

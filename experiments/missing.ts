@@ -23,31 +23,50 @@ interface Part {
 const [SMALL, LARGE] = [1 / 5, 1 / 3];
 
 const parts: Part[] = [
-  // FastCLIP on photos: the two with three seeds, then the others.
-  { runs: photos, only: /^(tiny|cifar)-(128|512)-/, measured: ['fastclip-photos'], share: SMALL },
-  // Icons: runs of other lengths, a larger batch, the other methods with the settings of whole runs.
-  { runs: icons, only: /^(tune10|e10|e14)-/, measured: ['fastclip-icons-4'], share: SMALL },
-  { runs: icons, only: /^b512-(clip|v3)/, measured: ['fastclip-icons-4'], share: SMALL },
-  // Short sequences: seeds of what is best, then each strategy once.
+  // What settings are chosen by, longest runs first.
+  {
+    ...{ runs: schedule, measured: ['fastclip-schedule-3', 'fastclip-schedule-4'], share: LARGE },
+    only: /^(sched-tune|long-tune)-/,
+  },
+  {
+    ...{ runs: icons, measured: ['fastclip-icons-4', 'fastclip-icons-512'], share: SMALL },
+    only: /^tune(10|512)-/,
+  },
+  // Short sequences: three seeds of what is best and of what chooses for itself.
+  {
+    ...{ runs: ssl, measured: ['ssl-tiny-imagenet-100-dino'], share: LARGE },
+    only: /^tiny-dino-(whole|patches)-|^tiny-dino-(none|both|dropout-75|online-adam)-0/,
+  },
   {
     ...{ runs: ssl, measured: ['ssl-tiny-imagenet-100'], share: LARGE, linear: true },
-    only: /^tiny-(moco-v3|simclr)-(whole|both)-|^tiny-(moco-v3|simclr)-.*-0/,
+    only: /^tiny-(moco-v3|simclr)-(whole|both|online-adam)-/,
+  },
+  // FastCLIP on photos: the two with three seeds, then the others.
+  { runs: photos, only: /^(tiny|cifar)-(128|512)-/, measured: ['fastclip-photos'], share: SMALL },
+  // Icons: the settings that were chosen, the two techniques alone and together.
+  {
+    ...{ runs: icons, measured: ['fastclip-icons-4', 'fastclip-icons-512'], share: SMALL },
+    only: /^(e10|e14|b512-(clip|v3))-/,
   },
   {
-    ...{ runs: ssl, measured: ['ssl-cifar10-dino'], share: LARGE, linear: true },
-    only: /^cifar-dino-(?!none|whole).*-0/,
+    ...{ runs: schedule, measured: ['fastclip-schedule-3', 'fastclip-schedule-4'], share: LARGE },
+    only: /^(long-(clip|v3)-|sched-(v3|clip)-(none|found|adam|online-adam)-|sched-v3-(ramp|online|timed)-0)/,
+  },
+  // Each strategy once.
+  {
+    ...{ runs: ssl, measured: ['ssl-tiny-imagenet-100'], share: LARGE, linear: true },
+    only: /^tiny-(moco-v3|simclr)-.*-0/,
   },
   {
-    runs: schedule,
-    only: /^sched-(v3-(?!both|patches|late).*-0|tune-.*-4)/,
-    measured: ['fastclip-schedule-3'],
-    share: LARGE,
+    ...{ runs: ssl, measured: ['ssl-cifar10-dino'], share: LARGE },
+    only: /^cifar-dino-(none|online-adam)-|^cifar-dino-.*-0/,
   },
-  { runs: ssl, only: /^cifar-(moco-v3|simclr)-.*-0/, measured: ['ssl-cifar10'], share: LARGE },
+  { runs: ssl, only: /^cifar-(moco-v3|simclr)-.*-0|^budget-/, measured: ['ssl-cifar10'], share: LARGE },
+  // The other methods on icons.
   {
     runs: icons,
     only: /^b(128-(?!clip|v3)|512-)/,
-    measured: ['fastclip-icons-3', 'fastclip-icons-4'],
+    measured: ['fastclip-icons-3', 'fastclip-icons-4', 'fastclip-icons-512'],
     share: SMALL,
   },
 ];

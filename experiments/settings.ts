@@ -24,7 +24,7 @@ const TABLES: Record<string, string> = {
   'cifar-dino': 'cifar-dino-1024-outputs',
   'tiny-moco-v3': 'tiny-moco-v3-64px-patch-4',
   'tiny-simclr': 'tiny-simclr-64px-patch-4',
-  'tiny-dino': 'tiny-dino-64px-patch-4',
+  'tiny-dino': 'tiny-dino-1024-outputs',
   'icons-clip': 'icons-clip-b256',
   'icons-v3': 'icons-v3-b256',
 };

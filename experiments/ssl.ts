@@ -16,7 +16,7 @@ import {
 /** Seconds of training of a run without compression. */
 const SECONDS = Number(process.env.SECONDS ?? 60);
 /** DINO learns next to nothing in a minute. */
-const LENGTH: Record<string, number> = { 'cifar-dino': 2.5 };
+const LENGTH: Record<string, number> = { 'cifar-dino': 2.5, 'tiny-dino': 2.5 };
 /** What share of them a compressed run gets: what the paper claims for each method. */
 const SHARES: Record<string, number> = { 'moco-v3': 1 / 4, simclr: 1 / 3.3, dino: 1 / 2.5 };
 
@@ -47,14 +47,14 @@ const DINO: Record<string, unknown>[] = [
   { 'method.emaMomentum': 0.98, 'method.teacherTemperature': { start: 0.025, end: 0.025 } },
 ].map((row) => ({ ...batch(512, 1e-3), 'method.head.outputs': 1024, ...row }));
 /** The best of them. */
-const dino = () => DINO[Number(chosenName('tune-cifar-dino')?.at(-1) ?? 1)]!;
+const dino = DINO[Number(chosenName('tune-cifar-dino')?.at(-1) ?? 1)]!;
 const SETS: Record<string, DataSet> = {
   // 64 patches of 4 pixels.
   cifar: {
     patch: 4,
     coarser: [8],
     set: {},
-    methods: { 'moco-v3': batch(1024, 1.5e-3), simclr: batch(1024, 1.5e-3), dino: dino() },
+    methods: { 'moco-v3': batch(1024, 1.5e-3), simclr: batch(1024, 1.5e-3), dino },
   },
   // 256 patches of 4 pixels: sequences as long as the paper's.
   tiny: {
@@ -68,7 +68,7 @@ const SETS: Record<string, DataSet> = {
     methods: {
       'moco-v3': batch(512, 1e-3),
       simclr: batch(512, 1e-3),
-      dino: { ...batch(256, 5e-4), 'method.localCrops.size': 28 }, // the paper's share of a side: 96 of 224
+      dino: { ...dino, ...batch(256, 5e-4), 'method.localCrops.size': 28 }, // the paper's share of a side: 96 of 224
     },
   },
 };
@@ -150,6 +150,27 @@ const dinoTunes = DINO.map((row, i) => ({
   },
 }));
 
+/** Does a constant compression saturate? The same run with more seconds. */
+const budgets = ['moco-v3', 'simclr'].flatMap((method) => {
+  const { patch, methods } = SETS.cifar!;
+  const compressed = { compression: { patchSize: 2 * patch } };
+  const base = {
+    ...methods[method],
+    ...common,
+    ...stepTimesOf(`cifar-${method}`),
+    'evaluate.every': { share: 0.1 },
+  };
+  return [
+    { strategy: 'patches', seconds: SECONDS, set: compressed },
+    { strategy: 'patches', seconds: 2 * SECONDS, set: compressed },
+    { strategy: 'whole', seconds: 2 * SECONDS, set: COSINE },
+  ].map(({ strategy, seconds, set }) => ({
+    name: `budget-${method}-${strategy}-${seconds}`,
+    config: `configs/${method}-cifar10.ts`,
+    set: { ...base, ...set, duration: { seconds } },
+  }));
+});
+
 /** The first seeds of all before the second ones, so that a sweep that is cut has tried each. */
 const seedOf = ({ name }: SweepRun) => Number(name.at(-1));
-export default [...dinoTunes, ...runs.sort((a, b) => seedOf(a) - seedOf(b))];
+export default [...dinoTunes, ...runs.sort((a, b) => seedOf(a) - seedOf(b)), ...budgets];
