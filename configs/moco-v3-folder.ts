@@ -11,12 +11,13 @@ export default defineConfig({
   },
   batch: { globalBatchSize: 256 },
   duration: { epochs: 100 },
-  // Cheap steps first: a quarter of the tokens, then a half, then all. The learning rate follows the budget, not the steps.
+  // Cheap steps first, on patches twice as large of which a quarter is seen, then a half; whole sequences at the end, as they are met when it
+  // counts. The learning rate follows the budget, not the steps. For fine lines: compression: { online: {} }.
   compression: {
     stages: [
-      { from: 0, tokenDropout: 0.75 },
-      { from: 0.5, tokenDropout: 0.5 },
-      { from: 0.85, tokenDropout: 0 },
+      { from: 0, patchSize: 32, tokenDropout: 0.75 },
+      { from: 0.3, patchSize: 32, tokenDropout: 0.5 },
+      { from: 0.9 },
     ],
   },
   optimizer: { peakLr: 3e-4 },

@@ -169,13 +169,28 @@ const shortRows: Record<string, Row[]> = {
     })),
   ],
 };
-const shortTunes = Object.entries(shortRows).flatMap(([name, rowsOf]) =>
-  rowsOf.map((row, i) => run(`tune10-${name}-${i}`, row, { ...WHOLE, duration: { epochs: 10 } })),
+/** Four each at fourteen, the first of each what is best at twenty. */
+const middleRows: Record<string, Row[]> = {
+  clip: [clip(0.03), clip(0.03), clip(0.03), clip(0.07)].map((method, i) => ({
+    method,
+    lr: [6e-4, 3e-4, 2e-4, 3e-4][i]!,
+  })),
+  v3: [
+    ...[3e-4, 2e-4, 4.5e-4].map((lr) => ({ method: fastclip('v3', V3), lr })),
+    { method: fastclip('v3', { ...V3, temperature: { lrShare: QUICK } }), lr: 3e-4 },
+  ],
+};
+const shortTunes = Object.entries({ 10: shortRows, 14: middleRows }).flatMap(([epochs, rowsOf]) =>
+  Object.entries(rowsOf).flatMap(([name, tried]) =>
+    tried.map((row, i) =>
+      run(`tune${epochs}-${name}-${i}`, row, { ...WHOLE, duration: { epochs: Number(epochs) } }),
+    ),
+  ),
 );
 const shorter = [10, 14].flatMap((epochs) =>
   [0, 1, 2].flatMap((seed) =>
     Object.entries(chosen).map(([name, best]) => {
-      const row = epochs === 10 ? (chosenRow(`tune10-${name}`) ?? best) : best;
+      const row = chosenRow(`tune${epochs}-${name}`) ?? best;
       return run(`e${epochs}-${name}-${seed}`, row, { ...WHOLE, duration: { epochs }, seed });
     }),
   ),

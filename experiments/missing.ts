@@ -25,7 +25,7 @@ const [SMALL, LARGE] = [1 / 5, 1 / 3];
 const parts: Part[] = [
   // What settings are chosen by, longest runs first.
   {
-    ...{ runs: schedule, measured: ['fastclip-schedule-3', 'fastclip-schedule-4'], share: LARGE },
+    ...{ runs: schedule, measured: ['fastclip-schedule-3'], share: LARGE },
     only: /^(sched-tune|long-tune)-/,
   },
   {
@@ -49,7 +49,7 @@ const parts: Part[] = [
     only: /^(e10|e14|b512-(clip|v3))-/,
   },
   {
-    ...{ runs: schedule, measured: ['fastclip-schedule-3', 'fastclip-schedule-4'], share: LARGE },
+    ...{ runs: schedule, measured: ['fastclip-schedule-3'], share: LARGE },
     only: /^(long-(clip|v3)-|sched-(v3|clip)-(none|found|adam|online-adam)-|sched-v3-(ramp|online|timed)-0)/,
   },
   // Each strategy once.

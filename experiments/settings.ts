@@ -116,7 +116,7 @@ export const plainCompressions = (patch: number): Record<string, Record<string, 
 export function onlineCompressions(patchSize: number[]): Record<string, Record<string, unknown>> {
   const grid = { tokenDropout: [0, 0.5, 0.75], patchSize };
   return {
-    online: { compression: { online: grid } },
+    online: { compression: { online: { ...grid, scale: 'gradient' } } },
     'online-adam': { compression: { online: { ...grid, scale: 'adam' } } },
   };
 }

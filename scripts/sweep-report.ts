@@ -1,34 +1,55 @@
 /**
- * What a sweep came to: a table and a picture. Runs that differ in their last number alone (`b128-clip-0`, `b128-clip-1`) are seeds of one.
- *   node --import jiti/register scripts/sweep-report.ts results.jsonl METRIC --only '^b128' --batch 128 --against b128-clip [--svg OUT.svg]
- *     [--x train_seconds]
- * `reached` is the share of the samples, or of what `--x` names of the evaluations, after which a method's mean curve is at the final mean of `--against`, between two evaluations by
- * a straight line; `-` when it never is.
+ * What runs came to: a table and a picture. Runs that differ in their last number alone (`b128-clip-0`, `b128-clip-1`) are seeds of one.
+ *   node --import jiti/register scripts/sweep-report.ts FILE... METRIC --only '^b128' --against b128-clip [--x seconds] [--svg OUT.svg]
+ * FILE is a sweep's results.jsonl or one of docs/results. `reached` is the share of the samples, or of what `--x` names (seconds, epoch,
+ * step), after which a method's mean curve is at the final mean of `--against`, between two evaluations by a straight line; `-` when it never is.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { lineChart } from './line-chart.ts';
 import { readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
+import { columnOf, rowOf } from './sweep-rows.ts';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: 'string', default: '' },
-    batch: { type: 'string', default: '1' },
     against: { type: 'string', default: '' },
     svg: { type: 'string' },
-    x: { type: 'string' },
+    x: { type: 'string', default: 'samples' },
   },
 });
-const [path, metric] = positionals as [string, string];
-const results = readRows<SweepResult>(path).filter(
-  ({ name, curve }) => new RegExp(flags.only).test(name) && curve.length > 0,
-);
+const files = positionals.slice(0, -1);
+const metric = positionals.at(-1)!;
+
+/** A row of docs/results: a column of numbers for what was evaluated, and others beside it. */
+interface Row {
+  name: string;
+  finished?: boolean;
+  batch?: number;
+  step: number[];
+  [column: string]: unknown;
+}
+
+const isResult = (row: Row | SweepResult): row is SweepResult => 'curve' in row;
+const results = files
+  .flatMap((file) => readRows<Row | SweepResult>(file))
+  .filter(({ name }) => new RegExp(flags.only).test(name))
+  .map((row) => (isResult(row) ? (rowOf(row, metric) as unknown as Row) : row))
+  .filter(({ step, ...columns }) => step.length > 0 && columnOf(metric) in columns);
+
+/** What a run's values stand over. */
+function over(row: Row): number[] {
+  if (flags.x !== 'samples') return row[flags.x] as number[];
+  return row.step.map((step) => step * (row.batch ?? 1));
+}
+
+const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 interface Group {
   name: string;
-  /** Samples, or what `--x` names, and the mean over seeds. */
+  /** The mean over seeds. */
   curve: { x: number; y: number }[];
   finals: number[];
   cut: boolean;
@@ -37,21 +58,22 @@ interface Group {
 const names = [...new Set(results.map(({ name }) => name.replace(/-\d+$/, '')))];
 const groups: Group[] = names.map((name) => {
   const seeds = results.filter((result) => result.name.replace(/-\d+$/, '') === name);
-  const points = Math.min(...seeds.map(({ curve }) => curve.length));
+  const values = seeds.map((seed) => seed[columnOf(metric)] as number[]);
+  const points = Math.min(...values.map((column) => column.length));
+  const xs = over(seeds[0]);
   const curve = Array.from({ length: points }, (_, i) => ({
-    x: flags.x ? seeds[0].curve[i][flags.x] : seeds[0].curve[i].step * Number(flags.batch),
-    y: seeds.reduce((sum, seed) => sum + seed.curve[i][metric], 0) / seeds.length,
+    x: xs[i],
+    y: mean(values.map((column) => column[i])),
   }));
-  const finals = seeds.map(({ curve: own }) => own.at(-1)![metric]);
-  return { name, curve, finals, cut: seeds.some(({ finished }) => !finished) };
+  const finals = values.map((column) => column.at(-1)!);
+  return { name, curve, finals, cut: seeds.some(({ finished }) => finished === false) };
 });
 
-const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 const baseline = groups.find(({ name }) => name === flags.against);
 const goal = baseline && mean(baseline.finals);
 const whole = Math.max(...groups.flatMap(({ curve }) => curve.map(({ x }) => x)));
 
-/** Samples at which a curve first is at `height`. */
+/** Where a curve first is at `height`. */
 function reaches(curve: Group['curve'], height: number): number | undefined {
   const at = curve.findIndex(({ y }) => y >= height);
   if (at < 0) return undefined;
@@ -84,15 +106,14 @@ if (flags.svg) {
   const curves = groups.map(({ name, curve }) => ({ name: name.slice(shared.length), points: curve }));
   const what = [metric.replace('eval/', '').replaceAll('_', ' '), shared.replace(/-$/, '')];
   const round = (value: number) => String(Number(value.toPrecision(6)));
-  const formatX = (x: number) => (flags.x ? round(x) : `${round(x / 1000)} k`);
-  const over = flags.x?.replaceAll('_', ' ') ?? 'samples seen';
+  const isSamples = flags.x === 'samples';
   writeFileSync(
     flags.svg,
     lineChart(curves, {
       metric: what.filter(Boolean).join(', '),
-      over,
+      over: isSamples ? 'samples seen' : flags.x,
       from: 0,
-      formatX,
+      formatX: (x) => (isSamples ? `${round(x / 1000)} k` : round(x)),
       formatY: (y) => `${round(100 * y)} %`,
     }),
   );

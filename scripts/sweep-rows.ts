@@ -17,8 +17,9 @@ const TOLD: Record<string, string> = {
   compression: 'compression',
 };
 
-const camel = (key: string) =>
-  key.replace('eval/', '').replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+/** What a metric's column is called: `knnTop1` of eval/knn_top1. */
+export const columnOf = (metric: string): string =>
+  metric.replace('eval/', '').replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
 const rounded = (digits: number) => (value: number) => Number(value.toFixed(digits));
 
 /** One row; `finished` is false of a run that was stopped. */
@@ -33,7 +34,7 @@ export function rowOf({ name, finished, set, curve, linear }: SweepResult, metri
     ...{ name, finished, seed: set.seed ?? 0 },
     ...Object.fromEntries([...told, ...parts]),
     ...{ seconds: column('train_seconds', 2), epoch: column('epoch', 2), step: column('step', 0) },
-    [camel(metric)]: column(metric, 5),
+    [columnOf(metric)]: column(metric, 5),
     ...(linear && { linearTop1: linear.top1 }),
   };
 }

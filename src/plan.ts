@@ -5,7 +5,7 @@ import { type Duration, durationToSteps, type PartDuration, type RunConfig } fro
 import { CoupletError } from './errors.ts';
 import { findMethod } from './methods/index.ts';
 import type { AnyModelSpec } from './models/registry.ts';
-import { candidatesOf, OnlineCompression, onlineInFull } from './online/index.ts';
+import { candidatesOf, OnlineCompression, onlineInFull, scaleOf } from './online/index.ts';
 import { type Clock, clockAt, cosine, polynomial, type Schedule, withWarmup } from './schedules.ts';
 
 /** Two moments of a run: before a step and after it. */
@@ -105,24 +105,20 @@ function onlineOf(
 ): OnlineCompression | undefined {
   if (!compression?.online) return undefined;
   const grid = candidatesOf(compression.online, { method, model });
-  const { overhead, scale } = compression.online;
-  if (scale === 'adam' && optimizer.name !== 'adamw' && optimizer.name !== 'lamb')
-    throw new CoupletError(
-      `compression.online.scale 'adam' needs the second moments that adamw and lamb keep, and optimizer.name is ${optimizer.name}: take one of those, or leave scale out.`,
-    );
-  const firstStep = scale === 'adam' ? MOMENT_STEPS : 0;
+  const { overhead } = compression.online;
+  const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
   return new OnlineCompression({ budget, grid, globalBatchSize, overhead, firstStep });
 }
 
 /** A config with its compression in full: a run's numbers must not follow a file that changes. What an online run may choose stays so. */
 export function withStages(config: RunConfig, model: AnyModelSpec): RunConfig {
-  const { compression, method } = config;
+  const { compression, method, optimizer } = config;
   const { image } = model;
   if (!compression || image.type === 'resnet') return config;
   if (!compression.online)
     return { ...config, compression: { stages: compressionStages(compression, image) } };
   const grid = candidatesOf(compression.online, { method, model });
-  return { ...config, compression: { online: onlineInFull(compression.online, grid) } };
+  return { ...config, compression: { online: onlineInFull(compression.online, { grid, optimizer }) } };
 }
 
 /** How many whole shares have gone by. */

@@ -54,9 +54,9 @@ const online = z.strictObject({
     .describe("greatest share of the run's compute, or time, that may go into probes"),
   scale: z
     .enum(['gradient', 'adam'])
-    .default('gradient')
+    .optional()
     .describe(
-      "what bias and variance are of: the gradient as it is, or as Adam's step weighs it (adamw and lamb)",
+      "what bias and variance are of: the gradient as it is, or as Adam's step weighs it; default 'adam' with adamw and lamb, which have what that takes",
     ),
 });
 

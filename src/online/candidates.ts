@@ -3,6 +3,7 @@ import type { RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
+import type { OptimizerConfig } from '../optim/index.ts';
 
 /** Fewer than an analysis has: each is paid for while training. */
 const DEFAULTS = { tokenDropout: [0, 0.25, 0.5, 0.75], patchScale: 2 };
@@ -43,12 +44,30 @@ export function candidatesOf(
   );
 }
 
+const keepsMoments = ({ name }: OptimizerConfig) => name === 'adamw' || name === 'lamb';
+
+/**
+ * Whether gradients are weighed as Adam's steps weigh them: where the optimizer keeps second moments, unless the config says otherwise. Throws a
+ * CoupletError where it asks for moments that there are not.
+ */
+export function scaleOf({ scale }: OnlineConfig, optimizer: OptimizerConfig): 'gradient' | 'adam' {
+  if (scale === 'adam' && !keepsMoments(optimizer))
+    throw new CoupletError(
+      `compression.online.scale 'adam' needs the second moments that adamw and lamb keep, and optimizer.name is ${optimizer.name}: take one of those, or leave scale out.`,
+    );
+  return scale ?? (keepsMoments(optimizer) ? 'adam' : 'gradient');
+}
+
 /** The config with its defaults: sorted lists of what the grid has. */
-export function onlineInFull(given: OnlineConfig, grid: readonly Strategy[]): Required<OnlineConfig> {
+export function onlineInFull(
+  given: OnlineConfig,
+  { grid, optimizer }: { grid: readonly Strategy[]; optimizer: OptimizerConfig },
+): Required<OnlineConfig> {
   const values = (of: (strategy: Strategy) => number) => [...new Set(grid.map(of))].sort((a, b) => a - b);
   return {
     ...given,
     tokenDropout: given.tokenDropout ?? values((strategy) => strategy.tokenDropout),
     patchSize: given.patchSize ?? values((strategy) => strategy.patchSize),
+    scale: scaleOf(given, optimizer),
   };
 }

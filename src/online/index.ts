@@ -1,2 +1,2 @@
-export { candidatesOf, onlineInFull } from './candidates.ts';
+export { candidatesOf, onlineInFull, scaleOf } from './candidates.ts';
 export { OnlineCompression, type OnlineState } from './controller.ts';

@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeAll(async () => {
   const config = tinyConfig({
     train: asWebdataset(join(folder, 'data'), await shapes(48)),
-    compression: { online: { tokenDropout: [0, 0.5], patchSize: [8], overhead: 0.2 } },
+    compression: { online: { tokenDropout: [0, 0.5], patchSize: [8], overhead: 0.2, scale: 'gradient' } },
     duration: { steps: 60 },
   });
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));

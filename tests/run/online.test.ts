@@ -19,7 +19,8 @@ const image = { ...tinyModel.image, imageSize: 24, patchSize: 4 }; // 36 patches
 const model = { ...tinyModel, image };
 const WHOLE = 3 * 16; // forwards of a step on whole sequences
 const COSTS: Record<string, number> = { '0 4': 1, '0.5 4': 19 / 37, '0 8': 10 / 37, '0.5 8': 5 / 37 };
-const online = { tokenDropout: [0, 0.5], patchSize: [4, 8], overhead: 0.2 };
+const grid = { tokenDropout: [0, 0.5], patchSize: [4, 8], overhead: 0.2 };
+const online = { ...grid, scale: 'gradient' as const };
 const config = (name: string, more: Partial<TinyConfig> = {}) =>
   tinyConfig({
     train,
@@ -108,7 +109,7 @@ describe('a run that chooses its compression', async () => {
 
 describe("a run that weighs gradients as Adam's steps do", () => {
   const inScale = (name: string, more: Partial<TinyConfig> = {}) =>
-    config(name, { compression: { online: { ...online, scale: 'adam' } }, ...more });
+    config(name, { compression: { online: { ...grid, scale: 'adam' } }, ...more });
 
   test('waits until there are second moments, chooses otherwise, and resumes to the last bit', async () => {
     const run = await trainTiny(inScale('adam'), { runsDir: folder });
@@ -125,11 +126,21 @@ describe("a run that weighs gradients as Adam's steps do", () => {
     expect(modelBytes(last.runDir, last.step).equals(modelBytes(run.runDir, run.step))).toBe(true);
   });
 
+  const optimizer = { name: 'sgd', peakLr: 0.1 } as never;
+
   test('is refused with an optimizer that keeps none', async () => {
-    const sgd = inScale('sgd', { optimizer: { name: 'sgd', peakLr: 0.1 } as never });
+    const sgd = inScale('sgd', { optimizer });
     await expect(trainTiny(sgd, { runsDir: folder })).rejects.toThrow(
       /compression\.online\.scale 'adam' needs .* adamw and lamb .* optimizer\.name is sgd/,
     );
+  });
+
+  test('nor does a run with such an optimizer unless asked to', async () => {
+    const plain = config('plain-sgd', { optimizer, compression: { online: grid } });
+    const { runDir, rows } = await trainTiny(plain, { runsDir: folder });
+    const saved = JSON.parse(readFileSync(join(runDir, 'config.json'), 'utf8'));
+    expect(saved.compression.online.scale).toBe('gradient');
+    expect(rows[0]!['probe/share']).toBeGreaterThan(0);
   });
 });
 
@@ -183,7 +194,7 @@ test('MoCo v3, from pictures that the device holds and in parts of a batch, with
   expect(rows.at(-1)!['probe/share']).toBeLessThanOrEqual(0.2);
   const saved = JSON.parse(readFileSync(join(folder, 'moco/config.json'), 'utf8'));
   expect(saved.compression).toEqual({
-    online: { tokenDropout: [0, 0.5], patchSize: [4, 6, 8], overhead: 0.2, scale: 'gradient' },
+    online: { tokenDropout: [0, 0.5], patchSize: [4, 6, 8], overhead: 0.2, scale: 'adam' },
   });
 });
 
