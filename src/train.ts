@@ -19,8 +19,8 @@ import { openFeed } from './feeds.ts';
 import { CollapseAlarm, checkFinite, checkWeights } from './health.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
 import { lockRun } from './io/run-lock.ts';
-import { type ProbeEvent, probeIfDue } from './online/take.ts';
 import { planOf, withStages } from './plan.ts';
+import { type ProbeEvent, probeIfDue } from './probe-step.ts';
 import { clockRow, openRecords, type Records, spentRow } from './records.ts';
 import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
 import {

@@ -5,7 +5,8 @@ import { temporaryFolder } from '../../tests/data/make.ts';
 import { runsFolder, tinyConfig, tinyModel, trainTiny } from '../../tests/run/harness.ts';
 import { asManifest, shapes } from '../../tests/run/shapes.ts';
 import { memoryStats } from '../torch/index.ts';
-import { type AnalyzeEvent, type AnalyzeOptions, analyzeRun, recordPath } from './analyze.ts';
+import { analyzeRun, recordPath } from './analyze.ts';
+import type { AnalyzeEvent, AnalyzeOptions } from './context.ts';
 import { type Analysis, readAnalysis } from './schema.ts';
 
 const runsDir = runsFolder();

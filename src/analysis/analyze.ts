@@ -1,7 +1,6 @@
 // couplet analyze: how far each compressed gradient of a run is from the true one, stage by stage.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Strategy } from '../compress/index.ts';
 import { loadConfig, type RunConfig } from '../config/index.ts';
 import { alone } from '../dist/index.ts';
 import { CoupletError } from '../errors.ts';
@@ -9,37 +8,14 @@ import { writeFileAtomically } from '../io/atomic.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { planOf } from '../plan.ts';
 import { buildRun, namedModel, openTrainData, prepareProcess } from '../run.ts';
+import type { AnalyzeOptions } from './context.ts';
 import { doubtsOf } from './doubts.ts';
 import { measureAll } from './passes.ts';
 import { AnalysisRecord } from './record.ts';
 import type { Analysis } from './schema.ts';
-import { type GridOptions, type Settings, settingsOf } from './settings.ts';
-import { findStages, type Stage } from './stages.ts';
+import { settingsOf } from './settings.ts';
+import { findStages } from './stages.ts';
 import { summaryOf } from './summary.ts';
-
-/** What happens in an analysis, for whoever shows it. */
-export type AnalyzeEvent =
-  | { type: 'start'; stages: Stage[]; settings: Settings; left: number }
-  | { type: 'batch'; share: number; strategy: Strategy; done: number; secondsLeft: number }
-  | {
-      type: 'pass';
-      share: number;
-      strategy: Strategy;
-      kind: 'point' | 'control';
-      left: number;
-      seconds: number;
-    }
-  | { type: 'warning'; message: string };
-
-export interface AnalyzeOptions extends GridOptions {
-  /** The analysis; default analysis.json in the run's folder. What it can be taken up from is beside it, as .jsonl. */
-  out?: string;
-  /** `path=value` changes to the saved config, e.g. another device. */
-  set?: readonly string[];
-  /** Aborting it ends between two sub-batches; what is done is kept. */
-  signal?: AbortSignal;
-  onEvent?: (event: AnalyzeEvent) => void;
-}
 
 /**
  * Measures bias, variance and cost-adjusted error of every strategy of a grid at several checkpoints of a run (section 2), and writes

@@ -1,32 +1,20 @@
 // All passes of an analysis: stage by stage, strategy by strategy.
-import type { RunConfig } from '../config/index.ts';
 import { hash32 } from '../data/random.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
 import { restoreRun } from '../resume.ts';
 import type { RunParts } from '../run.ts';
 import { deviceMemory } from '../torch/index.ts';
-import type { AnalyzeEvent, AnalyzeOptions } from './analyze.ts';
+import type { AnalysisContext, AnalyzeEvent, AnalyzeOptions } from './context.ts';
 import { type Measured, measureStage } from './measure.ts';
 import { Meter } from './meter.ts';
 import type { AnalysisRecord } from './record.ts';
 import { Samples } from './samples.ts';
-import type { Settings } from './settings.ts';
 import type { Stage } from './stages.ts';
 
 /** Of the device's memory, what views may take to be read once only; the control's come on top. */
 const VIEWS_SHARE = 1 / 16;
 /** Tells the seed of an analysis from those of runs. */
 const SALT = 0x5eed;
-
-/** What an analysis is made of. */
-export interface AnalysisContext {
-  config: RunConfig;
-  device: string;
-  settings: Settings;
-  stages: Stage[];
-  record: AnalysisRecord;
-  datasetSize: number;
-}
 
 /** All passes that are left, and their lines in the record. Whether none is left. */
 export async function measureAll(

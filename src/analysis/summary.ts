@@ -7,7 +7,7 @@ import {
   varianceOf,
 } from '../gradient-error/estimate.ts';
 import { namedModel } from '../run.ts';
-import type { AnalysisContext } from './passes.ts';
+import type { AnalysisContext } from './context.ts';
 import type { PassLine } from './record.ts';
 import type { Analysis, AnalysisGroup, AnalysisPoint } from './schema.ts';
 

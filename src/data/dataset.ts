@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
-import { agreeOnClasses, type CaptionRules, captionOf, captionRules } from './captions.ts';
-import type { Columns } from './columns.ts';
+import { agreeOnClasses, captionOf, captionRules } from './captions.ts';
+import type { DatasetIndex } from './dataset-index.ts';
 import { type IndexedSource, IndexWriter } from './index-writer.ts';
 import { listProblems, type Problems } from './problems.ts';
 import { Reader } from './reader.ts';
@@ -13,13 +13,6 @@ import { indexFolder } from './sources/folder.ts';
 import { indexManifest } from './sources/manifest.ts';
 import { indexParquet } from './sources/parquet.ts';
 import { indexWebdataset } from './sources/webdataset.ts';
-
-/** The joined index as plain data and shared memory: what a worker thread is given. */
-export interface DatasetIndex {
-  columns: Columns;
-  containers: readonly string[];
-  rules: readonly CaptionRules[];
-}
 
 /** All samples of all sources. The id of a sample is its position here, whatever the order it is read in. */
 export interface Dataset {

@@ -1,6 +1,6 @@
 import { captionOf } from './captions.ts';
 import { type CutConfig, cutViews } from './cut-views.ts';
-import type { DatasetIndex } from './dataset.ts';
+import type { DatasetIndex } from './dataset-index.ts';
 import { ATTEMPTS, candidateAt } from './order.ts';
 import type { Problem } from './problems.ts';
 import { Reader } from './reader.ts';

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CaptionRules, ReadBytes } from './captions.ts';
 import { type Columns, imageIn } from './columns.ts';
-import type { DatasetIndex } from './dataset.ts';
+import type { DatasetIndex } from './dataset-index.ts';
 import { readFully } from './tar.ts';
 
 /** Archives kept open by one reader. */

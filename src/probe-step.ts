@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Compression } from '../compress/index.ts';
-import type { Lookahead } from '../feed/lookahead.ts';
-import type { Served } from '../feeds.ts';
-import { adamStateOf } from '../gradient-error/adam-scale.ts';
-import type { Plan } from '../plan.ts';
-import type { RunParts } from '../run.ts';
-import type { Clock } from '../schedules.ts';
-import type { TrainTimer } from '../timer.ts';
-import { scope, synchronize } from '../torch/index.ts';
-import { BATCHES } from './allowance.ts';
-import type { Probe } from './averages.ts';
-import { takeProbe } from './probe.ts';
+import type { Compression } from './compress/index.ts';
+import type { Lookahead } from './feed/lookahead.ts';
+import type { Served } from './feeds.ts';
+import { adamStateOf } from './gradient-error/adam-scale.ts';
+import { BATCHES } from './online/allowance.ts';
+import type { Probe } from './online/averages.ts';
+import { takeProbe } from './online/probe.ts';
+import type { Plan } from './plan.ts';
+import type { RunParts } from './run.ts';
+import type { Clock } from './schedules.ts';
+import type { TrainTimer } from './timer.ts';
+import { scope, synchronize } from './torch/index.ts';
 
 /** What follows from a probe, for whoever shows it. */
 export type ProbeEvent =
