@@ -54,11 +54,6 @@ const rowOf = (method: string) => chosenRow(`sched-tune-${method}`) ?? TUNED[met
 const strategies: Record<string, Record<string, unknown>> = {
   none: {},
   ...plainCompressions(PATCH),
-  both: {
-    compression: {
-      stages: [{ from: 0, patchSize: 8, tokenDropout: 0.5 }, { from: 0.9 }],
-    },
-  },
   late: { compression: { stages: [{ from: 0, tokenDropout: 0.75 }, { from: 0.75 }] } },
   ...onlineCompressions([PATCH, 2 * PATCH]),
   ...foundCompressions('icons-v3'),

@@ -4,9 +4,9 @@
 // A run that a page's rows have as finished is left out; scripts/sweep-rows.ts makes such rows of what a sweep wrote.
 import { finishedIn } from '../scripts/rows.ts';
 import type { SweepRun } from '../scripts/sweep.ts';
-import icons from './fastclip-icons.ts';
 import photos from './fastclip-photos.ts';
 import schedule from './fastclip-schedule.ts';
+import shortPhotos from './fastclip-short-photos.ts';
 import ssl from './ssl.ts';
 
 interface Part {
@@ -23,52 +23,35 @@ interface Part {
 const [SMALL, LARGE] = [1 / 5, 1 / 3];
 
 const parts: Part[] = [
-  // What settings are chosen by, longest runs first.
+  // What a rule with less compute a gradient chooses: it may hold on photos too.
   {
-    ...{ runs: schedule, measured: ['fastclip-schedule-3'], share: LARGE },
-    only: /^(sched-tune|long-tune)-/,
-  },
-  {
-    ...{ runs: icons, measured: ['fastclip-icons-4', 'fastclip-icons-512'], share: SMALL },
-    only: /^tune(10|512)-/,
-  },
-  // Short sequences: three seeds of what is best and of what chooses for itself.
-  {
-    ...{ runs: ssl, measured: ['ssl-tiny-imagenet-100-dino'], share: LARGE },
-    only: /^tiny-dino-(whole|patches)-|^tiny-dino-(none|both|dropout-75|online-adam)-0/,
-  },
-  {
-    ...{ runs: ssl, measured: ['ssl-tiny-imagenet-100'], share: LARGE, linear: true },
-    only: /^tiny-(moco-v3|simclr)-(whole|both|online-adam)-/,
-  },
-  // FastCLIP on photos: the two with three seeds, then the others.
-  { runs: photos, only: /^(tiny|cifar)-(128|512)-/, measured: ['fastclip-photos'], share: SMALL },
-  // Icons: the settings that were chosen, the two techniques alone and together.
-  {
-    ...{ runs: icons, measured: ['fastclip-icons-4', 'fastclip-icons-512'], share: SMALL },
-    only: /^(e10|e14|b512-(clip|v3))-/,
+    ...{ runs: ssl, measured: ['ssl-tiny-imagenet-100', 'ssl-cifar10', 'ssl-cifar10-dino'], share: LARGE },
+    only: /^(tiny|cifar)-(moco-v3|simclr|dino)-(half|quarter|online-half|online-quarter)-/,
   },
   {
     ...{ runs: schedule, measured: ['fastclip-schedule-3'], share: LARGE },
-    only: /^(long-(clip|v3)-|sched-(v3|clip)-(none|found|adam|online-adam)-|sched-v3-(ramp|online|timed)-0)/,
+    only: /^sched-(v3|clip)-(half|quarter|online-half|online-quarter)-/,
   },
-  // Each strategy once.
+  // DINO on 256 patches, three seeds of what comes near.
   {
-    ...{ runs: ssl, measured: ['ssl-tiny-imagenet-100'], share: LARGE, linear: true },
-    only: /^tiny-(moco-v3|simclr)-.*-0/,
+    ...{ runs: ssl, measured: ['ssl-tiny-imagenet-100-dino'], share: LARGE, linear: true },
+    only: /^tiny-dino-(whole|both|patches)-|^tiny-dino-(decay|ramp|dropout-50)-0/,
   },
+  // FastCLIP-v3 on short sequences of photos.
   {
-    ...{ runs: ssl, measured: ['ssl-cifar10-dino'], share: LARGE },
-    only: /^cifar-dino-(none|online-adam)-|^cifar-dino-.*-0/,
+    ...{ runs: shortPhotos, measured: ['fastclip-short-photos'], share: LARGE },
+    only: /-(whole|none|patches|both|found|half|online-adam|online-half)-|-(dropout-75|ramp|online|quarter|adam)-0/,
   },
-  { runs: ssl, only: /^cifar-(moco-v3|simclr)-.*-0|^budget-/, measured: ['ssl-cifar10'], share: LARGE },
-  // The other methods on icons.
+  // More budget: does a constant compression saturate, and what do the two techniques come to in a longer run?
+  { runs: ssl, only: /^budget-/, measured: ['ssl-cifar10'], share: LARGE },
+  { runs: schedule, only: /^long-/, measured: ['fastclip-schedule-3'], share: LARGE },
+  // Seeds and strategies that lack.
   {
-    runs: icons,
-    only: /^b(128-(?!clip|v3)|512-)/,
-    measured: ['fastclip-icons-3', 'fastclip-icons-4', 'fastclip-icons-512'],
-    share: SMALL,
+    ...{ runs: ssl, measured: ['ssl-cifar10'], share: LARGE },
+    only: /^cifar-simclr-(whole|both|online-adam)-|^cifar-moco-v3-(both|online-adam)-|^cifar-(moco-v3|simclr)-.*-0/,
   },
+  { runs: ssl, only: /^cifar-dino-.*-0/, measured: ['ssl-cifar10-dino'], share: LARGE },
+  { runs: photos, only: /^(tiny|cifar)-(128|512)-|^tune-/, measured: ['fastclip-photos'], share: SMALL },
 ];
 
 const listed = parts.flatMap(({ runs, only, measured, share, linear }) => {

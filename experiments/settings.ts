@@ -110,24 +110,39 @@ export const plainCompressions = (patch: number): Record<string, Record<string, 
       stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
     },
   },
+  // Both kinds, then whole sequences, as they are met when it counts.
+  both: {
+    compression: {
+      stages: [
+        { from: 0, patchSize: 2 * patch, tokenDropout: 0.75 },
+        { from: 0.3, patchSize: 2 * patch, tokenDropout: 0.5 },
+        { from: 0.9 },
+      ],
+    },
+  },
 });
 
-/** Chosen while training, by the raw gradient and in the scale of Adam's steps. */
+/** Chosen while training, by the raw gradient and in the scale of Adam's steps, there also for less compute a gradient. */
 export function onlineCompressions(patchSize: number[]): Record<string, Record<string, unknown>> {
   const grid = { tokenDropout: [0, 0.5, 0.75], patchSize };
   return {
     online: { compression: { online: { ...grid, scale: 'gradient' } } },
-    'online-adam': { compression: { online: { ...grid, scale: 'adam' } } },
+    ...Object.fromEntries(
+      Object.entries({ adam: 1, half: 0.5, quarter: 0.25 }).map(([name, budget]) => [
+        `online-${name}`,
+        { compression: { online: { ...grid, scale: 'adam', budget } } },
+      ]),
+    ),
   };
 }
 
 /** Schedules that `couplet schedule` made of analyses. */
 const { SCHEDULES = 'experiments/schedules' } = process.env;
 
-/** Those of one kind of run, where there are any: by the paper's cost, by measured seconds, in Adam's scale. */
+/** Those of one kind of run, where there are any: by the paper's cost, by measured seconds, in Adam's scale, there also for less compute a gradient. */
 export const foundCompressions = (name: string): Record<string, Record<string, unknown>> =>
   Object.fromEntries(
-    ['found', 'timed', 'adam'].flatMap((kind) => {
+    ['found', 'timed', 'adam', 'half', 'quarter'].flatMap((kind) => {
       const file = `${SCHEDULES}/${name}${kind === 'found' ? '' : `-${kind}`}.json`;
       const found = jsonAt<{ stages: object[] }>(file);
       return found ? [[kind, { compression: { stages: found.stages } }]] : [];

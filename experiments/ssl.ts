@@ -81,16 +81,6 @@ const strategies = ({ patch, coarser }: DataSet): Record<string, Record<string, 
   none: COSINE,
   decay: {},
   ...plainCompressions(patch),
-  // Both kinds, then whole sequences, as they are met when it counts.
-  both: {
-    compression: {
-      stages: [
-        { from: 0, patchSize: 2 * patch, tokenDropout: 0.75 },
-        { from: 0.3, patchSize: 2 * patch, tokenDropout: 0.5 },
-        { from: 0.9 },
-      ],
-    },
-  },
   ...onlineCompressions([patch, ...coarser]),
 });
 

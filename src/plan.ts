@@ -105,9 +105,9 @@ function onlineOf(
 ): OnlineCompression | undefined {
   if (!compression?.online) return undefined;
   const grid = candidatesOf(compression.online, { method, model });
-  const { overhead } = compression.online;
+  const { overhead, budget: gradientBudget } = compression.online;
   const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
-  return new OnlineCompression({ budget, grid, globalBatchSize, overhead, firstStep });
+  return new OnlineCompression({ budget, grid, globalBatchSize, overhead, firstStep, gradientBudget });
 }
 
 /** A config with its compression in full: a run's numbers must not follow a file that changes. What an online run may choose stays so. */

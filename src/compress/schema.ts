@@ -52,6 +52,13 @@ const online = z.strictObject({
     .max(0.2)
     .default(0.03)
     .describe("greatest share of the run's compute, or time, that may go into probes"),
+  budget: z
+    .number()
+    .positive()
+    .default(1)
+    .describe(
+      'compute of one gradient, as a multiple of that of a batch on whole sequences; less of it counts noise for more and bias for less, so sequences are shorter',
+    ),
   scale: z
     .enum(['gradient', 'adam'])
     .optional()

@@ -35,9 +35,13 @@ function made({
   forwards = 2000 * WHOLE,
   overhead = 0.03,
   unit = 'forwards' as 'forwards' | 'steps' | 'seconds',
+  gradientBudget = 1,
 } = {}) {
   const budget = new Budget(unit, unit === 'steps' ? forwards / WHOLE : forwards);
-  return { budget, online: new OnlineCompression({ budget, grid, globalBatchSize: BATCH, overhead }) };
+  return {
+    budget,
+    online: new OnlineCompression({ budget, grid, globalBatchSize: BATCH, overhead, gradientBudget }),
+  };
 }
 
 /**
@@ -76,6 +80,13 @@ function run(
 }
 
 describe('what it chooses', () => {
+  test('the shorter, the less compute a gradient has', () => {
+    const chosen = (gradientBudget: number) =>
+      run(made({ gradientBudget }), () => ({ bias: 1, variance: WHOLE / 4 })).chosen.at(-1);
+    // 1 / b for whole sequences against 1 + 1 / (4 b) for a quarter: they meet at b = 3 / 4.
+    expect([1, 0.8, 0.7, 0.1].map(chosen)).toEqual([4, 4, 1, 1]);
+  });
+
   test('the shortest where noise dominates, the whole where bias does', () => {
     expect(new Set(run(made(), () => ({ bias: 0.001, variance: 100 })).chosen)).toEqual(new Set([1]));
     expect(new Set(run(made(), () => ({ bias: 50, variance: 100 })).chosen)).toEqual(new Set([4]));

@@ -40,6 +40,8 @@ export interface OnlineContext extends AllowanceContext {
   budget: Budget;
   /** The first step that may have a probe; 0 unless told. */
   firstStep?: number;
+  /** Compute of one gradient, as a multiple of that of a batch on whole sequences; 1 unless told. */
+  gradientBudget?: number;
 }
 
 /**
@@ -146,9 +148,10 @@ export class OnlineCompression {
     if (moves) this.#current = best;
   }
 
-  /** Bias^2 + cost / budget Var; the budget is a batch of whole sequences. */
+  /** Bias^2 + cost / budget Var. */
   #error(strategy: Strategy): number {
-    const budget = this.#context.globalBatchSize * this.grid[0].cost;
+    const { globalBatchSize, gradientBudget = 1 } = this.#context;
+    const budget = gradientBudget * globalBatchSize * this.grid[0].cost;
     return this.#averages.errorOf(strategy, strategy.cost / budget);
   }
 

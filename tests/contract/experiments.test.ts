@@ -5,7 +5,10 @@ import { loadConfig } from '../../src/config/index.ts';
 
 /** Runs on a GPU are too dear to end at a setting that is not one. */
 
-const LISTS = ['fastclip-icons', 'fastclip-photos', 'fastclip-schedule', 'missing', 'ssl'];
+const LISTS = [
+  ...['fastclip-icons', 'fastclip-photos', 'fastclip-schedule', 'fastclip-short-photos'],
+  ...['missing', 'ssl'],
+];
 
 describe.each(LISTS)('experiments/%s.ts', (list) => {
   it('has names of one run each, with settings that a config takes', async () => {

@@ -194,7 +194,7 @@ test('MoCo v3, from pictures that the device holds and in parts of a batch, with
   expect(rows.at(-1)!['probe/share']).toBeLessThanOrEqual(0.2);
   const saved = JSON.parse(readFileSync(join(folder, 'moco/config.json'), 'utf8'));
   expect(saved.compression).toEqual({
-    online: { tokenDropout: [0, 0.5], patchSize: [4, 6, 8], overhead: 0.2, scale: 'adam' },
+    online: { tokenDropout: [0, 0.5], patchSize: [4, 6, 8], overhead: 0.2, budget: 1, scale: 'adam' },
   });
 });
 
