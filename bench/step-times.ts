@@ -2,9 +2,10 @@
  * How long is a step of a run under each compression? The run's own steps, from feed to optimizer, one compression after the other.
  *   node --import jiti/register bench/step-times.ts configs/moco-v3-cifar10.ts --dropout 0,0.5 --patches 4,8 --steps 40 [--set path=value ...]
  * Instead of a config a run of a list of experiments, as experiments/ssl.ts#cifar-dino-none-0.
- * Prints the table that a config takes as `stepTimes`, one JSON line, with `--out FILE` into a file too. Nothing else should use the device.
+ * Prints the table that a config takes as `stepTimes`, one JSON line, with `--out FILE` into a file too; with `--into ROWS.jsonl --name RUN` it adds
+ * rows to those of docs/results. Nothing else should use the device.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -26,6 +27,8 @@ const { values: flags, positionals } = parseArgs({
     warmup: { type: 'string', default: '6' },
     steps: { type: 'string', default: '40' },
     out: { type: 'string' },
+    into: { type: 'string' },
+    name: { type: 'string' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -92,3 +95,11 @@ try {
 }
 console.log(JSON.stringify(table));
 if (flags.out) writeFileSync(flags.out, `${JSON.stringify(table)}\n`);
+if (flags.into) {
+  const rows = table.map(({ seconds, ...compression }) => ({
+    run: flags.name,
+    ...compression,
+    ms: Number((1000 * seconds).toFixed(2)),
+  }));
+  appendFileSync(flags.into, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+}

@@ -18,7 +18,7 @@ export const SMALL = {
 export const jsonAt = <T>(path: string): T | undefined =>
   existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : undefined;
 
-const { CHOSEN, TIMES } = process.env;
+const { CHOSEN, TIMES = 'docs/results/step-times.jsonl' } = process.env;
 /** The table of a list's runs, where it goes by another name. */
 const TABLES: Record<string, string> = {
   'cifar-dino': 'cifar-dino-1024-outputs',
@@ -29,24 +29,14 @@ const TABLES: Record<string, string> = {
   'icons-v3': 'icons-v3-b256',
 };
 
-interface StepTime {
-  tokenDropout: number;
-  patchSize: number;
-  seconds: number;
-}
+const measured = readRows<{ run: string; tokenDropout: number; patchSize: number; ms: number }>(TIMES);
 
-const measured = readRows<Omit<StepTime, 'seconds'> & { run: string; ms: number }>(
-  'docs/results/step-times.jsonl',
-);
-
-/** `stepTimes` of a config: those that bench/step-times.ts left in the folder TIMES, else those of docs/results. */
-export function stepTimesOf(name: string): { stepTimes?: StepTime[] } {
-  const stepTimes = TIMES
-    ? jsonAt<StepTime[]>(`${TIMES}/${name}.json`)
-    : measured
-        .filter(({ run }) => run === (TABLES[name] ?? name))
-        .map(({ tokenDropout, patchSize, ms }) => ({ tokenDropout, patchSize, seconds: ms / 1000 }));
-  return stepTimes?.length ? { stepTimes } : {};
+/** `stepTimes` of a config: the rows that bench/step-times.ts --into left in the file TIMES, else in docs/results. */
+export function stepTimesOf(name: string) {
+  const stepTimes = measured
+    .filter(({ run }) => run === (TABLES[name] ?? name))
+    .map(({ tokenDropout, patchSize, ms }) => ({ tokenDropout, patchSize, seconds: ms / 1000 }));
+  return stepTimes.length > 0 ? { stepTimes } : {};
 }
 
 /** Asked for by name, so it must be there. */
