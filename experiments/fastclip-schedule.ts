@@ -23,13 +23,14 @@ const LRS = [6e-4, 1.2e-3];
 const TUNED: Record<string, Row[]> = {
   clip: [
     ...[0.03, 0.07].flatMap((temperature) => LRS.map((lr) => ({ method: clip(temperature), lr }))),
-    { method: clip(0.03), lr: 2.4e-3 },
+    ...[0.03, 0.07].map((temperature) => ({ method: clip(temperature), lr: 2.4e-3 })),
   ],
   v3: [
     ...[V3, { rho: 4, ...GAMMA }].flatMap((parts) =>
       LRS.map((lr) => ({ method: fastclip('v3', parts), lr })),
     ),
     { method: fastclip('v3', { ...V3, temperature: { lrShare: 2 } }), lr: 1.2e-3 },
+    { method: fastclip('v3', V3), lr: 2.4e-3 },
   ],
 };
 /** Seconds of OpenCLIP on whole sequences, and what a compressed run gets of them. */
@@ -95,7 +96,7 @@ const finals = [0, 1, 2].flatMap((seed) => [
 
 /** Twice as long, where whole sequences are learnt by heart: lower rates too, as many for each. */
 const LONG = 2 * SECONDS;
-const longLrs = [3e-4, 6e-4, 1.2e-3];
+const longLrs = [3e-4, 6e-4, 1.2e-3, 2.4e-3];
 const longRows: Record<string, { method: string; row: Row; set: Record<string, unknown> }[]> = {
   'clip-whole': longLrs.map((lr) => ({
     ...{ method: 'clip', row: { method: clip(0.03), lr } },

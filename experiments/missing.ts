@@ -30,7 +30,7 @@ const parts: Part[] = [
   },
   {
     ...{ runs: schedule, measured: ['fastclip-schedule-3'], share: LARGE },
-    only: /^sched-(v3|clip)-(half|quarter|online-half|online-quarter)-/,
+    only: /^sched-(tune-.*|(v3|clip)-(half|quarter|online-half|online-quarter))-/,
   },
   // DINO on 256 patches, three seeds of what comes near.
   {
