@@ -171,10 +171,7 @@ const shortRows: Record<string, Row[]> = {
 };
 /** Four each at fourteen, the first of each what is best at twenty. */
 const middleRows: Record<string, Row[]> = {
-  clip: [clip(0.03), clip(0.03), clip(0.03), clip(0.07)].map((method, i) => ({
-    method,
-    lr: [6e-4, 3e-4, 2e-4, 3e-4][i]!,
-  })),
+  clip: [...[6e-4, 3e-4, 2e-4].map((lr) => ({ method: clip(0.03), lr })), { method: clip(0.07), lr: 3e-4 }],
   v3: [
     ...[3e-4, 2e-4, 4.5e-4].map((lr) => ({ method: fastclip('v3', V3), lr })),
     { method: fastclip('v3', { ...V3, temperature: { lrShare: QUICK } }), lr: 3e-4 },
@@ -199,10 +196,9 @@ const shorter = [10, 14].flatMap((epochs) =>
 /** Four times the batch, and a quarter of the steps: six settings each. */
 const LARGE_BATCH = { ...WHOLE, 'batch.globalBatchSize': 512 };
 const largeRows: Record<string, Row[]> = {
-  clip: [
-    ...[6e-4, 1.2e-3, 2.4e-3].map((lr) => ({ method: clip(0.03), lr })),
-    ...[6e-4, 1.2e-3, 2.4e-3].map((lr) => ({ method: clip(0.07), lr })),
-  ],
+  clip: [0.03, 0.07].flatMap((temperature) =>
+    [6e-4, 1.2e-3, 2.4e-3].map((lr) => ({ method: clip(temperature), lr })),
+  ),
   v3: [
     ...[6e-4, 1.2e-3, 2.4e-3].map((lr) => ({ method: fastclip('v3', V3), lr })),
     ...[6e-4, 1.2e-3].map((lr) => ({ method: fastclip('v3', { rho: 4, ...GAMMA }), lr })),
