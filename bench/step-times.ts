@@ -32,6 +32,7 @@ const { values: flags, positionals } = parseArgs({
     set: { type: 'string', multiple: true, default: [] },
   },
 });
+if (flags.into && !flags.name) throw new Error('--into is given, --name is missing: what the rows are of');
 const config = await configOf(positionals[0]);
 const model = namedModel(config);
 if (model.image.type === 'resnet') throw new Error('a ViT is needed');

@@ -4,13 +4,12 @@
 // Seconds and schedules as in ssl.ts.
 import type { SweepRun } from '../scripts/sweep.ts';
 import {
+  ANALYSED,
   chosenRow,
   clip,
+  compressionsOf,
   fastclip,
-  foundCompressions,
   GAMMA,
-  onlineCompressions,
-  plainCompressions,
   type Row,
   SMALL,
   stepTimesOf,
@@ -34,7 +33,7 @@ const TUNED: Record<string, Row[]> = {
   ],
 };
 /** Seconds of OpenCLIP on whole sequences, and what a compressed run gets of them. */
-const SECONDS = Number(process.env.SECONDS ?? 80);
+const SECONDS = 80;
 const SHARE = 1 / 3;
 const PATCH = 4;
 
@@ -54,10 +53,8 @@ const rowOf = (method: string) => chosenRow(`sched-tune-${method}`) ?? TUNED[met
 
 const strategies: Record<string, Record<string, unknown>> = {
   none: {},
-  ...plainCompressions(PATCH),
   late: { compression: { stages: [{ from: 0, tokenDropout: 0.75 }, { from: 0.75 }] } },
-  ...onlineCompressions([PATCH, 2 * PATCH]),
-  ...foundCompressions('icons-v3'),
+  ...compressionsOf('icons-v3', PATCH),
 };
 
 const EVERY = { 'evaluate.every': { share: 1 / 10 } };
@@ -80,7 +77,7 @@ const finals = [0, 1, 2].flatMap((seed) => [
     ...EVERY,
     duration: { seconds: SECONDS },
     seed,
-    ...(seed === 0 && { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 }),
+    ...(seed === 0 && ANALYSED),
   }),
   ...Object.entries(strategies).flatMap(([name, set]) =>
     ['v3', 'clip'].map((method) =>

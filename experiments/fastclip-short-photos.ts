@@ -3,16 +3,7 @@
 //
 // Seconds and schedules as in ssl.ts.
 import type { SweepRun } from '../scripts/sweep.ts';
-import {
-  clip,
-  fastclip,
-  foundCompressions,
-  GAMMA,
-  onlineCompressions,
-  plainCompressions,
-  SMALL,
-  stepTimesOf,
-} from './settings.ts';
+import { ANALYSED, clip, compressionsOf, fastclip, GAMMA, SMALL, stepTimesOf } from './settings.ts';
 
 /** Seconds on whole sequences, and what a compressed run gets of them. */
 const SECONDS = 60;
@@ -25,13 +16,6 @@ const SETS: Record<string, { config: string; lr: { clip: number; v3: number }; r
   tiny: { config: 'configs/tiny-imagenet-100.ts', lr: { clip: 3e-4, v3: 6e-4 }, rho: 2 },
 };
 
-const strategiesOf = (set: string): Record<string, Record<string, unknown>> => ({
-  none: {},
-  ...plainCompressions(PATCH),
-  ...onlineCompressions([PATCH, 2 * PATCH]),
-  ...foundCompressions(`${set}-v3`),
-});
-
 export default [0, 1, 2].flatMap((seed) =>
   Object.entries(SETS).flatMap(([set, { config, lr, rho }]): SweepRun[] => {
     const base = {
@@ -43,15 +27,18 @@ export default [0, 1, 2].flatMap((seed) =>
     };
     const v3 = { method: fastclip('v3', { rho, ...GAMMA }), 'optimizer.peakLr': lr.v3 };
     const whole = { duration: { seconds: SECONDS }, 'evaluate.every': { share: 0.1 } };
-    const checkpoints = seed === 0 && { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 };
     return [
       {
         name: `${set}-clip-whole-${seed}`,
         config,
         set: { ...base, ...whole, method: clip(0.07), 'optimizer.peakLr': lr.clip },
       },
-      { name: `${set}-v3-whole-${seed}`, config, set: { ...base, ...whole, ...v3, ...checkpoints } },
-      ...Object.entries(strategiesOf(set)).map(([name, compression]) => ({
+      {
+        name: `${set}-v3-whole-${seed}`,
+        config,
+        set: { ...base, ...whole, ...v3, ...(seed === 0 && ANALYSED) },
+      },
+      ...Object.entries({ none: {}, ...compressionsOf(`${set}-v3`, PATCH) }).map(([name, compression]) => ({
         name: `${set}-v3-${name}-${seed}`,
         config,
         set: {

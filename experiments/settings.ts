@@ -15,7 +15,7 @@ export const SMALL = {
 };
 
 /** A JSON file's content; undefined where there is none yet. */
-export const jsonAt = <T>(path: string): T | undefined =>
+const jsonAt = <T>(path: string): T | undefined =>
   existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : undefined;
 
 const { CHOSEN, TIMES = 'docs/results/step-times.jsonl' } = process.env;
@@ -90,8 +90,10 @@ export const isSeeded = (name: string) => name === 'clip' || name === 'v3';
 /** For sorting: their runs first, so that a sweep that is cut has the comparison that counts. */
 export const first = ({ name }: SweepRun) => (/-(clip|v3)-/.test(name) ? 0 : 1);
 
+type Changes = Record<string, Record<string, unknown>>;
+
 /** What a person would try first on patches of `patch` pixels. */
-export const plainCompressions = (patch: number): Record<string, Record<string, unknown>> => ({
+const plainCompressions = (patch: number): Changes => ({
   'dropout-50': { compression: { tokenDropout: 0.5 } },
   'dropout-75': { compression: { tokenDropout: 0.75 } },
   patches: { compression: { patchSize: 2 * patch } },
@@ -113,7 +115,7 @@ export const plainCompressions = (patch: number): Record<string, Record<string, 
 });
 
 /** Chosen while training, by the raw gradient and in the scale of Adam's steps, there also for less compute a gradient. */
-export function onlineCompressions(patchSize: number[]): Record<string, Record<string, unknown>> {
+function onlineCompressions(patchSize: number[]): Changes {
   const grid = { tokenDropout: [0, 0.5, 0.75], patchSize };
   return {
     online: { compression: { online: { ...grid, scale: 'gradient' } } },
@@ -130,7 +132,7 @@ export function onlineCompressions(patchSize: number[]): Record<string, Record<s
 const { SCHEDULES = 'experiments/schedules' } = process.env;
 
 /** Those of one kind of run, where there are any: by the paper's cost, by measured seconds, in Adam's scale, there also for less compute a gradient. */
-export const foundCompressions = (name: string): Record<string, Record<string, unknown>> =>
+const foundCompressions = (name: string): Changes =>
   Object.fromEntries(
     ['found', 'timed', 'adam', 'half', 'quarter'].flatMap((kind) => {
       const file = `${SCHEDULES}/${name}${kind === 'found' ? '' : `-${kind}`}.json`;
@@ -138,3 +140,13 @@ export const foundCompressions = (name: string): Record<string, Record<string, u
       return found ? [[kind, { compression: { stages: found.stages } }]] : [];
     }),
   );
+
+/** Every compression of one kind of run, on patches of `patch` pixels and larger ones. */
+export const compressionsOf = (name: string, patch: number, coarser = [2 * patch]): Changes => ({
+  ...plainCompressions(patch),
+  ...onlineCompressions([patch, ...coarser]),
+  ...foundCompressions(name),
+});
+
+/** Leaves the checkpoints that `couplet analyze` asks for. */
+export const ANALYSED = { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 };

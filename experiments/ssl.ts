@@ -4,17 +4,10 @@
 // Seconds are those of docs/results/step-times.jsonl, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so
 // runs may share one. `found` is the schedule in experiments/schedules that `couplet schedule` made of an analysis of the whole run.
 import type { SweepRun } from '../scripts/sweep.ts';
-import {
-  chosenName,
-  foundCompressions,
-  onlineCompressions,
-  plainCompressions,
-  SMALL,
-  stepTimesOf,
-} from './settings.ts';
+import { ANALYSED, chosenName, compressionsOf, SMALL, stepTimesOf } from './settings.ts';
 
 /** Seconds of training of a run without compression. */
-const SECONDS = Number(process.env.SECONDS ?? 60);
+const SECONDS = 60;
 /** DINO learns next to nothing in a minute. */
 const LENGTH: Record<string, number> = { 'cifar-dino': 2.5, 'tiny-dino': 2.5 };
 /** What share of them a compressed run gets: what the paper claims for each method. */
@@ -76,14 +69,6 @@ const SETS: Record<string, DataSet> = {
 const common = { ...SMALL, 'evaluate.neighbours.samples': 10_000, 'log.every.steps': 50 };
 const COSINE = { 'schedule.shape': 'cosine' };
 
-/** As a person would try them. All but `none` have the polynomial decay. */
-const strategies = ({ patch, coarser }: DataSet): Record<string, Record<string, unknown>> => ({
-  none: COSINE,
-  decay: {},
-  ...plainCompressions(patch),
-  ...onlineCompressions([patch, ...coarser]),
-});
-
 const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
   Object.entries(SHARES).flatMap(([method, share]): SweepRun[] => {
     const base = {
@@ -94,10 +79,11 @@ const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
     };
     const config = `configs/${method}-cifar10.ts`;
     const seconds = SECONDS * (LENGTH[`${name}-${method}`] ?? 1);
-    const checkpoint = { 'checkpoint.every': { share: 0.25 }, 'checkpoint.keep': 5 };
+    // All but `none` have the polynomial decay.
     const all: Record<string, Record<string, unknown>> = {
-      ...strategies(dataSet),
-      ...foundCompressions(`${name}-${method}`),
+      none: COSINE,
+      decay: {},
+      ...compressionsOf(`${name}-${method}`, dataSet.patch, dataSet.coarser),
     };
     const whole = [0, 1, 2].map((seed) => ({
       name: `${name}-${method}-whole-${seed}`,
@@ -105,7 +91,7 @@ const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
       set: {
         ...base,
         ...COSINE,
-        ...(seed === 0 && checkpoint),
+        ...(seed === 0 && ANALYSED),
         'evaluate.every': { share: 0.1 },
         duration: { seconds },
         seed,

@@ -7,6 +7,9 @@ export function readRows<Row>(path: string): Row[] {
   return lines.map((line) => JSON.parse(line) as Row);
 }
 
+/** What the seeds, or the settings, of one kind of run share: the name without its last number. */
+export const groupOf = (name: string): string => name.replace(/-\d+$/, '');
+
 /** Names of the runs that rows have as finished, be they a sweep's or those of docs/results; a row that does not say is. */
 export function finishedIn(path: string): Set<string> {
   const rows = readRows<{ name: string; finished?: boolean }>(path);

@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { readRows } from './rows.ts';
+import { groupOf, readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
 
 const { values: flags, positionals } = parseArgs({
@@ -22,7 +22,7 @@ const sorted = results.sort((a, b) => finalOf(b) - finalOf(a));
 const chosen: Record<string, { name: string; value: number; set: object }> = {};
 for (const result of sorted) {
   const { name, set } = result;
-  chosen[name.replace(/-\d+$/, '')] ??= { name, value: finalOf(result), set };
+  chosen[groupOf(name)] ??= { name, value: finalOf(result), set };
   const { method, 'optimizer.peakLr': lr } = set;
   console.log(name.padEnd(24), finalOf(result).toFixed(4), `lr ${lr}`, JSON.stringify(method));
 }

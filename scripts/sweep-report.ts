@@ -7,9 +7,9 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { lineChart } from './line-chart.ts';
-import { readRows } from './rows.ts';
+import { groupOf, readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
-import { columnOf, rowOf } from './sweep-rows.ts';
+import { columnOf, type Row, rowOf } from './sweep-rows.ts';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,20 +23,11 @@ const { values: flags, positionals } = parseArgs({
 const files = positionals.slice(0, -1);
 const metric = positionals.at(-1)!;
 
-/** A row of docs/results: a column of numbers for what was evaluated, and others beside it. */
-interface Row {
-  name: string;
-  finished?: boolean;
-  batch?: number;
-  step: number[];
-  [column: string]: unknown;
-}
-
 const isResult = (row: Row | SweepResult): row is SweepResult => 'curve' in row;
 const results = files
   .flatMap((file) => readRows<Row | SweepResult>(file))
   .filter(({ name }) => new RegExp(flags.only).test(name))
-  .map((row) => (isResult(row) ? (rowOf(row, metric) as unknown as Row) : row))
+  .map((row) => (isResult(row) ? rowOf(row, metric) : row))
   .filter(({ step, ...columns }) => step.length > 0 && columnOf(metric) in columns);
 
 /** What a run's values stand over. */
@@ -55,9 +46,9 @@ interface Group {
   cut: boolean;
 }
 
-const names = [...new Set(results.map(({ name }) => name.replace(/-\d+$/, '')))];
+const names = [...new Set(results.map(({ name }) => groupOf(name)))];
 const groups: Group[] = names.map((name) => {
-  const seeds = results.filter((result) => result.name.replace(/-\d+$/, '') === name);
+  const seeds = results.filter((result) => groupOf(result.name) === name);
   const values = seeds.map((seed) => seed[columnOf(metric)] as number[]);
   const points = Math.min(...values.map((column) => column.length));
   const xs = over(seeds[0]);

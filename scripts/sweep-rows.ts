@@ -22,8 +22,17 @@ export const columnOf = (metric: string): string =>
   metric.replace('eval/', '').replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
 const rounded = (digits: number) => (value: number) => Number(value.toFixed(digits));
 
+/** A row of docs/results: columns of numbers for what was evaluated, and what is told beside them. */
+export interface Row {
+  name: string;
+  finished?: boolean;
+  batch?: number;
+  step: number[];
+  [told: string]: unknown;
+}
+
 /** One row; `finished` is false of a run that was stopped. */
-export function rowOf({ name, finished, set, curve, linear }: SweepResult, metric: string) {
+export function rowOf({ name, finished, set, curve, linear }: SweepResult, metric: string): Row {
   const points = curve.filter((point) => point[metric] !== undefined);
   const column = (key: string, digits: number) => points.map((point) => point[key]!).map(rounded(digits));
   const told = Object.entries(TOLD).flatMap(([as, path]) => (path in set ? [[as, set[path]]] : []));

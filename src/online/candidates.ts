@@ -3,7 +3,7 @@ import type { RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
-import type { OptimizerConfig } from '../optim/index.ts';
+import { keepsMoments, type OptimizerConfig } from '../optim/index.ts';
 
 /** Fewer than an analysis has: each is paid for while training. */
 const DEFAULTS = { tokenDropout: [0, 0.25, 0.5, 0.75], patchScale: 2 };
@@ -43,8 +43,6 @@ export function candidatesOf(
     },
   );
 }
-
-const keepsMoments = ({ name }: OptimizerConfig) => name === 'adamw' || name === 'lamb';
 
 /**
  * Whether gradients are weighed as Adam's steps weigh them: where the optimizer keeps second moments, unless the config says otherwise. Throws a

@@ -35,8 +35,12 @@ export function createOptimizer(config: OptimizerConfig, groups: readonly ParamG
   return new Rule(groups, config);
 }
 
+/** A kind of Adam: it keeps the running mean of gradients and of their squares. */
+export const keepsMoments = (config: OptimizerConfig): config is OptimizerConfig & AdamOptions =>
+  'eps' in config;
+
 /** Adam's settings for what a method moves by itself (a temperature): the optimizer's own where it is a kind of Adam. */
 export function adamOptions(config: OptimizerConfig): AdamOptions {
-  const { beta1, beta2, eps } = 'eps' in config ? config : { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
+  const { beta1, beta2, eps } = keepsMoments(config) ? config : { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
   return { beta1, beta2, eps };
 }
