@@ -47,8 +47,12 @@ const parts: Part[] = [
   { runs: schedule, only: /^long-/, measured: ['fastclip-schedule-3'], share: LARGE },
   // Seeds and strategies that lack.
   {
+    ...{ runs: ssl, measured: ['ssl-cifar10'], share: LARGE, linear: true },
+    only: /^cifar-simclr-(whole|both)-|^cifar-moco-v3-(whole|both)-1/,
+  },
+  {
     ...{ runs: ssl, measured: ['ssl-cifar10'], share: LARGE },
-    only: /^cifar-simclr-(whole|both|online-adam)-|^cifar-moco-v3-(both|online-adam)-|^cifar-(moco-v3|simclr)-.*-0/,
+    only: /^cifar-(moco-v3|simclr)-(both|online-adam)-|^cifar-(moco-v3|simclr)-.*-0/,
   },
   { runs: ssl, only: /^cifar-dino-.*-0/, measured: ['ssl-cifar10-dino'], share: LARGE },
   { runs: photos, only: /^(tiny|cifar)-(128|512)-|^tune-/, measured: ['fastclip-photos'], share: SMALL },
