@@ -93,10 +93,13 @@ export const first = ({ name }: SweepRun) => (/-(clip|v3)-/.test(name) ? 0 : 1);
 type Changes = Record<string, Record<string, unknown>>;
 
 /** What a person would try first on patches of `patch` pixels. */
-const plainCompressions = (patch: number): Changes => ({
+const plainCompressions = (patch: number, coarser: number[]): Changes => ({
   'dropout-50': { compression: { tokenDropout: 0.5 } },
   'dropout-75': { compression: { tokenDropout: 0.75 } },
   patches: { compression: { patchSize: 2 * patch } },
+  ...Object.fromEntries(
+    coarser.slice(1).map((side) => [`patches-${side}`, { compression: { patchSize: side } }]),
+  ),
   ramp: {
     compression: {
       stages: [0.75, 0.5, 0.25, 0].map((tokenDropout, i) => ({ from: i / 4, tokenDropout })),
@@ -114,17 +117,16 @@ const plainCompressions = (patch: number): Changes => ({
   },
 });
 
-/** Chosen while training, by the raw gradient and in the scale of Adam's steps, there also for less compute a gradient. */
+/** Chosen while training, by the raw gradient and in the scale of Adam's steps, there also for less compute a gradient, and with an end on whole sequences. */
 function onlineCompressions(patchSize: number[]): Changes {
   const grid = { tokenDropout: [0, 0.5, 0.75], patchSize };
+  const adam = (budget: number) => ({ online: { ...grid, scale: 'adam', budget } });
   return {
     online: { compression: { online: { ...grid, scale: 'gradient' } } },
-    ...Object.fromEntries(
-      Object.entries({ adam: 1, half: 0.5, quarter: 0.25 }).map(([name, budget]) => [
-        `online-${name}`,
-        { compression: { online: { ...grid, scale: 'adam', budget } } },
-      ]),
-    ),
+    'online-adam': { compression: adam(1) },
+    'online-half': { compression: adam(0.5) },
+    'online-quarter': { compression: adam(0.25) },
+    'online-finish': { compression: { ...adam(0.25), finish: 0.1 } },
   };
 }
 
@@ -137,13 +139,18 @@ const foundCompressions = (name: string): Changes =>
     ['found', 'timed', 'adam', 'half', 'quarter'].flatMap((kind) => {
       const file = `${SCHEDULES}/${name}${kind === 'found' ? '' : `-${kind}`}.json`;
       const found = jsonAt<{ stages: object[] }>(file);
-      return found ? [[kind, { compression: { stages: found.stages } }]] : [];
+      if (!found) return [];
+      const compression = { stages: found.stages };
+      return [
+        [kind, { compression }],
+        ...(kind === 'quarter' ? [[`${kind}-finish`, { compression: { ...compression, finish: 0.1 } }]] : []),
+      ];
     }),
   );
 
 /** Every compression of one kind of run, on patches of `patch` pixels and larger ones. */
 export const compressionsOf = (name: string, patch: number, coarser = [2 * patch]): Changes => ({
-  ...plainCompressions(patch),
+  ...plainCompressions(patch, coarser),
   ...onlineCompressions([patch, ...coarser]),
   ...foundCompressions(name),
 });

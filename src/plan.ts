@@ -107,7 +107,11 @@ function onlineOf(
   const grid = candidatesOf(compression.online, { method, model });
   const { overhead, budget: gradientBudget } = compression.online;
   const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
-  return new OnlineCompression({ budget, grid, globalBatchSize, overhead, firstStep, gradientBudget });
+  const { finish } = compression;
+  return new OnlineCompression({
+    ...{ budget, grid, globalBatchSize },
+    ...{ overhead, firstStep, gradientBudget, finish },
+  });
 }
 
 /** A config with its compression in full: a run's numbers must not follow a file that changes. What an online run may choose stays so. */
@@ -116,9 +120,10 @@ export function withStages(config: RunConfig, model: AnyModelSpec): RunConfig {
   const { image } = model;
   if (!compression || image.type === 'resnet') return config;
   if (!compression.online)
-    return { ...config, compression: { stages: compressionStages(compression, image) } };
+    return { ...config, compression: { stages: compressionStages(compression, image), finish: 0 } };
   const grid = candidatesOf(compression.online, { method, model });
-  return { ...config, compression: { online: onlineInFull(compression.online, { grid, optimizer }) } };
+  const online = onlineInFull(compression.online, { grid, optimizer });
+  return { ...config, compression: { online, finish: compression.finish } };
 }
 
 /** How many whole shares have gone by. */

@@ -86,6 +86,14 @@ export const compressionSchema = z
     online: online
       .optional()
       .describe('chosen while training, by probes of the gradient on shortened sequences'),
+    finish: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0)
+      .describe(
+        'last share of the budget, on whole sequences whatever comes before: as pictures are met when it counts',
+      ),
   })
   .refine((config) => FORMS.filter((keys) => keys.some((key) => config[key] !== undefined)).length === 1, {
     error: 'expected tokenDropout and patchSize, or stages, or file, or online',
