@@ -117,16 +117,15 @@ const plainCompressions = (patch: number, coarser: number[]): Changes => ({
   },
 });
 
-/** Chosen while training, by the raw gradient and in the scale of Adam's steps, there also for less compute a gradient, and with an end on whole sequences. */
+/** Chosen while training, by the raw gradient and in the scale of Adam's steps, there also for less compute a gradient. */
 function onlineCompressions(patchSize: number[]): Changes {
   const grid = { tokenDropout: [0, 0.5, 0.75], patchSize };
   const adam = (budget: number) => ({ online: { ...grid, scale: 'adam', budget } });
   return {
-    online: { compression: { online: { ...grid, scale: 'gradient' } } },
+    online: { compression: { online: { ...grid, scale: 'gradient', budget: 1 } } },
     'online-adam': { compression: adam(1) },
     'online-half': { compression: adam(0.5) },
     'online-quarter': { compression: adam(0.25) },
-    'online-finish': { compression: { ...adam(0.25), finish: 0.1 } },
   };
 }
 
@@ -139,12 +138,7 @@ const foundCompressions = (name: string): Changes =>
     ['found', 'timed', 'adam', 'half', 'quarter'].flatMap((kind) => {
       const file = `${SCHEDULES}/${name}${kind === 'found' ? '' : `-${kind}`}.json`;
       const found = jsonAt<{ stages: object[] }>(file);
-      if (!found) return [];
-      const compression = { stages: found.stages };
-      return [
-        [kind, { compression }],
-        ...(kind === 'quarter' ? [[`${kind}-finish`, { compression: { ...compression, finish: 0.1 } }]] : []),
-      ];
+      return found ? [[kind, { compression: { stages: found.stages } }]] : [];
     }),
   );
 

@@ -107,11 +107,7 @@ function onlineOf(
   const grid = candidatesOf(compression.online, { method, model });
   const { overhead, budget: gradientBudget } = compression.online;
   const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
-  const { finish } = compression;
-  return new OnlineCompression({
-    ...{ budget, grid, globalBatchSize },
-    ...{ overhead, firstStep, gradientBudget, finish },
-  });
+  return new OnlineCompression({ budget, grid, globalBatchSize, overhead, firstStep, gradientBudget });
 }
 
 /** A config with its compression in full: a run's numbers must not follow a file that changes. What an online run may choose stays so. */
@@ -120,10 +116,9 @@ export function withStages(config: RunConfig, model: AnyModelSpec): RunConfig {
   const { image } = model;
   if (!compression || image.type === 'resnet') return config;
   if (!compression.online)
-    return { ...config, compression: { stages: compressionStages(compression, image), finish: 0 } };
+    return { ...config, compression: { stages: compressionStages(compression, image) } };
   const grid = candidatesOf(compression.online, { method, model });
-  const online = onlineInFull(compression.online, { grid, optimizer });
-  return { ...config, compression: { online, finish: compression.finish } };
+  return { ...config, compression: { online: onlineInFull(compression.online, { grid, optimizer }) } };
 }
 
 /** How many whole shares have gone by. */

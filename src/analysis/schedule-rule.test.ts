@@ -132,6 +132,16 @@ describe('the rule', () => {
     expect(stagesOf(scheduleOf(made))).not.toEqual(stagesOf(found));
   });
 
+  it('takes one choice for the whole run from one stage alone, interpolated or not', () => {
+    const made = withBest(Array.from({ length: 5 }, () => [0.5, 16] as const));
+    for (const share of [0, 0.5, 1]) {
+      const [stage] = made.stages;
+      const alone = { ...made, stages: [{ ...stage, share }] };
+      for (const interpolate of [false, true])
+        expect(stagesOf(scheduleOf(alone, { interpolate }))).toEqual([[0, 0.5, 16]]);
+    }
+  });
+
   it('interpolated, a strategy ends where the curves cross rather than half way', () => {
     const made = madeUpAnalysis();
     // Two strategies alone: errors 1 -> 10 and 4 -> 5 on logarithms cross at log 4 / (log 4 + log 2) = 2/3.

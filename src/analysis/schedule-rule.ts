@@ -141,7 +141,8 @@ function interpolated(stages: readonly StagePoints[]): Piece[] {
   return Array.from({ length: PIECES }, (_, k) => {
     const middle = (k + 0.5) / PIECES;
     const after = stages.findIndex(({ progress }) => progress >= middle);
-    const [low, high] = [stages.at(after === 0 ? 0 : after - 1)!, stages.at(after)!];
+    const high = stages.at(after)!; // the last one where none comes after
+    const low = stages.at(after === 0 ? 0 : after - 1) ?? high; // one stage alone stands for all
     const apart = high.progress - low.progress;
     const share = apart > 0 ? Math.min(1, Math.max(0, (middle - low.progress) / apart)) : 0;
     const [before, later] = [errorsOf(low), errorsOf(high)];

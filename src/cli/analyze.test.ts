@@ -51,6 +51,11 @@ describe('couplet analyze, then couplet schedule', () => {
     ).toThrow(/was made for images of 24 pixels and patches of 8, but the model has 48 and 8/);
   });
 
+  it('writes them of a single moment too', () => {
+    const { status, stderr } = couplet('analyze', 'run', '--at', '50', ...grid, '--out', 'half-way.json');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('half-way.html') });
+  });
+
   it.each([
     [
       ['analyze', 'run', '--at', '10'],

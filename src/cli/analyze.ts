@@ -43,6 +43,7 @@ Beside the analysis are saved a report (.html), its pictures (.png) and what a s
 
 Examples:
   couplet analyze runs/moco
+  couplet analyze runs/moco --adam                        for couplet schedule --parameters adam
   couplet analyze runs/moco --samples 4096 --at 0,50,100
   couplet analyze runs/moco --token-dropout 0,.25,.5,.75,.9 --patch-size 8,16 --out moco.json
   couplet schedule runs/moco/analysis.json                the schedule that follows`,

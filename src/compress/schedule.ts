@@ -38,13 +38,10 @@ export function compressionStages(
 ): Required<CompressionStage>[] {
   const { imageSize, patchSize: own } = context;
   const given = stagesOf(config, context);
-  const stages = given.list.map(({ from, tokenDropout, patchSize = own }, i) => {
+  return given.list.map(({ from, tokenDropout, patchSize = own }, i) => {
     checkCompression({ tokenDropout, patchSize }, { imageSize, name: given.nameOf(i) });
     return { from, tokenDropout, patchSize };
   });
-  if (config.finish === 0) return stages;
-  const last = 1 - config.finish;
-  return [...stages.filter(({ from }) => from < last), { from: last, tokenDropout: 0, patchSize: own }];
 }
 
 interface NamedStages {

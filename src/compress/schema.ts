@@ -55,7 +55,7 @@ const online = z.strictObject({
   budget: z
     .number()
     .positive()
-    .default(1)
+    .default(0.25)
     .describe(
       'compute of one gradient, as a multiple of that of a batch on whole sequences; less of it counts noise for more and bias for less, so sequences are shorter',
     ),
@@ -86,14 +86,6 @@ export const compressionSchema = z
     online: online
       .optional()
       .describe('chosen while training, by probes of the gradient on shortened sequences'),
-    finish: z
-      .number()
-      .min(0)
-      .lt(1)
-      .default(0)
-      .describe(
-        'last share of the budget, on whole sequences whatever comes before: as pictures are met when it counts',
-      ),
   })
   .refine((config) => FORMS.filter((keys) => keys.some((key) => config[key] !== undefined)).length === 1, {
     error: 'expected tokenDropout and patchSize, or stages, or file, or online',

@@ -40,10 +40,8 @@ export interface OnlineContext extends AllowanceContext {
   budget: Budget;
   /** The first step that may have a probe; 0 unless told. */
   firstStep?: number;
-  /** Compute of one gradient, as a multiple of that of a batch on whole sequences; 1 unless told. */
-  gradientBudget?: number;
-  /** Last share of the budget, on whole sequences whatever probes say; 0 unless told. */
-  finish?: number;
+  /** Compute of one gradient, as a multiple of that of a batch on whole sequences. */
+  gradientBudget: number;
 }
 
 /**
@@ -73,20 +71,15 @@ export class OnlineCompression {
     this.#state.nextStep = context.firstStep ?? 0;
   }
 
-  /** What steps are taken with; whole sequences before the first probe, and at the end of a run that finishes on them. */
+  /** What steps are taken with; whole sequences before the first probe. */
   get current(): Compression {
-    const { tokenDropout, patchSize } = this.#finishes ? this.grid[0] : this.#current;
+    const { tokenDropout, patchSize } = this.#current;
     return { tokenDropout, patchSize };
   }
 
   /** What the next probe takes, the whole sequence first: all that can still be chosen. */
   get candidates(): Strategy[] {
     return this.grid.filter((strategy, i) => i === 0 || this.#open(strategy));
-  }
-
-  get #finishes(): boolean {
-    const { budget, finish = 0 } = this.#context;
-    return finish > 0 && budget.progress >= 1 - finish;
   }
 
   /** Whether a strategy can be chosen. */
@@ -113,8 +106,8 @@ export class OnlineCompression {
   due(step: number): boolean {
     const { budget, overhead, globalBatchSize } = this.#context;
     const { settled, nextStep, spent } = this.#state;
-    if (step < nextStep || this.#finishes) return false;
-    if (settled && !this.grid.some(({ cost }) => cost > this.#current.cost)) return false;
+    if (step < nextStep || (settled && !this.grid.some(({ cost }) => cost > this.#current.cost)))
+      return false;
     // Both batches must be trained on after it, whatever it chooses.
     const steps = BATCHES * globalBatchSize * this.grid[0].cost;
     if (budget.over({ steps: BATCHES, forwards: this.probeForwards + steps })) return false;
@@ -157,7 +150,7 @@ export class OnlineCompression {
 
   /** Bias^2 + cost / budget Var. */
   #error(strategy: Strategy): number {
-    const { globalBatchSize, gradientBudget = 1 } = this.#context;
+    const { globalBatchSize, gradientBudget } = this.#context;
     const budget = gradientBudget * globalBatchSize * this.grid[0].cost;
     return this.#averages.errorOf(strategy, strategy.cost / budget);
   }
