@@ -21,8 +21,8 @@ const LRS = [3e-4, 6e-4, 1.2e-3];
 /** Where the settings of the temperature are compared. */
 const LR = 6e-4;
 
-/** Six settings for each method: three learning rates, then what decides its temperature. */
-export const tuning: Record<string, Row[]> = {
+/** Six settings for each method: three or four learning rates, then what decides its temperature. */
+const tuning: Record<string, Row[]> = {
   clip: [
     ...LRS.map((lr) => ({ method: clip(), lr })),
     { method: clip(), lr: 2.4e-3 },
@@ -153,7 +153,7 @@ const finalsOf = (batch: number, tried: { clip: Row; v3: Row }) =>
   );
 const finals = finalsOf(128, chosen);
 finals.sort((a, b) => first(a) - first(b));
-/** A quarter of the rate, as published for 100,000 steps, moves tau by a factor of 1.35 in 4,000. */
+/** tau's rate as a share of the model's: a quarter, as published for 100,000 steps, moves it by a factor of 1.35 in 4,000. */
 const QUICK = 2;
 /** Shorter runs, each with its own schedule: what are fewer samples worth before both overfit? Six settings each at ten epochs. */
 const shortRows: Record<string, Row[]> = {

@@ -16,7 +16,6 @@ interface Part {
   measured: string[];
   /** Of a GPU. */
   share: number;
-  linear?: boolean;
 }
 
 /** As many as a GPU of 80 GB had room for, and some to spare. */
@@ -26,7 +25,7 @@ const parts: Part[] = [
   // DINO's bar: patch 16 was ahead half way.
   {
     ...{ runs: ssl, measured: ['ssl-tiny-imagenet-100-dino'], share: LARGE },
-    only: /^tiny-dino-(patches-16|quarter)-|^tiny-dino-(patches-1|decay-0|ramp-0|dropout-50-0)$/,
+    only: /^tiny-dino-patches-16-|^tiny-dino-(patches-1|decay-0|ramp-0|dropout-50-0)$/,
   },
   // What an online run takes by default, and what an analysis gives at a quarter of a batch's compute: three seeds of each.
   {
@@ -54,11 +53,11 @@ const parts: Part[] = [
   { runs: photos, only: /^(tiny|cifar)-(128|512)-|^tune-/, measured: ['fastclip-photos'], share: SMALL },
 ];
 
-const listed = parts.flatMap(({ runs, only, measured, share, linear }) => {
+const listed = parts.flatMap(({ runs, only, measured, share }) => {
   const known = new Set(measured.flatMap((file) => [...finishedIn(`docs/results/${file}.jsonl`)]));
   return runs
     .filter(({ name }) => only.test(name) && !known.has(name))
-    .map((run): SweepRun => ({ ...run, share, ...(linear && { linear }) }));
+    .map((run): SweepRun => ({ ...run, share }));
 });
 /** Where parts overlap the first counts. */
 const missing = listed.filter(({ name }, i) => listed.findIndex((one) => one.name === name) === i);

@@ -43,7 +43,7 @@ export function stepTimesOf(name: string) {
 const found = CHOSEN ? JSON.parse(readFileSync(CHOSEN, 'utf8')) : {};
 
 /** The settings of the best run of a group, as `tune-clip`, from the file CHOSEN that scripts/sweep-best.ts wrote; undefined without. */
-export const chosenSet = (group: string): Record<string, unknown> | undefined => found[group]?.set;
+const chosenSet = (group: string): Record<string, unknown> | undefined => found[group]?.set;
 
 /** The name of that run. */
 export const chosenName = (group: string): string | undefined => found[group]?.name;

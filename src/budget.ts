@@ -1,4 +1,4 @@
-// What a run may spend, and what it has spent: the one clock that all schedules read.
+// What a run may spend, and what it has spent: the progress that schedules go by (Clock in schedules.ts).
 
 /** Of a run so far. */
 export interface Spent {

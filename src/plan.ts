@@ -149,9 +149,15 @@ function budgetOf(
   { duration, method }: RunConfig,
   { steps, cost, compression }: Course & { steps: (duration: Duration, path: string) => number },
 ): Budget {
-  if ('seconds' in duration) return new Budget('seconds', duration.seconds);
+  const { forwards, seconds } = cost(compression?.(0));
+  if ('seconds' in duration) {
+    if (seconds !== undefined && seconds > duration.seconds)
+      throw new CoupletError(
+        `duration is { seconds: ${duration.seconds} }, less than one step, which takes ${seconds} by stepTimes: give more.`,
+      );
+    return new Budget('seconds', duration.seconds);
+  }
   if (!('forwards' in duration)) return new Budget('steps', steps(duration, 'duration'));
-  const { forwards } = cost(compression?.(0));
   if (forwards === 0)
     throw new CoupletError(
       `method ${method.name} does not say what a step costs: give duration in steps, epochs, samples or seconds.`,

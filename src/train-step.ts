@@ -14,7 +14,7 @@ export interface GradientParts {
   method: Method;
   config: Pick<RunConfig, 'batch' | 'optimizer'>;
   averager: GradientAverager;
-  /** The towers as CUDA graphs, where the config asks for them. */
+  /** The towers, and the loss where nothing in it moves with the clock, as CUDA graphs, where the config asks for them. */
   recorded?: Pick<RecordedFeatures, 'run'>;
 }
 

@@ -159,19 +159,19 @@ describe('what a person can get wrong', () => {
       'a patch that the image size forbids',
       runDir,
       { patchSize: [8, 10] },
-      /grid\.patchSize is 10, which does not divide images of 24 pixels: use one of/,
+      /--patch-size is 10, which does not divide images of 24 pixels: use one of/,
     ],
     [
       'a dropout that leaves nothing',
       runDir,
       { tokenDropout: [0.95], patchSize: [12] },
-      /grid\.tokenDropout is 0\.95, which leaves none of the 4 patches/,
+      /--token-dropout is 0\.95, which leaves none of the 4 patches/,
     ],
     [
       'a sub-batch that does not divide',
       runDir,
       { samples: 100, subBatch: 8 },
-      /--sub-batch 8 does not divide --samples 100: use --samples 128/,
+      /--samples 100 is no multiple of the sub-batch, 8 samples: use --samples 128/,
     ],
     [
       'too few sub-batches',

@@ -97,7 +97,7 @@ function foldsOf(samples: number, subBatch: number): number {
   const near = Math.max(1, Math.round(samples / (FOLDS[0] * subBatch))) * FOLDS[0] * subBatch;
   if (samples % subBatch !== 0)
     throw new CoupletError(
-      `--sub-batch ${subBatch} does not divide --samples ${samples}: use --samples ${near}, or a sub-batch that divides.`,
+      `--samples ${samples} is no multiple of the sub-batch, ${subBatch} samples: use --samples ${near}, or a --sub-batch that divides.`,
     );
   const batches = samples / subBatch;
   const folds = FOLDS.find((count) => batches % count === 0);
@@ -129,7 +129,7 @@ function strategiesOf(
       patchSize: image.patchSize,
       defaults: { tokenDropout: DROPOUTS, patchScale: 3 },
       cost: (compression) => cost({ options: config.method, model, compression }),
-      name: 'grid',
+      name: { tokenDropout: '--token-dropout', patchSize: '--patch-size' },
       mustFit: 'pairs',
     },
   );

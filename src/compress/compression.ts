@@ -49,26 +49,27 @@ export function patchSizesThatFit(imageSize: number): number[] {
   return sides.filter((side) => imageSize % side === 0);
 }
 
-/**
- * Throws a CoupletError for a patch that does not divide the image and for a dropout that leaves no token.
- * @param options.name what the error calls it: the config's path
- */
+/** What errors call the two: the config's path before them, or each one's name. */
+export type CompressionName = string | Record<keyof Compression, string>;
+
+/** Throws a CoupletError for a patch that does not divide the image and for a dropout that leaves no token. */
 export function checkCompression(
   { tokenDropout, patchSize }: Compression,
-  { imageSize, name = 'compression' }: { imageSize: number; name?: string },
+  { imageSize, name = 'compression' }: { imageSize: number; name?: CompressionName },
 ): void {
+  const nameOf = (key: keyof Compression) => (typeof name === 'string' ? `${name}.${key}` : name[key]);
   if (!Number.isInteger(patchSize) || patchSize < 1 || imageSize % patchSize !== 0)
     throw new CoupletError(
-      `${name}.patchSize is ${patchSize}, which does not divide images of ${imageSize} pixels: use one of ${patchSizesThatFit(imageSize).join(', ')}, or another imageSize.`,
+      `${nameOf('patchSize')} is ${patchSize}, which does not divide images of ${imageSize} pixels: use one of ${patchSizesThatFit(imageSize).join(', ')}, or another imageSize.`,
     );
   if (!(tokenDropout >= 0 && tokenDropout < 1))
     throw new CoupletError(
-      `${name}.tokenDropout is ${tokenDropout}: expected the share of patches that is dropped, from 0 to below 1.`,
+      `${nameOf('tokenDropout')} is ${tokenDropout}: expected the share of patches that is dropped, from 0 to below 1.`,
     );
   const patches = patchCount(imageSize, patchSize);
   if (keptTokens(patches, tokenDropout) >= 1) return;
   const most = Math.floor((1 - 1 / patches) * 1000) / 1000;
   throw new CoupletError(
-    `${name}.tokenDropout is ${tokenDropout}, which leaves none of the ${patches} patches of ${patchSize} pixels in an image of ${imageSize}: use at most ${most}, or smaller patches.`,
+    `${nameOf('tokenDropout')} is ${tokenDropout}, which leaves none of the ${patches} patches of ${patchSize} pixels in an image of ${imageSize}: use at most ${most}, or smaller patches.`,
   );
 }

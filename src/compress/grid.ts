@@ -1,5 +1,6 @@
 import {
   type Compression,
+  type CompressionName,
   checkCompression,
   noCompression,
   patchSizesThatFit,
@@ -28,8 +29,8 @@ export interface GridContext {
   defaults: { tokenDropout: readonly number[]; patchScale: number };
   /** Of a sample, in forwards (methods/method.ts). */
   cost: (compression: Compression) => number;
-  /** What errors call the grid: `compression.online`. */
-  name: string;
+  /** What errors call the grid's lists: `compression.online`, or a name for each. */
+  name: CompressionName;
   /** Of lists that were given, what must be possible: all `pairs` of them, or each value by itself. */
   mustFit: 'pairs' | 'values';
 }
@@ -66,7 +67,7 @@ export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
 /** Throws a CoupletError for a given dropout that does not fit the own patch, and for a given patch that does not fit the image. */
 function checkValues(
   { tokenDropout = [], patchSize = [] }: GridAxes,
-  { imageSize, own, name }: { imageSize: number; own: number; name: string },
+  { imageSize, own, name }: { imageSize: number; own: number; name: CompressionName },
 ): void {
   for (const d of tokenDropout) checkCompression({ tokenDropout: d, patchSize: own }, { imageSize, name });
   for (const q of patchSize) checkCompression({ tokenDropout: 0, patchSize: q }, { imageSize, name });
@@ -85,7 +86,7 @@ function isOnAxis(
 
 function fits(
   compression: Compression,
-  { imageSize, name, mustFit }: { imageSize: number; name: string; mustFit: boolean },
+  { imageSize, name, mustFit }: { imageSize: number; name: CompressionName; mustFit: boolean },
 ): boolean {
   try {
     checkCompression(compression, { imageSize, name });

@@ -1,29 +1,23 @@
 export {
   type Compression,
-  checkCompression,
-  keptTokens,
   noCompression,
-  patchCount,
-  patchSizesThatFit,
   type SequencePlan,
   sequenceLength,
 } from './compression.ts';
 export {
-  type DinoLengths,
   dinoCost,
   imageTowerCost,
   type Lengths,
   mocoV3Cost,
   simclrCost,
 } from './cost.ts';
-export { type DropPath, dropPathScales } from './drop-path.ts';
-export { type GridAxes, gridOf, type Strategy } from './grid.ts';
-export { patchScaling, patchScalingTensor, scaleKernel } from './patch-scaling.ts';
-export { type SequencePlanOptions, sequencePlan } from './plan.ts';
+export type { DropPath } from './drop-path.ts';
+export { gridOf, type Strategy } from './grid.ts';
+export { patchScalingTensor, scaleKernel } from './patch-scaling.ts';
+export { sequencePlan } from './plan.ts';
 export { compressionSchedule, compressionStages, readScheduleFile } from './schedule.ts';
 export {
   type CompressionConfig,
-  type CompressionStage,
   compressionSchema,
   type OnlineConfig,
   type ScheduleFile,

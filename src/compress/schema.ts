@@ -9,7 +9,11 @@ const ABOUT = {
 };
 
 const stage = z.strictObject({
-  from: z.number().min(0).lt(1).describe("share of the run's budget that is spent when it begins"),
+  from: z
+    .number()
+    .min(0)
+    .lt(1, 'expected a share of the budget, from 0 to below 1')
+    .describe("share of the run's budget that is spent when it begins"),
   tokenDropout: dropout.default(0).describe(ABOUT.tokenDropout),
   patchSize: side.optional().describe(ABOUT.patchSize),
 });

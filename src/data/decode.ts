@@ -41,7 +41,7 @@ export async function openPicture(bytes: Uint8Array, limits: Limits): Promise<Pi
     throw new Error(`${width} x ${height} pixels, more than maxPixels (${limits.maxPixels})`);
   }
   if (Math.min(width, height) < limits.minSide) {
-    throw new Error(`${width} x ${height} pixels, shorter than minSide (${limits.minSide})`);
+    throw new Error(`${width} x ${height} pixels, smaller than the ${limits.minSide} that a picture needs`);
   }
   if (header.format !== 'jpeg' && mayHaveExif(bytes)) {
     header.orientation = (await sharp(bytes).metadata()).orientation ?? 1;

@@ -54,7 +54,7 @@ export function checkBadShare(problems: Problems, seen: number, maxBadShare: num
   const share = ((100 * problems.count) / Math.max(1, seen)).toFixed(1);
   throw new CoupletError(
     `${problems.count} of ${seen} samples (${share} %) could not be used; at most ${100 * maxBadShare} % is allowed.\n` +
-      `${listProblems(problems)}\nMend the data, or raise maxBadShare.`,
+      `${listProblems(problems)}\nMend the data${problems.count < seen ? ', or raise data.maxBadShare' : ''}.`,
   );
 }
 

@@ -41,7 +41,7 @@ export function learnedParameters(module: Module): NamedParams {
   return new Map([...module.namedParameters()].filter(([, { requiresGrad }]) => requiresGrad));
 }
 
-/** Which views of a batch go through a ViT together, and what becomes of their sequences (table 1.2 of Lin et al. 2024). */
+/** Which views of a batch go through a ViT together, and what becomes of their sequences (Lin et al. 2024; docs/equations.md). */
 export interface ViewPass {
   /** Positions in Batch.views, of one size. */
   views: readonly number[];

@@ -49,7 +49,9 @@ export const dinoOptions = z.strictObject({
       'share that the teacher keeps of itself at first; it rises to 1 along half a cosine; 0.9995 for a batch of 256',
     ),
   freezeLastLayerEpochs: z.number().min(0).default(1).describe('epochs before the last layer moves'),
-  dropPath: share.default(0.1).describe("stochastic depth of the student's last block"),
+  dropPath: share
+    .default(0.1)
+    .describe('stochastic depth of the student: of its last block, rising from none in the first'),
   head: head.prefault({}).describe('the head that only training has'),
   augmentation,
 });

@@ -23,13 +23,12 @@ import {
   type MethodState,
 } from './method.ts';
 import { follow, startAsCopy } from './momentum-encoder.ts';
-import { scaledLr } from './scaled-lr.ts';
 import { ADAMW, asConfigured, IMAGENET_PIXELS } from './ssl-defaults.ts';
 
 /** Views that the teacher sees too; they come first in a batch. */
 const GLOBALS = [0, 1];
 const NEVER: ReadonlySet<string> = new Set();
-/** Fewer than these, in units of what the teacher takes over in a step at first, is too few. */
+/** How many times over the teacher must be able to take the student's place in a run, at the pace of its start, (1 - emaMomentum) a step. */
 const LEAST_RENEWALS = 10;
 
 /** Student and teacher, by their checkpoint names. */
@@ -212,7 +211,7 @@ export const dino = defineMethod({
   },
   defaults: {
     data: { crop: { scale: [0.4, 1], interpolation: 'bicubic' }, flip: true, ...IMAGENET_PIXELS },
-    optimizer: { ...ADAMW, peakLr: scaledLr(5e-4, 256), weightDecay: 0.04, clipEachGradNorm: 3 },
+    optimizer: { ...ADAMW, peakLr: 5e-4, weightDecay: 0.04, clipEachGradNorm: 3 },
     schedule: { warmup: { share: 0.1 }, finalLr: 1e-6, finalWeightDecay: 0.4 },
   },
   create: (context) => new Dino(context),

@@ -52,7 +52,9 @@ const temperature = z.strictObject({
   schedule: z
     .enum(['step-threshold', 'constant', 'as-model'])
     .optional()
-    .describe('a third of the rate below 0.03; constant; or that of the model, v0 its default'),
+    .describe(
+      "a third of the rate below 0.03, the default but for v0; constant; or as the model's, v0's default",
+    ),
   individualLr: z.number().min(0).default(0.0133).describe('the learning rate of individual temperatures'),
   gradient: z
     .enum(['exact', 'released'])

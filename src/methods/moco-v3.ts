@@ -17,7 +17,6 @@ import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './backb
 import { featureStatistics } from './feature-statistics.ts';
 import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
 import { follow, startAsCopy } from './momentum-encoder.ts';
-import { scaledLr } from './scaled-lr.ts';
 import { ADAMW, asConfigured, augmentation, IMAGENET_PIXELS } from './ssl-defaults.ts';
 
 const width = z.int().min(1);
@@ -179,7 +178,7 @@ export const mocoV3 = defineMethod({
   },
   defaults: {
     data: { crop: { scale: [0.08, 1], interpolation: 'bilinear' }, flip: true, ...IMAGENET_PIXELS },
-    optimizer: { ...ADAMW, peakLr: scaledLr(1.5e-4, 256), weightDecay: 0.1 },
+    optimizer: { ...ADAMW, peakLr: 1.5e-4, weightDecay: 0.1 },
     schedule: { warmup: { share: 40 / 300 } },
   },
   create: (context) => new MocoV3(context),

@@ -16,7 +16,6 @@ import { simclrRecipes } from '../views/recipes.ts';
 import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './backbone.ts';
 import { featureStatistics } from './feature-statistics.ts';
 import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
-import { scaledLr } from './scaled-lr.ts';
 import { ADAMW, asConfigured, augmentation, IMAGENET_PIXELS } from './ssl-defaults.ts';
 
 const count = z.int().min(1);
@@ -115,7 +114,7 @@ export const simclr = defineMethod({
   },
   defaults: {
     data: { crop: { scale: [0.08, 1], interpolation: 'bicubic' }, flip: true, ...IMAGENET_PIXELS },
-    optimizer: { ...ADAMW, peakLr: scaledLr(1.5e-4, 256), weightDecay: 0.1 },
+    optimizer: { ...ADAMW, peakLr: 1.5e-4, weightDecay: 0.1 },
     schedule: { warmup: { share: 40 / 300 } },
   },
   create: (context) => new SimClr(context),

@@ -4,7 +4,7 @@ import type { Strategy } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 
 /** A run that cannot pay for so many has nothing of them: the first choice, and two that agree before it moves. */
-export const FEWEST = 3;
+const FEWEST = 3;
 /** Batches of a probe. */
 export const BATCHES = 2;
 

@@ -5,7 +5,7 @@ import { type AdamOptions, adamDirection, MOMENTS, type Moment } from './moments
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
 /**
- * LAMB (You et al. 2020) as FastCLIP's authors have it (fastclip.md, section 5.2): Adam's direction d with its bias
+ * LAMB (You et al. 2020) as FastCLIP's authors have it (docs/equations.md, section 5): Adam's direction d with its bias
  * correction, r = d + weightDecay w, and w = w - lr ||w|| / ||r|| r for each tensor. The ratio has no bounds; it is 1 where
  * a norm is 0, and for what does not decay: biases, gains and scales.
  */

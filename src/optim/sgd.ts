@@ -11,7 +11,7 @@ export interface SgdOptions {
 /**
  * Stochastic gradient descent with momentum as torch.optim.SGD computes it, without dampening: g = grad + weightDecay w
  * (coupled, unlike the other optimizers here), m = mu m + g, and w = w - lr m, or w - lr (g + mu m) by Nesterov.
- * `logit_scale` has no momentum (fastclip.md, section 5.2).
+ * `logit_scale` has no momentum (docs/equations.md, section 5).
  */
 export class Sgd extends SlotOptimizer<'momentum_buffer'> {
   readonly #options: SgdOptions;

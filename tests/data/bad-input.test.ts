@@ -41,7 +41,7 @@ let mixed: Dataset;
 const reasons: Record<string, RegExp> = {
   'cut-small.jpg': /cannot be decoded: its data is cut or damaged/,
   'cut-large.jpg': /cannot be decoded: its data is cut or damaged/,
-  'one.jpg': /1 x 1 pixels, shorter than minSide \(8\)/,
+  'one.jpg': /1 x 1 pixels, smaller than the 8 that a picture needs/,
   'huge.png': /20000 x 20000 pixels, more than maxPixels/,
   'text.jpg': /not a JPEG, PNG or WebP/,
   'empty.jpg': /the file is empty/,

@@ -39,7 +39,7 @@ const reasons: Record<string, RegExp> = {
   'cut-3.jpg': /cut or damaged/,
   'silent.jpg': /caption is empty/,
   'gone.jpg': /there is no such file/,
-  'one.png': /1 x 1 pixels, shorter than minSide/,
+  'one.png': /1 x 1 pixels, smaller than the 8 that a picture needs/,
   'huge.png': /20000 x 20000 pixels, more than maxPixels/,
 };
 const BAD = Object.keys(reasons).length;

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { numbersOf, runsFolder, tinyConfig, trainTiny } from './harness.ts';
+import { numbersOf, runsFolder, tinyConfig, tinyModel, trainTiny } from './harness.ts';
 import { asWebdataset, shapes } from './shapes.ts';
 
 const folder = runsFolder();
@@ -50,6 +50,13 @@ describe('a budget in forwards', () => {
 
 describe('a budget in seconds', () => {
   const config = (name: string) => tinyConfig({ train, name, duration: { seconds: 1 }, schedule });
+
+  test('is refused when a table of step times says that it is less than a step', async () => {
+    const stepTimes = [{ tokenDropout: 0, patchSize: tinyModel.image.patchSize, seconds: 2 }];
+    await expect(trainTiny({ ...config('poor'), stepTimes }, { runsDir: folder })).rejects.toThrow(
+      'duration is { seconds: 1 }, less than one step, which takes 2 by stepTimes: give more.',
+    );
+  });
 
   test('ends when they are over, the learning rate with it', async () => {
     const { finished, rows } = await trainTiny(config('timed'), { runsDir: folder });
