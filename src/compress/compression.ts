@@ -52,16 +52,21 @@ export function patchSizesThatFit(imageSize: number): number[] {
 /** What errors call the two: the config's path before them, or each one's name. */
 export type CompressionName = string | Record<keyof Compression, string>;
 
-/** Throws a CoupletError for a patch that does not divide the image and for a dropout that leaves no token. */
+/**
+ * Throws a CoupletError for a patch that does not divide the image and for a dropout that leaves no token.
+ * @param options.own the model's own patch, from which on sides are proposed
+ */
 export function checkCompression(
   { tokenDropout, patchSize }: Compression,
-  { imageSize, name = 'compression' }: { imageSize: number; name?: CompressionName },
+  { imageSize, own = 1, name = 'compression' }: { imageSize: number; own?: number; name?: CompressionName },
 ): void {
   const nameOf = (key: keyof Compression) => (typeof name === 'string' ? `${name}.${key}` : name[key]);
-  if (!Number.isInteger(patchSize) || patchSize < 1 || imageSize % patchSize !== 0)
+  if (!Number.isInteger(patchSize) || patchSize < 1 || imageSize % patchSize !== 0) {
+    const sides = [own, ...patchSizesThatFit(imageSize).filter((side) => side > own)];
     throw new CoupletError(
-      `${nameOf('patchSize')} is ${patchSize}, which does not divide images of ${imageSize} pixels: use one of ${patchSizesThatFit(imageSize).join(', ')}, or another imageSize.`,
+      `${nameOf('patchSize')} is ${patchSize}, which does not divide images of ${imageSize} pixels: use one of ${sides.join(', ')}, or another imageSize.`,
     );
+  }
   if (!(tokenDropout >= 0 && tokenDropout < 1))
     throw new CoupletError(
       `${nameOf('tokenDropout')} is ${tokenDropout}: expected the share of patches that is dropped, from 0 to below 1.`,

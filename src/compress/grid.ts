@@ -51,8 +51,7 @@ export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
   const asked = axes.tokenDropout !== undefined && axes.patchSize !== undefined;
   const fitting = pairs.filter((pair) =>
     fits(pair, {
-      imageSize,
-      name,
+      ...{ imageSize, own, name },
       mustFit: mustFit === 'pairs' && (asked || isOnAxis(pair, { axes, own })),
     }),
   );
@@ -69,8 +68,9 @@ function checkValues(
   { tokenDropout = [], patchSize = [] }: GridAxes,
   { imageSize, own, name }: { imageSize: number; own: number; name: CompressionName },
 ): void {
-  for (const d of tokenDropout) checkCompression({ tokenDropout: d, patchSize: own }, { imageSize, name });
-  for (const q of patchSize) checkCompression({ tokenDropout: 0, patchSize: q }, { imageSize, name });
+  for (const d of tokenDropout)
+    checkCompression({ tokenDropout: d, patchSize: own }, { imageSize, own, name });
+  for (const q of patchSize) checkCompression({ tokenDropout: 0, patchSize: q }, { imageSize, own, name });
 }
 
 /** Of lists that a person gave, each value must be possible by itself. */
@@ -86,10 +86,10 @@ function isOnAxis(
 
 function fits(
   compression: Compression,
-  { imageSize, name, mustFit }: { imageSize: number; name: CompressionName; mustFit: boolean },
+  { mustFit, ...image }: { imageSize: number; own: number; name: CompressionName; mustFit: boolean },
 ): boolean {
   try {
-    checkCompression(compression, { imageSize, name });
+    checkCompression(compression, image);
     return true;
   } catch (error) {
     if (mustFit) throw error;

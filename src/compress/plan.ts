@@ -34,7 +34,7 @@ export function sequencePlan(options: SequencePlanOptions): SequencePlan {
   const { dropTokens = true, scalePatches = true } = options;
   const patchSize = scalePatches ? (compression?.patchSize ?? own) : own;
   const tokenDropout = dropTokens ? (compression?.tokenDropout ?? 0) : 0;
-  if (compression) checkCompression({ tokenDropout, patchSize }, { imageSize });
+  if (compression) checkCompression({ tokenDropout, patchSize }, { imageSize, own });
   const patches = patchCount(imageSize, patchSize);
   const plan: SequencePlan = patchSize === own ? {} : { patchSize };
   if (keptTokens(patches, tokenDropout) < patches)

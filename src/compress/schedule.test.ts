@@ -30,7 +30,7 @@ describe('a constant compression', () => {
   test('that does not fit the model is refused by its path', () => {
     expect(() => schedule({ patchSize: 32 })).toThrow(CoupletError);
     expect(() => schedule({ patchSize: 32 })).toThrow(
-      /^compression\.patchSize is 32, .* use one of 1, 2, .*, 120/,
+      /^compression\.patchSize is 32, .* use one of 16, 20, .*, 120/,
     );
     expect(() => schedule({ tokenDropout: 0.98, patchSize: 48 })).toThrow(
       /^compression\.tokenDropout .* none of the 25/,

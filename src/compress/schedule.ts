@@ -39,7 +39,7 @@ export function compressionStages(
   const { imageSize, patchSize: own } = context;
   const given = stagesOf(config, context);
   return given.list.map(({ from, tokenDropout, patchSize = own }, i) => {
-    checkCompression({ tokenDropout, patchSize }, { imageSize, name: given.nameOf(i) });
+    checkCompression({ tokenDropout, patchSize }, { imageSize, own, name: given.nameOf(i) });
     return { from, tokenDropout, patchSize };
   });
 }
