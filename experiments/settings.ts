@@ -96,9 +96,11 @@ type Changes = Record<string, Record<string, unknown>>;
 const plainCompressions = (patch: number, coarser: number[]): Changes => ({
   'dropout-50': { compression: { tokenDropout: 0.5 } },
   'dropout-75': { compression: { tokenDropout: 0.75 } },
-  patches: { compression: { patchSize: 2 * patch } },
   ...Object.fromEntries(
-    coarser.slice(1).map((side) => [`patches-${side}`, { compression: { patchSize: side } }]),
+    coarser.map((side) => [
+      side === 2 * patch ? 'patches' : `patches-${side}`,
+      { compression: { patchSize: side } },
+    ]),
   ),
   ramp: {
     compression: {

@@ -39,9 +39,13 @@ export interface PlanContext {
   model: AnyModelSpec;
 }
 
-/** Throws a CoupletError for a duration of less than a step, and for a budget that pays for none. */
+/** Throws a CoupletError for data of one sample, for a duration of less than a step, and for a budget that pays for none. */
 export function planOf(config: RunConfig, context: PlanContext): Plan {
   const { datasetSize } = context;
+  if (datasetSize === 1)
+    throw new CoupletError(
+      'The data has one sample, and nothing to tell it from: give more, a few hundred at least.',
+    );
   const schedule = compressionOf(config, context);
   const { globalBatchSize } = config.batch;
   const steps = (duration: Duration, path: string) =>

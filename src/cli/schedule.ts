@@ -42,8 +42,9 @@ export function addSchedule(program: Command): void {
     .addHelpText(
       'after',
       `
-As it is this is the paper's rule. What trained best in our runs (docs/results/schedule.md) is --parameters adam --budget 0.25, of an analysis that
-was made with --adam: it shortens more.
+Without options this is the paper's rule. What trained best in our runs
+(docs/results/schedule.md) shortens more: --parameters adam --budget 0.25, of an
+analysis made with --adam.
 
 Examples:
   couplet schedule runs/moco/analysis.json

@@ -49,16 +49,19 @@ export function patchSizesThatFit(imageSize: number): number[] {
   return sides.filter((side) => imageSize % side === 0);
 }
 
-/** What errors call the two: the config's path before them, or each one's name. */
-export type CompressionName = string | Record<keyof Compression, string>;
+/** What a compression is checked for. */
+export interface CheckContext {
+  imageSize: number;
+  /** The model's own patch, from which on sides are proposed; 1 unless told. */
+  own?: number;
+  /** What errors call the two: the path before them, or each one's name; `compression` unless told. */
+  name?: string | Record<keyof Compression, string>;
+}
 
-/**
- * Throws a CoupletError for a patch that does not divide the image and for a dropout that leaves no token.
- * @param options.own the model's own patch, from which on sides are proposed
- */
+/** Throws a CoupletError for a patch that does not divide the image and for a dropout that leaves no token. */
 export function checkCompression(
   { tokenDropout, patchSize }: Compression,
-  { imageSize, own = 1, name = 'compression' }: { imageSize: number; own?: number; name?: CompressionName },
+  { imageSize, own = 1, name = 'compression' }: CheckContext,
 ): void {
   const nameOf = (key: keyof Compression) => (typeof name === 'string' ? `${name}.${key}` : name[key]);
   if (!Number.isInteger(patchSize) || patchSize < 1 || imageSize % patchSize !== 0) {

@@ -1,6 +1,6 @@
 import {
+  type CheckContext,
   type Compression,
-  type CompressionName,
   checkCompression,
   noCompression,
   patchSizesThatFit,
@@ -30,7 +30,7 @@ export interface GridContext {
   /** Of a sample, in forwards (methods/method.ts). */
   cost: (compression: Compression) => number;
   /** What errors call the grid's lists: `compression.online`, or a name for each. */
-  name: CompressionName;
+  name: NonNullable<CheckContext['name']>;
   /** Of lists that were given, what must be possible: all `pairs` of them, or each value by itself. */
   mustFit: 'pairs' | 'values';
 }
@@ -46,14 +46,12 @@ export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
     patchSize = patchSizesThatFit(imageSize).filter((q) => q >= own && q <= defaults.patchScale * own),
   } = axes;
   const none = noCompression(own);
-  if (mustFit === 'values') checkValues(axes, { imageSize, own, name });
+  const within = { imageSize, own, name };
+  if (mustFit === 'values') checkValues(axes, within);
   const pairs = tokenDropout.flatMap((d) => patchSize.map((q) => ({ tokenDropout: d, patchSize: q })));
   const asked = axes.tokenDropout !== undefined && axes.patchSize !== undefined;
   const fitting = pairs.filter((pair) =>
-    fits(pair, {
-      ...{ imageSize, own, name },
-      mustFit: mustFit === 'pairs' && (asked || isOnAxis(pair, { axes, own })),
-    }),
+    fits(pair, { ...within, mustFit: mustFit === 'pairs' && (asked || isOnAxis(pair, { axes, own })) }),
   );
   const unique = new Map([none, ...fitting].map((pair) => [`${pair.tokenDropout} ${pair.patchSize}`, pair]));
   return [...unique.values()].map((compression) => ({
@@ -66,11 +64,10 @@ export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
 /** Throws a CoupletError for a given dropout that does not fit the own patch, and for a given patch that does not fit the image. */
 function checkValues(
   { tokenDropout = [], patchSize = [] }: GridAxes,
-  { imageSize, own, name }: { imageSize: number; own: number; name: CompressionName },
+  within: CheckContext & { own: number },
 ): void {
-  for (const d of tokenDropout)
-    checkCompression({ tokenDropout: d, patchSize: own }, { imageSize, own, name });
-  for (const q of patchSize) checkCompression({ tokenDropout: 0, patchSize: q }, { imageSize, own, name });
+  for (const d of tokenDropout) checkCompression({ tokenDropout: d, patchSize: within.own }, within);
+  for (const q of patchSize) checkCompression({ tokenDropout: 0, patchSize: q }, within);
 }
 
 /** Of lists that a person gave, each value must be possible by itself. */
@@ -86,10 +83,10 @@ function isOnAxis(
 
 function fits(
   compression: Compression,
-  { mustFit, ...image }: { imageSize: number; own: number; name: CompressionName; mustFit: boolean },
+  { mustFit, ...within }: CheckContext & { mustFit: boolean },
 ): boolean {
   try {
-    checkCompression(compression, image);
+    checkCompression(compression, within);
     return true;
   } catch (error) {
     if (mustFit) throw error;

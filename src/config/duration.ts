@@ -62,10 +62,6 @@ export interface DurationContext {
  */
 export function durationToSteps(duration: Duration, context: DurationContext): number {
   const { globalBatchSize, datasetSize, path = 'duration' } = context;
-  if (datasetSize === 1)
-    throw new CoupletError(
-      'The data has one sample, and nothing to tell it from: give more, a few hundred at least.',
-    );
   if (globalBatchSize > datasetSize) {
     throw new CoupletError(
       `batch.globalBatchSize is ${globalBatchSize}, more than the ${datasetSize} samples of the data: expected at most ${datasetSize}.`,

@@ -50,7 +50,10 @@ describe("torchvision's RandomResizedCrop", () => {
       const [top, left, height, width] = one.box;
       const [w, h] = one.size;
       expect(randomResizedCrop({ width: w, height: h }, one, draws), JSON.stringify(one)).toEqual({
-        ...{ x: left, y: top, width, height },
+        x: left,
+        y: top,
+        width,
+        height,
       });
       expect(draws.left).toBe(0);
     }

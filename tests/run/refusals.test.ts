@@ -17,6 +17,7 @@ const runsDir = join(folder, 'runs');
 const samples = await shapes(40);
 const train = asWebdataset(`${folder}/train`, samples);
 const pairs = asManifest(`${folder}/pairs`, samples);
+const one = asManifest(`${folder}/one`, samples.slice(0, 1));
 const classes = asFolder(`${folder}/classes`, samples);
 
 /** Pictures without a word about them. */
@@ -42,6 +43,13 @@ const refused: Refusal[] = [
     () => ({ batch: { globalBatchSize: 64 } }),
     /^batch\.globalBatchSize is 64, more than the 40 samples of the data: expected at most 40/,
   ],
+  ...[{ epochs: 1 }, { seconds: 1 }].map(
+    (duration): Refusal => [
+      `one sample alone in ${Object.keys(duration)[0]}`,
+      () => ({ train: one, duration, schedule: { warmup: { share: 0.1 } } }),
+      /^The data has one sample, and nothing to tell it from: give more, a few hundred at least\.$/,
+    ],
+  ),
   [
     'a duration below one step',
     () => ({ duration: { epochs: 0.1 } }),
