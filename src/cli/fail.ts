@@ -1,17 +1,27 @@
 import { writeFileSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
+import { isOutOfMemory } from '../torch/errors.ts';
 
 /** What a person can mend is told in its own words; all else is ours, and comes with its stack. Sets the exit code to 1. */
 export function fail(error: unknown): void {
   process.exitCode = 1;
   tellTorchrun(error);
-  if (error instanceof CoupletError) {
-    console.error(`couplet: ${error.message}`);
+  const mendable = isOutOfMemory(error) ? outOfMemory(error) : error;
+  if (mendable instanceof CoupletError) {
+    console.error(`couplet: ${mendable.message}`);
     return;
   }
   console.error(stackOf(error));
   console.error(
     'couplet: this is a defect of Couplet. Please report it, with the lines above and `couplet doctor`.',
+  );
+}
+
+/** libtorch tells what it asked for and what there was; its advice, and the list of processes, are left out. */
+function outOfMemory({ message }: Error): CoupletError {
+  const [told] = message.split(/(?<=free\.|bytes\.) |\n/);
+  return new CoupletError(
+    `out of memory. Set batch.gradAccumSteps, which cuts a batch into parts with the same numbers, or a smaller batch.globalBatchSize; or end what else needs the device's memory. A training run goes on from its last checkpoint with --resume latest. libtorch says: ${told}`,
   );
 }
 

@@ -104,5 +104,6 @@ function stoppedText(
 ): string {
   const again = ['couplet train', path, ...set.map((text) => `--set '${text}'`), '--name', basename(runDir)];
   if (runs !== 'runs') again.push('--runs', runs);
-  return `stopped at step ${step} of ${totalSteps} and saved; go on with: ${again.join(' ')} --resume latest`;
+  const total = Number.isInteger(totalSteps) ? totalSteps : `about ${Math.round(totalSteps)}`;
+  return `stopped at step ${step} of ${total} and saved; go on with: ${again.join(' ')} --resume latest`;
 }
