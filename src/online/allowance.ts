@@ -3,7 +3,7 @@ import type { Budget } from '../budget.ts';
 import type { Strategy } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 
-/** A run that cannot pay for so many has nothing of them: the first choice, and two that agree before it moves. */
+/** A run that cannot pay for so many has nothing of them: the first choice, and two to correct it by. */
 const FEWEST = 3;
 /** Batches of a probe. */
 export const BATCHES = 2;

@@ -21,14 +21,15 @@ export interface Probe {
 /** What a strategy is called in state and probes. */
 export const keyOf = ({ tokenDropout, patchSize }: Compression): string => `${tokenDropout} ${patchSize}`;
 
-/** After so many further probes one counts half. */
-const HALF_LIFE = 3;
-const KEPT = 0.5 ** (1 / HALF_LIFE);
+/** After this share of the run a probe counts half: few average what many would, and old ones are soon outweighed. */
+const HALF_LIFE = 0.05;
 
 /** Plain data: a resume needs no more. */
 export interface AveragesState extends Probe {
   /** The sum of all weights: what the sums are divided by. */
   weight: number;
+  /** Of the run, when the last probe was added. */
+  progress: number;
 }
 
 /**
@@ -36,19 +37,24 @@ export interface AveragesState extends Probe {
  * average of max(0, bias^2) would not be one of bias^2.
  */
 export class Averages {
-  #sums: AveragesState = { weight: 0, gradientSquared: 0, points: {} };
+  #sums: AveragesState = { weight: 0, progress: 0, gradientSquared: 0, points: {} };
 
   get weight(): number {
     return this.#sums.weight;
   }
 
-  /** Adds a probe. Strategies that it leaves out are forgotten. A probe with a number that is not finite is not taken: returns false. */
-  add({ gradientSquared, points }: Probe): boolean {
+  /**
+   * Adds a probe. Strategies that it leaves out are forgotten. A probe with a number that is not finite is not taken: returns false.
+   * @param progress of the run, in [0, 1]
+   */
+  add({ gradientSquared, points }: Probe, progress: number): boolean {
     const found = Object.values(points).flatMap(({ biasSquared, variance }) => [biasSquared, variance]);
     if (![gradientSquared, ...found].every(Number.isFinite)) return false;
     const before = this.#sums;
-    const sum = (old: number | undefined, value: number) => KEPT * (old ?? 0) + value;
+    const kept = 0.5 ** ((progress - before.progress) / HALF_LIFE);
+    const sum = (old: number | undefined, value: number) => kept * (old ?? 0) + value;
     this.#sums = {
+      progress,
       weight: sum(before.weight, 1),
       gradientSquared: sum(before.gradientSquared, gradientSquared),
       points: Object.fromEntries(

@@ -133,20 +133,27 @@ describe('what it chooses', () => {
     for (let i = 3; i < 12; i++) expect(take(0, 2 * i)).toEqual({ now: 0.5, open: ['0 4', '0.5 4'] });
   });
 
-  test('it moves when two probes in a row say so, one outlier is not enough', () => {
+  test('a probe counts half after a twentieth of the run', () => {
     const { online, budget } = made();
-    budget.spend({ steps: 0, forwards: 1000 * WHOLE, seconds: 0 });
-    let step = 0;
     const take = (bias: number) => {
-      online.take(probe({ bias, variance: 96, strategies: online.candidates }), {
-        step,
-        spent: { forwards: PROBE, seconds: 0 },
-      });
-      step += 2;
+      const step = budget.spent.steps;
+      const spent = { forwards: PROBE, seconds: 0 };
+      online.take(probe({ bias, variance: 96, strategies: online.candidates }), { step, spent });
       return online.current.tokenDropout;
     };
-    expect([0, 0, 0].map(take)).toEqual([0.75, 0.75, 0.75]); // the burst
-    expect([100, -100, 100, 100].map(take)).toEqual([0.75, 0.75, 0.75, 0]);
+    const later = (share: number) => budget.spend({ steps: 2, forwards: share * 2000 * WHOLE, seconds: 0 });
+    expect([0, 0, 0].map(take)).toEqual([0.75, 0.75, 0.75]);
+    // From a mean bias of 9 on whole sequences are better: one of 20 against three of 0 that count half, then a quarter.
+    const probed = (share: number, bias: number) => {
+      const before = online.state();
+      later(share);
+      const now = take(bias);
+      const { points, weight } = online.state().averages;
+      online.restore(before, 'here');
+      return { now, bias: points['0.75 4']!.biasSquared / weight };
+    };
+    expect(probed(0.05, 20)).toEqual({ now: 0.75, bias: expect.closeTo(20 / (1 + 3 / 2), 10) });
+    expect(probed(0.05, 20)).toEqual({ now: 0, bias: expect.closeTo(20 / (1 + 3 / 4), 10) });
   });
 
   test('during the first probes it may move to and fro', () => {
@@ -197,41 +204,34 @@ describe('when it probes', () => {
     },
   );
 
-  test('a burst of three at the start, no batch in two of them; then as the share allows, those that can still be chosen', () => {
+  test('the first at the start, the others early: as the root of the progress, no batch in two of them', () => {
     const { online, budget } = made();
     const at: number[] = [];
-    for (let step = 0; step < 1000; step++) {
+    for (let step = 0; !budget.over({ steps: 1, forwards: WHOLE }); step++) {
       if (online.due(step)) {
         const spent = { forwards: online.probeForwards, seconds: 0 };
-        at.push(step);
+        expect(online.state().spent.forwards + spent.forwards).toBeLessThanOrEqual(
+          Math.max(PROBE, 0.03 * 2000 * WHOLE * Math.min(1, Math.sqrt(budget.progress / 0.75))),
+        );
+        at.push(budget.progress);
         budget.spend({ steps: 0, ...spent });
         online.take(probe({ bias: 8.5, variance: 96, strategies: online.candidates }), { step, spent });
       }
       budget.spend({ steps: 1, forwards: WHOLE, seconds: 0 });
     }
-    expect(at.slice(0, 3)).toEqual([0, 2, 4]);
-    // The fourth when 4 probes are 3 % of what is spent.
-    const fourth = at[3];
-    expect(4 * PROBE).toBeLessThanOrEqual(0.03 * (3 * PROBE + fourth * WHOLE));
-    expect(4 * PROBE).toBeGreaterThan(0.03 * (3 * PROBE + (fourth - 1) * WHOLE));
+    // 3 % of 2,000 steps are 17 probes of 3.5 steps.
+    expect(at).toHaveLength(17);
+    expect(at[0]).toBe(0);
+    expect(at.slice(1)).toEqual(at.slice(1).map((_, i) => expect.closeTo(0.75 * ((i + 2) / 17.14) ** 2, 2)));
   });
 
-  test('a short run has fewer at the start, and one whose share pays for three has one', () => {
-    const firsts = (probes: number) => {
-      const setup = made({ forwards: (probes * PROBE) / 0.03 + WHOLE });
-      const at: number[] = [];
-      for (let step = 0; step < 6; step++)
-        if (setup.online.due(step)) {
-          at.push(step);
-          setup.online.take(probe({ bias: 0, variance: 96 }), {
-            step,
-            spent: { forwards: PROBE, seconds: 0 },
-          });
-        }
-      return at.length;
-    };
-    expect([3.01, 6.01, 9.01, 100].map(firsts)).toEqual([1, 2, 3, 3]);
-    expect(() => firsts(2.99)).toThrow(
+  test('one whose share pays for three has the first at once, one that is shorter is refused', () => {
+    const ofLength = (probes: number) => made({ forwards: (probes * PROBE) / 0.03 + WHOLE });
+    const { online } = ofLength(3.01);
+    expect(online.due(0)).toBe(true);
+    online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    expect(online.due(2)).toBe(false);
+    expect(() => ofLength(2.99)).toThrow(
       /a probe of 3 strategies costs as much as 3\.5 steps on whole sequences, and a share of 0\.03 .* a duration 1\.1 times as long/,
     );
   });
@@ -266,16 +266,16 @@ describe('when it probes', () => {
       online.take(probe({ bias: 0, variance: 96, strategies: online.candidates }), { step, spent });
     };
     expect(online.due(0)).toBe(true);
-    take(0, 8); // of 30 s; a second one would be more than a third
-    expect(online.state().settled).toBe(false); // one probe decides nothing for good
+    take(0, 8);
     expect(online.due(2)).toBe(false);
-    budget.spend({ steps: 500, forwards: 0, seconds: 515 });
-    expect(online.due(502)).toBe(false); // 16 s of 523 s are more than 3 %
-    budget.spend({ steps: 10, forwards: 0, seconds: 11 });
-    expect(online.due(512)).toBe(true);
-    take(512, 6);
+    // 16 s are given out of 30 at a progress of 3/4 (16 / 30)^2.
+    budget.spend({ steps: 200, forwards: 0, seconds: 213 - 8 });
+    expect(online.due(202)).toBe(false);
+    budget.spend({ steps: 1, forwards: 0, seconds: 1 });
+    expect(online.due(203)).toBe(true);
+    take(203, 6);
     budget.spend({ steps: 1, forwards: 0, seconds: 0 });
-    expect(online.row()['probe/share']).toBeCloseTo(14 / 540, 12);
+    expect(online.row()['probe/share']).toBeCloseTo(14 / 220, 12);
     expect(() =>
       made({ unit: 'seconds', forwards: 100 }).online.take(probe({ bias: 0, variance: 96 }), {
         step: 0,
@@ -294,18 +294,21 @@ describe('its state', () => {
     const again = () => made({ forwards: 400 * WHOLE, overhead: 0.2 });
     const whole = run(again(), find);
     expect(new Set(whole.chosen).size).toBeGreaterThan(1);
-    // Also between two probes of which the first wants a move.
     for (let restartAt = 1; restartAt < whole.chosen.length; restartAt += restartAt < 6 ? 1 : 7)
       expect(run(again(), find, { restartAt, again })).toEqual(whole);
   });
 
-  test('of other strategies, or none, is refused', () => {
+  test('of other strategies, none, or of an earlier version is refused', () => {
     const { online } = made();
     expect(() => online.restore(undefined, 'step-3')).toThrow(
       /^step-3 has no state of compression\.online, or one of other strategies/,
     );
     expect(() => online.restore({ ...online.state(), current: '0.1 4' }, 'step-3')).toThrow(
       /one of other strategies/,
+    );
+    const { progress: _, ...averages } = online.state().averages;
+    expect(() => online.restore({ ...online.state(), averages: averages as never }, 'step-3')).toThrow(
+      /^step-3 was written by an earlier version, .* start the run again/,
     );
   });
 });

@@ -12,8 +12,10 @@ import {
 } from './allowance.ts';
 import { Averages, type AveragesState, keyOf, type Probe } from './averages.ts';
 
-/** The first probes, from which the choice is free; at the start, on an advance, as many of them as this part of the allowance pays for. */
-const BURST = { most: 3, share: 1 / 3 };
+/** After so many probes the choice is no longer free: one alone is noise, and must not close the way to cheaper strategies for good. */
+const FREE = 3;
+/** The allowance is given out early, as the root of the progress up to here: what is best changes most at the start. */
+const GIVEN_OUT = 3 / 4;
 
 /** What probes have cost. */
 type ProbesSpent = Omit<Spent, 'steps'>;
@@ -22,10 +24,6 @@ type ProbesSpent = Omit<Spent, 'steps'>;
 export interface OnlineState {
   /** keyOf() the strategy that steps are taken with. */
   current: string;
-  /** Whether the first probes are taken: from then on only dearer strategies follow. */
-  settled: boolean;
-  /** Whether the last probe found a dearer strategy better. */
-  wished: boolean;
   probes: number;
   /** Two batches are a probe, and no batch is in two of them: the first step that may have the next one. */
   nextStep: number;
@@ -46,7 +44,7 @@ export interface OnlineContext extends AllowanceContext {
 
 /**
  * Chooses the strategy of least cost-adjusted error from averages over probes. After the first ones it only moves to dearer strategies:
- * the optimum moves that way in training, and noise would move it to and fro. It moves when two probes in a row say so.
+ * the optimum moves that way in training, and noise would move it to and fro.
  */
 export class OnlineCompression {
   readonly grid: readonly Strategy[];
@@ -54,8 +52,6 @@ export class OnlineCompression {
   readonly #averages = new Averages();
   #current: Strategy;
   #state: Omit<OnlineState, 'current' | 'averages'> = {
-    settled: false,
-    wished: false,
     probes: 0,
     nextStep: 0,
     spent: { forwards: 0, seconds: 0 },
@@ -77,14 +73,10 @@ export class OnlineCompression {
     return { tokenDropout, patchSize };
   }
 
-  /** What the next probe takes, the whole sequence first: all that can still be chosen. */
+  /** What the next probe takes: all that can still be chosen, so the whole sequence, which is the dearest, first. */
   get candidates(): Strategy[] {
-    return this.grid.filter((strategy, i) => i === 0 || this.#open(strategy));
-  }
-
-  /** Whether a strategy can be chosen. */
-  #open(strategy: Strategy): boolean {
-    return !this.#state.settled || strategy === this.#current || strategy.cost > this.#current.cost;
+    if (this.#state.probes < FREE) return [...this.grid];
+    return this.grid.filter((strategy) => strategy === this.#current || strategy.cost > this.#current.cost);
   }
 
   /** What the next probe costs, in forwards. */
@@ -105,14 +97,15 @@ export class OnlineCompression {
   /** Whether the step before which this is asked has a probe. */
   due(step: number): boolean {
     const { budget, overhead, globalBatchSize } = this.#context;
-    const { settled, nextStep, spent } = this.#state;
-    if (step < nextStep || (settled && !this.grid.some(({ cost }) => cost > this.#current.cost)))
-      return false;
+    const { probes, nextStep, spent } = this.#state;
+    if (step < nextStep || this.candidates.length === 1) return false;
     // Both batches must be trained on after it, whatever it chooses.
     const steps = BATCHES * globalBatchSize * this.grid[0].cost;
     if (budget.over({ steps: BATCHES, forwards: this.probeForwards + steps })) return false;
-    if (!settled && !this.#burstOver()) return true;
-    return spent[this.#unit] + this.#nextCost <= overhead * budget.spent[this.#unit];
+    if (probes === 0) return true; // on an advance
+    const { least } = allowanceOf(this.#context);
+    const given = least * Math.min(1, Math.sqrt(budget.progress / GIVEN_OUT));
+    return spent[this.#unit] + this.#nextCost <= Math.max(given, overhead * budget.spent[this.#unit]);
   }
 
   /**
@@ -121,31 +114,20 @@ export class OnlineCompression {
    */
   take(probe: Probe, { step, spent: { forwards, seconds } }: { step: number; spent: ProbesSpent }): boolean {
     const state = this.#state;
-    const used = this.#averages.add(probe);
+    const used = this.#averages.add(probe, this.#context.budget.progress);
     state.probes++;
     state.nextStep = step + BATCHES;
     state.spent = { forwards: state.spent.forwards + forwards, seconds: state.spent.seconds + seconds };
     state.pace = seconds / forwards;
     if (this.#unit === 'seconds' && state.probes === 1) checkFirstProbe(seconds, this.#context);
     if (used) this.#choose();
-    // One probe alone is noise: it must not close the way to cheaper strategies for good.
-    if (state.probes >= BURST.most) state.settled = true;
     return used;
   }
 
-  #burstOver(): boolean {
-    const { probes, spent } = this.#state;
-    const { least } = allowanceOf(this.#context);
-    return probes >= BURST.most || (probes > 0 && spent[this.#unit] + this.#nextCost > BURST.share * least);
-  }
-
   #choose(): void {
-    const errors = this.candidates.map((strategy) => this.#error(strategy));
-    const found = this.candidates[errors.indexOf(Math.min(...errors))];
-    const best = this.#open(found) ? found : this.#current;
-    const moves = !this.#state.settled || this.#state.wished;
-    this.#state.wished = best !== this.#current && !moves;
-    if (moves) this.#current = best;
+    const { candidates } = this;
+    const errors = candidates.map((strategy) => this.#error(strategy));
+    this.#current = candidates[errors.indexOf(Math.min(...errors))];
   }
 
   /** Bias^2 + cost / budget Var. */
@@ -186,6 +168,10 @@ export class OnlineCompression {
     if (!state || !current)
       throw new CoupletError(
         `${path} has no state of compression.online, or one of other strategies: it belongs to another run. Resume with the config of that run.`,
+      );
+    if (state.averages.progress === undefined)
+      throw new CoupletError(
+        `${path} was written by an earlier version, whose compression.online took other probes: start the run again, or go on with that version.`,
       );
     const { current: _, averages, ...rest } = structuredClone(state);
     this.#current = current;

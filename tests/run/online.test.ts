@@ -80,7 +80,8 @@ describe('a run that chooses its compression', async () => {
     expect(changes.map(({ step }) => (step as number) - 1)).toEqual(
       told.slice(1).map((event) => event.type === 'compression' && event.step),
     );
-    expect(Object.keys(rows.at(-1)!)).toEqual(
+    // Not in each row: a tiny batch's squared gradient may come out below zero.
+    expect(rows.flatMap((row) => Object.keys(row))).toEqual(
       expect.arrayContaining(['probe/bias_squared', 'probe/variance', 'probe/error', 'probe/error_whole']),
     );
   });
@@ -99,7 +100,7 @@ describe('a run that chooses its compression', async () => {
     const first = await trainTiny(config('bare'), { runsDir: folder, ...stopAt(3) });
     const path = join(first.runDir, 'checkpoints/step-00000003/state.json');
     const { online: found, ...rest } = JSON.parse(readFileSync(path, 'utf8'));
-    expect(found).toMatchObject({ probes: 1, nextStep: 2, settled: false });
+    expect(found).toMatchObject({ probes: 1, nextStep: 2 });
     writeFileSync(path, JSON.stringify(rest));
     await expect(trainTiny(config('bare'), { runsDir: folder, resume: 'latest' })).rejects.toThrow(
       /has no state of compression\.online/,
@@ -156,8 +157,8 @@ test('probes move nothing: with candidates that are all whole the numbers are th
   expect(modelBytes(probed.runDir, 50).equals(modelBytes(plain.runDir, 50))).toBe(true);
   const [a, b] = [probed, plain].map(({ rows }) => rows.at(-1)!.forwards as number);
   expect(b).toBe(50 * WHOLE);
-  expect(a).toBe(58 * WHOLE); // two probes, each two strategies on two batches
-  expect(probed.rows.at(-1)!['probe/share']).toBeCloseTo(8 / 58, 12);
+  expect(a).toBe(62 * WHOLE); // three probes, each two strategies on two batches
+  expect(probed.rows.at(-1)!['probe/share']).toBeCloseTo(12 / 62, 12);
 });
 
 test('a budget in seconds is shared with probes too, each of which counts as the steps that it takes gradients of', async () => {
