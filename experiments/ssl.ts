@@ -126,26 +126,31 @@ const dinoTunes = DINO.map((row, i) => ({
   },
 }));
 
-/** Does a constant compression saturate? The same run with more seconds. */
-const budgets = ['moco-v3', 'simclr'].flatMap((method) => {
-  const { patch, methods } = SETS.cifar!;
-  const compressed = { compression: { patchSize: 2 * patch } };
-  const base = {
-    ...methods[method],
-    ...common,
-    ...stepTimesOf(`cifar-${method}`),
-    'evaluate.every': { share: 0.1 },
-  };
-  return [
-    { strategy: 'patches', seconds: SECONDS, set: compressed },
-    { strategy: 'patches', seconds: 2 * SECONDS, set: compressed },
-    { strategy: 'whole', seconds: 2 * SECONDS, set: COSINE },
-  ].map(({ strategy, seconds, set }) => ({
-    name: `budget-${method}-${strategy}-${seconds}`,
-    config: `configs/${method}-cifar10.ts`,
-    set: { ...base, ...set, duration: { seconds } },
-  }));
-});
+/** Does a constant compression saturate, and does a schedule? The same runs with more seconds, one seed. */
+const LONGER = ['whole', 'patches', 'patches-16', 'both', 'quarter', 'online-quarter'];
+const budgets = Object.entries(SETS).flatMap(([name, { patch, coarser, set, methods }]) =>
+  ['moco-v3', 'simclr'].flatMap((method) => {
+    const kind = `${name}-${method}`;
+    const all: Record<string, Record<string, unknown>> = {
+      whole: COSINE,
+      ...compressionsOf(kind, patch, coarser),
+    };
+    const base = {
+      ...set,
+      ...methods[method],
+      ...common,
+      ...stepTimesOf(kind),
+      'evaluate.every': { share: 0.1 },
+    };
+    return LONGER.filter((strategy) => strategy in all).flatMap((strategy) =>
+      [SECONDS, 2 * SECONDS].map((seconds) => ({
+        name: `budget-${kind}-${strategy}-${seconds}`,
+        config: `configs/${method}-cifar10.ts`,
+        set: { ...base, ...all[strategy], duration: { seconds } },
+      })),
+    );
+  }),
+);
 
 /** The first seeds of all before the second ones, so that a sweep that is cut has tried each. */
 const seedOf = ({ name }: SweepRun) => Number(name.at(-1));
