@@ -11,10 +11,11 @@ import type { SweepRun } from '../scripts/sweep.ts';
 import { type Analysis, type AnalysisPoint, readAnalysis } from '../src/analysis/schema.ts';
 import { Budget } from '../src/budget.ts';
 import { type Compression, type StepTimes, type Strategy, secondsOf } from '../src/compress/index.ts';
-import { adjustedValue } from '../src/gradient-error/estimate.ts';
+import { adjustedValue, studentQuantile } from '../src/gradient-error/estimate.ts';
 import { BATCHES } from '../src/online/allowance.ts';
 import { keyOf } from '../src/online/averages.ts';
 import { OnlineCompression } from '../src/online/index.ts';
+import { MOMENT_STEPS } from '../src/plan.ts';
 import schedule from './fastclip-schedule.ts';
 import shortPhotos from './fastclip-short-photos.ts';
 import ssl from './ssl.ts';
@@ -28,10 +29,6 @@ const { values: flags } = parseArgs({
   },
 });
 const DIR = 'experiments/analyses';
-/** With moments of Adam, as in a run (src/plan.ts). */
-const FIRST_STEP = 10;
-/** Of a t distribution with seven degrees of freedom: a confidence interval of eight folds in standard errors. */
-const INTERVAL = 2 * 2.365;
 /** Relative, of a probe's variance: thousands of parameters average it. */
 const VARIANCE_NOISE = 0.05;
 
@@ -76,34 +73,46 @@ function setupOf(analysis: Analysis, { set = {} }: SweepRun): Setup {
   };
 }
 
-/** A number of the analysis at a progress, in the gradient's own unit. */
-function at(
-  { stages }: Analysis,
-  progress: number,
-  { of, compression }: { of: (point: AnalysisPoint) => number; compression: Compression },
-): number {
+/** A strategy at a stage, and |G|^2 there. */
+interface Found {
+  point: AnalysisPoint;
+  unit: number;
+}
+
+/** What is true of a strategy at a progress, in the gradient's own unit, and the standard error of the analysis's bias. */
+function truthOf({ stages, settings }: Analysis, progress: number, strategy: Strategy) {
+  const interval = 2 * studentQuantile(settings.folds - 1); // in standard errors
   const place = progress * (stages.length - 1);
   const before = Math.min(Math.floor(place), stages.length - 2);
   const [low, high] = [before, before + 1].map((i) => {
     const { points, gradientSquared } = stages[i]!.groups.adam!;
-    const point = points.find((one) => keyOf(one) === keyOf(compression))!;
-    return of(point) * Math.max(0, gradientSquared.value);
-  }) as [number, number];
-  return low + (high - low) * (place - before);
+    const point = points.find((one) => keyOf(one) === keyOf(strategy))!;
+    return { point, unit: Math.max(0, gradientSquared.value) };
+  }) as [Found, Found];
+  const between = (of: (point: AnalysisPoint) => number) => {
+    const [from, to] = [low, high].map(({ point, unit }) => of(point) * unit) as [number, number];
+    return from + (to - from) * (place - before);
+  };
+  return {
+    biasSquared: between(({ biasSquared }) => biasSquared.value),
+    standardError: between(({ biasSquared }) => (biasSquared.high - biasSquared.low) / interval),
+    variance: between(({ variance }) => variance.value),
+  };
 }
 
 /** What a probe of two batches would find. */
 function probed({ analysis, batch }: Setup, progress: number, candidates: readonly Strategy[]) {
   const { samples } = analysis.settings;
-  const points = candidates.map((compression) => {
-    const find = (of: (point: AnalysisPoint) => number) => at(analysis, progress, { of, compression });
-    const bias = find((point) => point.biasSquared.value);
-    const error = find(({ biasSquared: { high, low } }) => (high - low) / INTERVAL);
+  const points = candidates.map((strategy) => {
+    const { biasSquared, standardError, variance } = truthOf(analysis, progress, strategy);
     // <d_A, d_B> scatters as 1 / samples around a bias that noise outweighs, as the root of it around one that it does not.
     const more = samples / (BATCHES * batch);
-    const biasSquared = bias + error * (bias > 4 * error ? Math.sqrt(more) : more) * normal();
-    const variance = find((point) => point.variance.value) * (1 + VARIANCE_NOISE * normal());
-    return [keyOf(compression), { biasSquared, variance }] as const;
+    const scatter = standardError * (biasSquared > 4 * standardError ? Math.sqrt(more) : more);
+    const found = {
+      biasSquared: biasSquared + scatter * normal(),
+      variance: variance * (1 + VARIANCE_NOISE * normal()),
+    };
+    return [keyOf(strategy), found] as const;
   });
   return { gradientSquared: 1, points: Object.fromEntries(points) };
 }
@@ -113,18 +122,15 @@ function simulated(setup: Setup) {
   const { analysis, grid, batch, seconds, stepTimes, gradientBudget } = setup;
   const budget = new Budget('seconds', seconds);
   const online = new OnlineCompression({
-    ...{ budget, grid, globalBatchSize: batch, overhead: 0.03, gradientBudget, firstStep: FIRST_STEP },
+    ...{ budget, grid, globalBatchSize: batch, overhead: 0.03, gradientBudget, firstStep: MOMENT_STEPS },
   });
   const timeOf = (compression: Compression) =>
     secondsOf(compression, stepTimes, { own: analysis.run.patchSize });
-  const errorOf = (compression: Strategy) => {
-    const { progress } = budget;
-    const find = (of: (point: AnalysisPoint) => number) => at(analysis, progress, { of, compression });
-    const biasSquared = find((point) => point.biasSquared.value);
-    const variance = find((point) => point.variance.value);
-    const weight = compression.cost / (gradientBudget * batch * grid[0]!.cost);
-    return adjustedValue({ biasSquared, variance }, weight);
-  };
+  const errorOf = (strategy: Strategy) =>
+    adjustedValue(
+      truthOf(analysis, budget.progress, strategy),
+      strategy.cost / (gradientBudget * batch * grid[0]!.cost),
+    );
   const moves: string[] = [];
   let [regret, trained, probes] = [0, 0, 0];
   for (let step = 0; budget.progress < 1; step++) {

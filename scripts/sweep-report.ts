@@ -3,6 +3,7 @@
  *   node --import jiti/register scripts/sweep-report.ts FILE... METRIC --only '^b128' --against b128-clip [--x seconds] [--svg OUT.svg]
  * FILE is a sweep's results.jsonl or one of docs/results. `reached` is the share of the samples, or of what `--x` names (seconds, epoch,
  * step), after which a method's mean curve is at the final mean of `--against`, between two evaluations by a straight line; `-` when it never is.
+ * In the picture `--call RUN=WORDS`, as often as wanted, names a curve, and `--title` what is over it.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -18,6 +19,8 @@ const { values: flags, positionals } = parseArgs({
     against: { type: 'string', default: '' },
     svg: { type: 'string' },
     x: { type: 'string', default: 'samples' },
+    call: { type: 'string', multiple: true, default: [] },
+    title: { type: 'string' },
   },
 });
 const files = positionals.slice(0, -1);
@@ -94,14 +97,18 @@ console.log(['| run | final, mean over seeds | reached after |', '| --- | --- | 
 if (flags.svg) {
   // The part that all names share says nothing beside a curve.
   const shared = names.length > 1 ? commonStart(names) : '';
-  const curves = groups.map(({ name, curve }) => ({ name: name.slice(shared.length), points: curve }));
+  const called = new Map(flags.call.map((text) => text.split(/=(.*)/, 2) as [string, string]));
+  const curves = groups.map(({ name, curve }) => ({
+    name: called.get(name) ?? name.slice(shared.length),
+    points: curve,
+  }));
   const what = [metric.replace('eval/', '').replaceAll('_', ' '), shared.replace(/-$/, '')];
   const round = (value: number) => String(Number(value.toPrecision(6)));
   const isSamples = flags.x === 'samples';
   writeFileSync(
     flags.svg,
     lineChart(curves, {
-      metric: what.filter(Boolean).join(', '),
+      metric: flags.title ?? what.filter(Boolean).join(', '),
       over: isSamples ? 'samples seen' : flags.x,
       from: 0,
       formatX: (x) => (isSamples ? `${round(x / 1000)} k` : round(x)),

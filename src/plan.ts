@@ -100,7 +100,7 @@ function compressionOf({ compression }: RunConfig, { model: { image } }: PlanCon
 }
 
 /** Steps after which second moments are worth weighing a gradient by. */
-const MOMENT_STEPS = 10;
+export const MOMENT_STEPS = 10;
 
 /** What chooses the compression of a run that does so itself. */
 function onlineOf(
