@@ -29,7 +29,7 @@ const parts: Part[] = [
   // More budget: does a schedule go on where a constant saturates, and what do the two techniques come to in a longer run?
   {
     ...{ runs: ssl, measured: ['ssl-cifar10', 'ssl-tiny-imagenet-100'], share: LARGE },
-    only: /^budget-(tiny|cifar)-(moco-v3|simclr)-(whole-120|patches|patches-16|quarter|both)/,
+    only: /^budget-(tiny|cifar)-(moco-v3|simclr)-(whole-120|patches|quarter|both)/,
   },
   { runs: schedule, only: /^long-/, measured: ['fastclip-schedule-3'], share: LARGE },
   // Seeds and strategies that lack.

@@ -7,13 +7,15 @@
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
+import { mean } from '../scripts/rows.ts';
 import type { SweepRun } from '../scripts/sweep.ts';
 import { type Analysis, type AnalysisPoint, readAnalysis } from '../src/analysis/schema.ts';
 import { Budget } from '../src/budget.ts';
-import { type Compression, type StepTimes, type Strategy, secondsOf } from '../src/compress/index.ts';
+import { keyOf, type StepTimes, type Strategy, secondsOf } from '../src/compress/index.ts';
+import { Draws } from '../src/data/random.ts';
 import { adjustedValue, studentQuantile } from '../src/gradient-error/estimate.ts';
 import { BATCHES } from '../src/online/allowance.ts';
-import { keyOf } from '../src/online/averages.ts';
+
 import { OnlineCompression } from '../src/online/index.ts';
 import { MOMENT_STEPS } from '../src/plan.ts';
 import schedule from './fastclip-schedule.ts';
@@ -32,21 +34,27 @@ const DIR = 'experiments/analyses';
 /** Relative, of a probe's variance: thousands of parameters average it. */
 const VARIANCE_NOISE = 0.05;
 
-/** Normally distributed numbers, the same every time. */
-function* normals() {
-  let state = 1;
-  const uniform = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state + 0.5) / 2 ** 32;
-  };
-  for (;;) yield Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+/** Normally distributed numbers, the same for the same parts (Box and Muller 1958). */
+function normals(...parts: number[]): () => number {
+  const draws = new Draws(...parts);
+  return () => Math.sqrt(-2 * Math.log(1 - draws.unit())) * Math.cos(2 * Math.PI * draws.unit());
 }
-const noise = normals();
-const normal = () => noise.next().value as number;
+
+/** A stage of an analysis: |G|^2, and strategies by keyOf(). */
+interface Stage {
+  gradientSquared: number;
+  points: Map<string, AnalysisPoint>;
+}
 
 interface Setup {
-  analysis: Analysis;
+  /** The whole sequence first. */
   grid: Strategy[];
+  stages: Stage[];
+  samples: number;
+  /** Of a confidence interval, in standard errors. */
+  interval: number;
+  /** The side of the model's own patches. */
+  patch: number;
   batch: number;
   seconds: number;
   stepTimes: StepTimes;
@@ -54,18 +62,23 @@ interface Setup {
   gradientBudget: number;
 }
 
-function setupOf(analysis: Analysis, { set = {} }: SweepRun): Setup {
+function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): Setup {
   const { online } = set.compression as {
     online: { tokenDropout: number[]; patchSize: number[]; budget: number };
   };
-  const points = analysis.stages[0]!.groups.adam!.points;
-  const grid = points.filter(
-    ({ tokenDropout, patchSize }) =>
-      online.tokenDropout.includes(tokenDropout) && online.patchSize.includes(patchSize),
-  );
+  const groups = stages.map((stage) => stage.groups.adam!);
   return {
-    analysis,
-    grid: grid.toSorted((a, b) => b.cost - a.cost),
+    grid: groups[0]!.points.filter(
+      ({ tokenDropout, patchSize }) =>
+        online.tokenDropout.includes(tokenDropout) && online.patchSize.includes(patchSize),
+    ),
+    stages: groups.map(({ gradientSquared, points }) => ({
+      gradientSquared: Math.max(0, gradientSquared.value),
+      points: new Map(points.map((point) => [keyOf(point), point])),
+    })),
+    samples: settings.samples,
+    interval: 2 * studentQuantile(settings.folds - 1),
+    patch: run.patchSize,
     batch: set['batch.globalBatchSize'] as number,
     seconds: (set.duration as { seconds: number }).seconds * Number(flags.longer),
     stepTimes: set.stepTimes as StepTimes,
@@ -73,25 +86,17 @@ function setupOf(analysis: Analysis, { set = {} }: SweepRun): Setup {
   };
 }
 
-/** A strategy at a stage, and |G|^2 there. */
-interface Found {
-  point: AnalysisPoint;
-  unit: number;
-}
-
 /** What is true of a strategy at a progress, in the gradient's own unit, and the standard error of the analysis's bias. */
-function truthOf({ stages, settings }: Analysis, progress: number, strategy: Strategy) {
-  const interval = 2 * studentQuantile(settings.folds - 1); // in standard errors
+function truthOf({ stages, interval }: Setup, progress: number, strategy: Strategy) {
   const place = progress * (stages.length - 1);
   const before = Math.min(Math.floor(place), stages.length - 2);
-  const [low, high] = [before, before + 1].map((i) => {
-    const { points, gradientSquared } = stages[i]!.groups.adam!;
-    const point = points.find((one) => keyOf(one) === keyOf(strategy))!;
-    return { point, unit: Math.max(0, gradientSquared.value) };
-  }) as [Found, Found];
+  const key = keyOf(strategy);
   const between = (of: (point: AnalysisPoint) => number) => {
-    const [from, to] = [low, high].map(({ point, unit }) => of(point) * unit) as [number, number];
-    return from + (to - from) * (place - before);
+    const [low, high] = [before, before + 1].map((i) => {
+      const { points, gradientSquared } = stages[i]!;
+      return of(points.get(key)!) * gradientSquared;
+    }) as [number, number];
+    return low + (high - low) * (place - before);
   };
   return {
     biasSquared: between(({ biasSquared }) => biasSquared.value),
@@ -101,10 +106,14 @@ function truthOf({ stages, settings }: Analysis, progress: number, strategy: Str
 }
 
 /** What a probe of two batches would find. */
-function probed({ analysis, batch }: Setup, progress: number, candidates: readonly Strategy[]) {
-  const { samples } = analysis.settings;
+function probed(
+  setup: Setup,
+  progress: number,
+  { candidates, normal }: { candidates: readonly Strategy[]; normal: () => number },
+) {
+  const { samples, batch } = setup;
   const points = candidates.map((strategy) => {
-    const { biasSquared, standardError, variance } = truthOf(analysis, progress, strategy);
+    const { biasSquared, standardError, variance } = truthOf(setup, progress, strategy);
     // <d_A, d_B> scatters as 1 / samples around a bias that noise outweighs, as the root of it around one that it does not.
     const more = samples / (BATCHES * batch);
     const scatter = standardError * (biasSquared > 4 * standardError ? Math.sqrt(more) : more);
@@ -118,17 +127,22 @@ function probed({ analysis, batch }: Setup, progress: number, candidates: readon
 }
 
 /** One run: its regret, its probes, and what it trained with from when on. */
-function simulated(setup: Setup) {
-  const { analysis, grid, batch, seconds, stepTimes, gradientBudget } = setup;
+function simulated(setup: Setup, normal: () => number) {
+  const { grid, batch, seconds, stepTimes, patch, gradientBudget } = setup;
   const budget = new Budget('seconds', seconds);
+  const timeOf = (strategy: Strategy) => secondsOf(strategy, stepTimes, { own: patch });
   const online = new OnlineCompression({
-    ...{ budget, grid, globalBatchSize: batch, overhead: 0.03, gradientBudget, firstStep: MOMENT_STEPS },
+    budget,
+    grid,
+    globalBatchSize: batch,
+    overhead: 0.03,
+    gradientBudget,
+    firstStep: MOMENT_STEPS,
+    secondsOf: timeOf,
   });
-  const timeOf = (compression: Compression) =>
-    secondsOf(compression, stepTimes, { own: analysis.run.patchSize });
   const errorOf = (strategy: Strategy) =>
     adjustedValue(
-      truthOf(analysis, budget.progress, strategy),
+      truthOf(setup, budget.progress, strategy),
       strategy.cost / (gradientBudget * batch * grid[0]!.cost),
     );
   const moves: string[] = [];
@@ -136,7 +150,7 @@ function simulated(setup: Setup) {
   for (let step = 0; budget.progress < 1; step++) {
     if (online.due(step)) {
       const { candidates, probeForwards: forwards } = online;
-      const found = probed(setup, budget.progress, candidates);
+      const found = probed(setup, budget.progress, { candidates, normal });
       const spent = {
         forwards,
         seconds: BATCHES * candidates.reduce((sum, one) => sum + timeOf(one), 0),
@@ -147,9 +161,10 @@ function simulated(setup: Setup) {
     }
     const now = grid.find((one) => keyOf(one) === keyOf(online.current))!;
     const time = timeOf(now);
-    const least = Math.min(...grid.map(errorOf));
+    const errors = grid.map(errorOf);
+    const least = Math.min(...errors);
     // At a run's very end the true gradient, and all of its errors, may be lost in noise.
-    if (least > 0) regret += time * Math.log(errorOf(now) / least);
+    if (least > 0) regret += time * Math.log(errors[grid.indexOf(now)]! / least);
     trained += time;
     budget.spend({ steps: 1, forwards: batch * now.cost, seconds: time });
     if (!moves.at(-1)?.endsWith(` ${keyOf(now)}`))
@@ -158,7 +173,6 @@ function simulated(setup: Setup) {
   return { regret: regret / trained, probes, moves };
 }
 
-const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 const runs = [...ssl, ...schedule, ...shortPhotos];
 const cases = readdirSync(DIR).flatMap((file) => {
   const name = basename(file, '.json').replace(/^icons-/, 'sched-');
@@ -167,9 +181,9 @@ const cases = readdirSync(DIR).flatMap((file) => {
 });
 console.log('| run | regret | the worst tenth from | probes |');
 console.log('| --- | ---: | ---: | ---: |');
-const regrets = cases.map(({ name, run, path }) => {
+const regrets = cases.map(({ name, run, path }, i) => {
   const setup = setupOf(readAnalysis(path), run);
-  const results = Array.from({ length: Number(flags.repeats) }, () => simulated(setup));
+  const results = Array.from({ length: Number(flags.repeats) }, (_, k) => simulated(setup, normals(i, k)));
   const sorted = results.map(({ regret }) => regret).sort((a, b) => a - b);
   const regret = mean(sorted);
   const probes = mean(results.map((result) => result.probes)).toFixed(1);

@@ -69,22 +69,22 @@ const SETS: Record<string, DataSet> = {
 const common = { ...SMALL, 'evaluate.neighbours.samples': 10_000, 'log.every.steps': 50 };
 const COSINE = { 'schedule.shape': 'cosine' };
 
-const runs = Object.entries(SETS).flatMap(([name, dataSet]) =>
+/** What all runs of a method on a data set share, and its compressions: they have the polynomial decay, runs without one the cosine. */
+function kindOf(name: string, method: string) {
+  const { set, methods, patch, coarser } = SETS[name]!;
+  const kind = `${name}-${method}`;
+  return {
+    config: `configs/${method}-cifar10.ts`,
+    base: { ...set, ...methods[method], ...common, ...stepTimesOf(kind) },
+    compressions: compressionsOf(kind, patch, coarser),
+  };
+}
+
+const runs = Object.keys(SETS).flatMap((name) =>
   Object.entries(SHARES).flatMap(([method, share]): SweepRun[] => {
-    const base = {
-      ...dataSet.set,
-      ...dataSet.methods[method],
-      ...common,
-      ...stepTimesOf(`${name}-${method}`),
-    };
-    const config = `configs/${method}-cifar10.ts`;
+    const { config, base, compressions } = kindOf(name, method);
     const seconds = SECONDS * (LENGTH[`${name}-${method}`] ?? 1);
-    // All but `none` have the polynomial decay.
-    const all: Record<string, Record<string, unknown>> = {
-      none: COSINE,
-      decay: {},
-      ...compressionsOf(`${name}-${method}`, dataSet.patch, dataSet.coarser),
-    };
+    const all: Record<string, Record<string, unknown>> = { none: COSINE, decay: {}, ...compressions };
     const whole = [0, 1, 2].map((seed) => ({
       name: `${name}-${method}-whole-${seed}`,
       config,
@@ -128,25 +128,15 @@ const dinoTunes = DINO.map((row, i) => ({
 
 /** Does a constant compression saturate, and does a schedule? The same runs with more seconds, one seed. */
 const LONGER = ['whole', 'patches', 'patches-16', 'both', 'quarter', 'online-quarter'];
-const budgets = Object.entries(SETS).flatMap(([name, { patch, coarser, set, methods }]) =>
+const budgets = Object.keys(SETS).flatMap((name) =>
   ['moco-v3', 'simclr'].flatMap((method) => {
-    const kind = `${name}-${method}`;
-    const all: Record<string, Record<string, unknown>> = {
-      whole: COSINE,
-      ...compressionsOf(kind, patch, coarser),
-    };
-    const base = {
-      ...set,
-      ...methods[method],
-      ...common,
-      ...stepTimesOf(kind),
-      'evaluate.every': { share: 0.1 },
-    };
+    const { config, base, compressions } = kindOf(name, method);
+    const all: Record<string, Record<string, unknown>> = { whole: COSINE, ...compressions };
     return LONGER.filter((strategy) => strategy in all).flatMap((strategy) =>
       [SECONDS, 2 * SECONDS].map((seconds) => ({
-        name: `budget-${kind}-${strategy}-${seconds}`,
-        config: `configs/${method}-cifar10.ts`,
-        set: { ...base, ...all[strategy], duration: { seconds } },
+        name: `budget-${name}-${method}-${strategy}-${seconds}`,
+        config,
+        set: { ...base, ...all[strategy], 'evaluate.every': { share: 0.1 }, duration: { seconds } },
       })),
     );
   }),

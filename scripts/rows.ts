@@ -15,3 +15,5 @@ export function finishedIn(path: string): Set<string> {
   const rows = readRows<{ name: string; finished?: boolean }>(path);
   return new Set(rows.flatMap(({ name, finished = true }) => (finished ? [name] : [])));
 }
+
+export const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -8,7 +8,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { lineChart } from './line-chart.ts';
-import { groupOf, readRows } from './rows.ts';
+import { groupOf, mean, readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
 import { columnOf, type Row, rowOf } from './sweep-rows.ts';
 
@@ -38,8 +38,6 @@ function over(row: Row): number[] {
   if (flags.x !== 'samples') return row[flags.x] as number[];
   return row.step.map((step) => step * (row.batch ?? 1));
 }
-
-const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 interface Group {
   name: string;
@@ -98,6 +96,8 @@ if (flags.svg) {
   // The part that all names share says nothing beside a curve.
   const shared = names.length > 1 ? commonStart(names) : '';
   const called = new Map(flags.call.map((text) => text.split(/=(.*)/, 2) as [string, string]));
+  const stranger = [...called.keys()].find((name) => !names.includes(name));
+  if (stranger !== undefined) throw new Error(`--call ${stranger}: no curve has this name`);
   const curves = groups.map(({ name, curve }) => ({
     name: called.get(name) ?? name.slice(shared.length),
     points: curve,

@@ -53,10 +53,10 @@ export function planOf(config: RunConfig, context: PlanContext): Plan {
   const cost = costOf(config, context);
   const course = { cost, ...(schedule && { compression: schedule }) };
   const budget = budgetOf(config, { steps, ...course });
-  const online = onlineOf(config, { ...context, budget });
+  const online = onlineOf(config, { ...context, budget, cost });
   const compression = online ? () => online.current : schedule;
-  // A probe's choice decides how many steps a budget in forwards buys.
-  const known = online && budget.unit === 'forwards' ? undefined : totalStepsOf(budget, course);
+  // A probe's choice decides how many steps a budget in forwards or seconds buys.
+  const known = online && budget.unit !== 'steps' ? undefined : totalStepsOf(budget, course);
   const totalSteps = (step: number) => known ?? (budget.progress > 0 ? step / budget.progress : Infinity);
   const due = (duration: PartDuration | undefined, path: string): Due => {
     if (!duration) return () => false;
@@ -104,14 +104,18 @@ export const MOMENT_STEPS = 10;
 
 /** What chooses the compression of a run that does so itself. */
 function onlineOf(
-  { compression, method, optimizer, batch: { globalBatchSize } }: RunConfig,
-  { model, budget }: PlanContext & { budget: Budget },
+  { compression, method, optimizer, stepTimes, batch: { globalBatchSize } }: RunConfig,
+  { model, budget, cost }: PlanContext & { budget: Budget; cost: Course['cost'] },
 ): OnlineCompression | undefined {
   if (!compression?.online) return undefined;
   const grid = candidatesOf(compression.online, { method, model });
   const { overhead, budget: gradientBudget } = compression.online;
   const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
-  return new OnlineCompression({ budget, grid, globalBatchSize, overhead, firstStep, gradientBudget });
+  const secondsOf = stepTimes && ((strategy: Compression) => cost(strategy).seconds!);
+  return new OnlineCompression({
+    ...{ budget, grid, globalBatchSize, overhead, firstStep, gradientBudget },
+    ...(secondsOf && { secondsOf }),
+  });
 }
 
 /** A config with its compression in full: a run's numbers must not follow a file that changes. What an online run may choose stays so. */
@@ -181,7 +185,12 @@ function totalStepsOf(budget: Budget, { cost, compression }: Course): number | u
 }
 
 function lrOf(
-  { duration, optimizer: { peakLr }, schedule: { warmup, shape, power, finalLr } }: RunConfig,
+  {
+    duration,
+    compression: { online } = {},
+    optimizer: { peakLr },
+    schedule: { warmup, shape, power, finalLr },
+  }: RunConfig,
   { totalSteps, steps }: { totalSteps: number | undefined; steps: (duration: Duration) => number },
 ): Schedule {
   const bodies = {
@@ -197,7 +206,7 @@ function lrOf(
     const count = steps(warmup);
     if (count > 0 && totalSteps === undefined)
       throw new CoupletError(
-        `schedule.warmup is in steps, but nobody knows how many there are in a duration of ${'seconds' in duration ? 'seconds' : 'forwards with compression.online'}: use { share: 0.05 }.`,
+        `schedule.warmup is in steps, but nobody knows how many there are in a duration of ${'seconds' in duration ? 'seconds' : 'forwards'}${online ? ' with compression.online' : ''}: use { share: 0.05 }.`,
       );
     return count / total;
   }

@@ -4,7 +4,7 @@ import type { Compression } from './compress/compression.ts';
 export interface Clock {
   /** Optimizer updates done before this step, from 0. */
   step: number;
-  /** An estimate where nobody knows it: a budget in seconds without stepTimes, or in forwards with compression.online. */
+  /** An estimate where nobody knows it: a budget in seconds without stepTimes, or in seconds or forwards with compression.online. */
   totalSteps: number;
   /** Spent budget over the whole one, in [0, 1): step / totalSteps where the budget is in steps. */
   progress: number;

@@ -25,7 +25,7 @@ test('want of memory is no defect: it says what to do', () => {
     'aten::gelu(self: bfloat16 [512, 257, 768] cuda:0): CUDA out of memory. Tried to allocate 194.00 MiB. GPU 0 has a total capacity of 139.80 GiB of which 133.38 MiB is free. Process 928 has 66.00 MiB memory in use.\nException raised from malloc';
   fail(new TorchError(onGpu));
   expect(told()).toMatch(
-    /^couplet: out of memory\. Set batch\.gradAccumSteps.*--resume latest.*Tried to allocate 194\.00 MiB\. GPU 0 has .* 133\.38 MiB is free\.$/,
+    /^couplet: out of memory\. .*--resume latest.*batch\.gradAccumSteps.*--sub-batch.*Tried to allocate 194\.00 MiB\. GPU 0 has .* 133\.38 MiB is free\.$/,
   );
 });
 

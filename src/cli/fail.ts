@@ -5,13 +5,13 @@ import { isOutOfMemory } from '../torch/errors.ts';
 /** What a person can mend is told in its own words; all else is ours, and comes with its stack. Sets the exit code to 1. */
 export function fail(error: unknown): void {
   process.exitCode = 1;
-  tellTorchrun(error);
-  const mendable = isOutOfMemory(error) ? outOfMemory(error) : error;
-  if (mendable instanceof CoupletError) {
-    console.error(`couplet: ${mendable.message}`);
+  const told = isOutOfMemory(error) ? outOfMemory(error) : error;
+  tellTorchrun(told);
+  if (told instanceof CoupletError) {
+    console.error(`couplet: ${told.message}`);
     return;
   }
-  console.error(stackOf(error));
+  console.error(stackOf(told));
   console.error(
     'couplet: this is a defect of Couplet. Please report it, with the lines above and `couplet doctor`.',
   );
@@ -21,7 +21,7 @@ export function fail(error: unknown): void {
 function outOfMemory({ message }: Error): CoupletError {
   const [told] = message.split(/(?<=free\.|bytes\.) |\n/);
   return new CoupletError(
-    `out of memory. Set batch.gradAccumSteps, which cuts a batch into parts with the same numbers, or a smaller batch.globalBatchSize; or end what else needs the device's memory. A training run goes on from its last checkpoint with --resume latest. libtorch says: ${told}`,
+    `out of memory. End what else needs the device's memory, and go on from the last checkpoint with --resume latest; or need less: in training set batch.gradAccumSteps, which cuts a batch into parts with the same numbers, or a smaller batch.globalBatchSize (with another --name), in an analysis --sub-batch. libtorch says: ${told}`,
   );
 }
 

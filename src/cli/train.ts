@@ -104,6 +104,7 @@ function stoppedText(
 ): string {
   const again = ['couplet train', path, ...set.map((text) => `--set '${text}'`), '--name', basename(runDir)];
   if (runs !== 'runs') again.push('--runs', runs);
-  const total = Number.isInteger(totalSteps) ? totalSteps : `about ${Math.round(totalSteps)}`;
-  return `stopped at step ${step} of ${total} and saved; go on with: ${again.join(' ')} --resume latest`;
+  const about = Number.isFinite(totalSteps) ? ` of about ${Math.round(totalSteps)}` : '';
+  const total = Number.isInteger(totalSteps) ? ` of ${totalSteps}` : about;
+  return `stopped at step ${step}${total} and saved; go on with: ${again.join(' ')} --resume latest`;
 }

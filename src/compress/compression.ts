@@ -19,6 +19,9 @@ export interface SequencePlan {
   pathScales?: Tensor;
 }
 
+/** What a compression is called in states, and where compressions are told apart. */
+export const keyOf = ({ tokenDropout, patchSize }: Compression): string => `${tokenDropout} ${patchSize}`;
+
 /** The sequence that a model with patches of this side makes. */
 export function noCompression(patchSize: number): Compression {
   return { tokenDropout: 0, patchSize };

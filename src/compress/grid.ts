@@ -2,6 +2,7 @@ import {
   type CheckContext,
   type Compression,
   checkCompression,
+  keyOf,
   noCompression,
   patchSizesThatFit,
   sequenceLength,
@@ -53,7 +54,7 @@ export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
   const fitting = pairs.filter((pair) =>
     fits(pair, { ...within, mustFit: mustFit === 'pairs' && (asked || isOnAxis(pair, { axes, own })) }),
   );
-  const unique = new Map([none, ...fitting].map((pair) => [`${pair.tokenDropout} ${pair.patchSize}`, pair]));
+  const unique = new Map([none, ...fitting].map((pair) => [keyOf(pair), pair]));
   return [...unique.values()].map((compression) => ({
     ...compression,
     cost: cost(compression),

@@ -1,5 +1,6 @@
 export {
   type Compression,
+  keyOf,
   noCompression,
   type SequencePlan,
   sequenceLength,

@@ -16,6 +16,8 @@ export interface AllowanceContext {
   globalBatchSize: number;
   /** Share of the run. */
   overhead: number;
+  /** What a step takes under a strategy, where a table says so (config `stepTimes`). */
+  secondsOf?: (strategy: Strategy) => number;
 }
 
 /** What a probe of these strategies costs, in forwards. */
@@ -55,11 +57,11 @@ export function checkAllowance(context: AllowanceContext): void {
   );
 }
 
-/** Throws a CoupletError when the first probe took more than all may. */
+/** Throws a CoupletError when the first probe takes, or took, more than all may. */
 export function checkFirstProbe(seconds: number, { budget: { total }, overhead }: AllowanceContext): void {
   if (seconds <= overhead * total) return;
   throw new CoupletError(
-    `compression.online: the first probe took ${seconds.toPrecision(3)} s, more than the ${(overhead * total).toPrecision(3)} s that a share of ${overhead} of ${total} s is: give a longer duration, fewer tokenDropout and patchSize, or a larger overhead.`,
+    `compression.online: the first probe takes ${seconds.toPrecision(3)} s, more than the ${(overhead * total).toPrecision(3)} s that a share of ${overhead} of ${total} s is: give a longer duration, fewer tokenDropout and patchSize, or a larger overhead.`,
   );
 }
 

@@ -1,5 +1,5 @@
 // What probes have found so far. C strategies.
-import type { Compression } from '../compress/index.ts';
+import { type Compression, keyOf } from '../compress/index.ts';
 import { adjustedValue } from '../gradient-error/estimate.ts';
 
 /** What one probe says of a strategy, in the gradient's own unit. */
@@ -18,10 +18,7 @@ export interface Probe {
   points: Record<string, ProbedPoint>;
 }
 
-/** What a strategy is called in state and probes. */
-export const keyOf = ({ tokenDropout, patchSize }: Compression): string => `${tokenDropout} ${patchSize}`;
-
-/** After this share of the run a probe counts half: few average what many would, and old ones are soon outweighed. */
+/** After this share of the run a probe counts half: with few probes the last counts most, with many they average. */
 const HALF_LIFE = 0.05;
 
 /** Plain data: a resume needs no more. */
@@ -51,7 +48,8 @@ export class Averages {
     const found = Object.values(points).flatMap(({ biasSquared, variance }) => [biasSquared, variance]);
     if (![gradientSquared, ...found].every(Number.isFinite)) return false;
     const before = this.#sums;
-    const kept = 0.5 ** ((progress - before.progress) / HALF_LIFE);
+    // A resume with a longer duration is earlier in its run than it was.
+    const kept = 0.5 ** (Math.max(0, progress - before.progress) / HALF_LIFE);
     const sum = (old: number | undefined, value: number) => kept * (old ?? 0) + value;
     this.#sums = {
       progress,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Budget } from '../budget.ts';
-import type { Strategy } from '../compress/index.ts';
-import { keyOf, type Probe } from './averages.ts';
+import { keyOf, type Strategy } from '../compress/index.ts';
+import type { Probe } from './averages.ts';
 import { OnlineCompression } from './controller.ts';
 
 /** The whole sequence costs 4 forwards, half of its tokens 2, a quarter 1. */
@@ -163,6 +163,11 @@ describe('what it chooses', () => {
       return online.current.tokenDropout;
     };
     expect([at(0, 100), at(2, -100), at(4, -100)]).toEqual([0, 0.75, 0.75]);
+    const { online: again } = made();
+    const spent = { forwards: PROBE, seconds: 0 };
+    for (const [i, bias] of [1000, 1000, -9000].entries())
+      again.take(probe({ bias, variance: 96 }), { step: 2 * i, spent });
+    expect(again.current.tokenDropout).toBe(0.75); // the third is as free as those before
   });
 
   test('the same probes give the same choices', () => {
@@ -180,6 +185,7 @@ describe('what it chooses', () => {
     ).toBe(true);
     expect(online.current.tokenDropout).toBe(0.75);
     expect(online.state().spent.forwards).toBe(2 * PROBE);
+    expect(online.state().probes).toBe(1); // three of them would close nothing
   });
 });
 
@@ -225,6 +231,62 @@ describe('when it probes', () => {
     expect(at.slice(1)).toEqual(at.slice(1).map((_, i) => expect.closeTo(0.75 * ((i + 2) / 17.14) ** 2, 2)));
   });
 
+  test('a batch is in one probe at most, also where the share would pay for more', () => {
+    const { online, budget } = made({ overhead: 0.2, forwards: 4000 * WHOLE });
+    const at: number[] = [];
+    for (let step = 0; step < 100; step++) {
+      if (online.due(step)) {
+        const spent = { forwards: online.probeForwards, seconds: 0 };
+        at.push(step);
+        budget.spend({ steps: 0, ...spent });
+        online.take(probe({ bias: 0, variance: 96, strategies: online.candidates }), { step, spent });
+      }
+      budget.spend({ steps: 1, forwards: WHOLE, seconds: 0 });
+    }
+    expect(Math.min(...at.slice(1).map((step, i) => step - at[i]!))).toBe(2);
+  });
+
+  test('a duration in steps that are dearer than the cheapest pays for more probes, later', () => {
+    const ofMiddle = () => ({
+      gradientSquared: 1,
+      points: {
+        '0 4': { biasSquared: 0, variance: 96 },
+        '0.5 4': { biasSquared: 1, variance: 96 },
+        '0.75 4': { biasSquared: 50, variance: 96 },
+      },
+    });
+    const { online, budget } = made({ unit: 'steps' });
+    const spentAt: number[] = [];
+    for (let step = 0; !budget.over({ steps: 1, forwards: 0 }); step++) {
+      if (online.due(step)) {
+        const spent = { forwards: online.probeForwards, seconds: 0 };
+        budget.spend({ steps: 0, ...spent });
+        online.take(ofMiddle(), { step, spent });
+        spentAt.push(online.state().spent.forwards / budget.spent.forwards);
+      }
+      budget.spend({ steps: 1, forwards: 2 * BATCH, seconds: 0 });
+    }
+    expect(spentAt.at(-1)).toBeLessThanOrEqual(0.03);
+    expect(online.state().spent.forwards).toBeGreaterThan(0.9 * 0.03 * budget.spent.forwards);
+  });
+
+  test('a table of seconds tells what a probe costs before it is taken', () => {
+    const context = { grid, globalBatchSize: BATCH, overhead: 0.03, gradientBudget: 1 };
+    const secondsOf = ({ cost }: Strategy) => cost; // a probe of all: 14 s
+    expect(
+      () => new OnlineCompression({ ...context, budget: new Budget('seconds', 400), secondsOf }),
+    ).toThrow(/the first probe takes 14\.0 s, more than the 12\.0 s that a share of 0\.03 of 400 s is/);
+    const budget = new Budget('seconds', 1000);
+    const online = new OnlineCompression({ ...context, budget, secondsOf });
+    const spent = { forwards: online.probeForwards, seconds: 14 };
+    budget.spend({ steps: 0, ...spent });
+    online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent });
+    budget.spend({ steps: 1, forwards: 0, seconds: 0.75 * 1000 * (28 / 30) ** 2 - 14 - 1 });
+    expect(online.due(2)).toBe(false);
+    budget.spend({ steps: 1, forwards: 0, seconds: 2 });
+    expect(online.due(3)).toBe(true);
+  });
+
   test('one whose share pays for three has the first at once, one that is shorter is refused', () => {
     const ofLength = (probes: number) => made({ forwards: (probes * PROBE) / 0.03 + WHOLE });
     const { online } = ofLength(3.01);
@@ -243,7 +305,7 @@ describe('when it probes', () => {
     expect(probes).toBe(3 * PROBE);
   });
 
-  test('one probe that finds nothing cheaper leaves the choice open: two later ones may take it', () => {
+  test('one probe that finds nothing cheaper leaves the choice open: a later one may take it', () => {
     const { online, budget } = made({ unit: 'seconds', forwards: 1000 });
     const take = (step: number, biases: { bias: number; variance: number }) => {
       const spent = { forwards: online.probeForwards, seconds: 12 };
@@ -281,7 +343,7 @@ describe('when it probes', () => {
         step: 0,
         spent: { forwards: PROBE, seconds: 8 },
       }),
-    ).toThrow(/the first probe took 8\.00 s, more than the 3\.00 s that a share of 0\.03 of 100 s is/);
+    ).toThrow(/the first probe takes 8\.00 s, more than the 3\.00 s that a share of 0\.03 of 100 s is/);
   });
 });
 
@@ -296,6 +358,18 @@ describe('its state', () => {
     expect(new Set(whole.chosen).size).toBeGreaterThan(1);
     for (let restartAt = 1; restartAt < whole.chosen.length; restartAt += restartAt < 6 ? 1 : 7)
       expect(run(again(), find, { restartAt, again })).toEqual(whole);
+  });
+
+  test('a resume with a longer duration, which is earlier in its run, lets old probes count no more than new ones', () => {
+    const { online, budget } = made();
+    budget.spend({ steps: 1, forwards: 1500 * WHOLE, seconds: 0 });
+    online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    const { budget: longer, online: again } = made({ forwards: 4000 * WHOLE });
+    longer.restore(budget.spent);
+    again.restore(online.state(), 'here');
+    again.take(probe({ bias: 40, variance: 96 }), { step: 2, spent: { forwards: PROBE, seconds: 0 } });
+    const { points, weight } = again.state().averages;
+    expect(points['0.75 4']!.biasSquared / weight).toBeCloseTo(20, 10);
   });
 
   test('of other strategies, none, or of an earlier version is refused', () => {

@@ -1,6 +1,6 @@
 // Compression that a run chooses itself: when it probes, and what it makes of probes. No tensors here (probe.ts has them).
 import type { Budget, Spent } from '../budget.ts';
-import type { Compression, Strategy } from '../compress/index.ts';
+import { type Compression, keyOf, type Strategy } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import {
   type AllowanceContext,
@@ -10,7 +10,7 @@ import {
   checkFirstProbe,
   probeForwards,
 } from './allowance.ts';
-import { Averages, type AveragesState, keyOf, type Probe } from './averages.ts';
+import { Averages, type AveragesState, type Probe } from './averages.ts';
 
 /** After so many probes the choice is no longer free: one alone is noise, and must not close the way to cheaper strategies for good. */
 const FREE = 3;
@@ -24,6 +24,7 @@ type ProbesSpent = Omit<Spent, 'steps'>;
 export interface OnlineState {
   /** keyOf() the strategy that steps are taken with. */
   current: string;
+  /** That could be used. */
   probes: number;
   /** Two batches are a probe, and no batch is in two of them: the first step that may have the next one. */
   nextStep: number;
@@ -65,6 +66,7 @@ export class OnlineCompression {
     this.grid = context.grid;
     this.#current = context.grid[0];
     this.#state.nextStep = context.firstStep ?? 0;
+    if (this.#unit === 'seconds' && context.secondsOf) checkFirstProbe(this.#nextCost, context);
   }
 
   /** What steps are taken with; whole sequences before the first probe. */
@@ -75,8 +77,10 @@ export class OnlineCompression {
 
   /** What the next probe takes: all that can still be chosen, so the whole sequence, which is the dearest, first. */
   get candidates(): Strategy[] {
-    if (this.#state.probes < FREE) return [...this.grid];
-    return this.grid.filter((strategy) => strategy === this.#current || strategy.cost > this.#current.cost);
+    return this.grid.filter(
+      (strategy) =>
+        this.#state.probes < FREE || strategy === this.#current || strategy.cost > this.#current.cost,
+    );
   }
 
   /** What the next probe costs, in forwards. */
@@ -88,23 +92,26 @@ export class OnlineCompression {
     return this.#context.budget.unit === 'seconds' ? 'seconds' : 'forwards';
   }
 
-  /** What the next probe costs, in the unit of the allowance; of seconds by the last one's pace. */
+  /** What the next probe costs, in the unit of the allowance; of seconds by the table, else by the last one's pace. */
   get #nextCost(): number {
-    const forwards = this.probeForwards;
-    return this.#unit === 'seconds' ? forwards * this.#state.pace : forwards;
+    const { secondsOf } = this.#context;
+    if (this.#unit === 'forwards') return this.probeForwards;
+    if (!secondsOf) return this.probeForwards * this.#state.pace;
+    return BATCHES * this.candidates.reduce((sum, strategy) => sum + secondsOf(strategy), 0);
   }
 
   /** Whether the step before which this is asked has a probe. */
   due(step: number): boolean {
     const { budget, overhead, globalBatchSize } = this.#context;
-    const { probes, nextStep, spent } = this.#state;
+    const { nextStep, spent } = this.#state;
     if (step < nextStep || this.candidates.length === 1) return false;
     // Both batches must be trained on after it, whatever it chooses.
     const steps = BATCHES * globalBatchSize * this.grid[0].cost;
     if (budget.over({ steps: BATCHES, forwards: this.probeForwards + steps })) return false;
-    if (probes === 0) return true; // on an advance
+    if (spent.forwards === 0) return true; // on an advance
     const { least } = allowanceOf(this.#context);
     const given = least * Math.min(1, Math.sqrt(budget.progress / GIVEN_OUT));
+    // Of a duration in steps `least` is little: dearer steps than the cheapest pay for more.
     return spent[this.#unit] + this.#nextCost <= Math.max(given, overhead * budget.spent[this.#unit]);
   }
 
@@ -114,14 +121,14 @@ export class OnlineCompression {
    */
   take(probe: Probe, { step, spent: { forwards, seconds } }: { step: number; spent: ProbesSpent }): boolean {
     const state = this.#state;
-    const used = this.#averages.add(probe, this.#context.budget.progress);
-    state.probes++;
+    if (this.#unit === 'seconds' && state.spent.forwards === 0) checkFirstProbe(seconds, this.#context);
     state.nextStep = step + BATCHES;
     state.spent = { forwards: state.spent.forwards + forwards, seconds: state.spent.seconds + seconds };
     state.pace = seconds / forwards;
-    if (this.#unit === 'seconds' && state.probes === 1) checkFirstProbe(seconds, this.#context);
-    if (used) this.#choose();
-    return used;
+    if (!this.#averages.add(probe, this.#context.budget.progress)) return false;
+    this.#choose();
+    state.probes++; // after the choice, which the first of them have free
+    return true;
   }
 
   #choose(): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { BATCH, batchAt, clock, makeMethod } from '../../tests/contract/method-fixture.ts';
 import { dot, error } from '../../tests/contract/numbers.ts';
-import type { Compression } from '../compress/index.ts';
+import { type Compression, keyOf } from '../compress/index.ts';
 import { nothingToAverage } from '../dist/index.ts';
 import type { AdamState } from '../gradient-error/adam-scale.ts';
 import { gradientOf, parameterGroups } from '../gradient-error/gradients.ts';
@@ -9,7 +9,7 @@ import { type Batch, type Method, methods } from '../methods/index.ts';
 import type { Clock } from '../schedules.ts';
 import { Generator, gradsOf, memoryStats, rand, randn, scope, type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
-import { keyOf, type Probe } from './averages.ts';
+import type { Probe } from './averages.ts';
 import { takeProbe } from './probe.ts';
 
 const config = (gradAccumSteps = 1) =>

@@ -1,5 +1,5 @@
 // One probe: the gradients of a few strategies on two batches, at the same weights. K samples of a batch, P parameters.
-import type { Compression } from '../compress/index.ts';
+import { type Compression, keyOf } from '../compress/index.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import { squaredMean, varianceOf } from '../gradient-error/estimate.ts';
 import { FoldSums } from '../gradient-error/fold-sums.ts';
@@ -10,7 +10,7 @@ import type { Clock } from '../schedules.ts';
 import { clearGrads, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { type GradientParts, leaveGradients } from '../train-step.ts';
-import { keyOf, type Probe } from './averages.ts';
+import type { Probe } from './averages.ts';
 
 /** What a training step has; a probe replays its records, and makes none: each would take as much memory as a step. */
 export type ProbeParts = Omit<GradientParts, 'recorded'> & { recorded?: Pick<RecordedFeatures, 'replay'> };
