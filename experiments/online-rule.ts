@@ -15,7 +15,6 @@ import { keyOf, type StepTimes, type Strategy, secondsOf } from '../src/compress
 import { Draws } from '../src/data/random.ts';
 import { adjustedValue, studentQuantile } from '../src/gradient-error/estimate.ts';
 import { BATCHES } from '../src/online/allowance.ts';
-
 import { OnlineCompression } from '../src/online/index.ts';
 import { MOMENT_STEPS } from '../src/plan.ts';
 import schedule from './fastclip-schedule.ts';
@@ -149,12 +148,9 @@ function simulated(setup: Setup, normal: () => number) {
   let [regret, trained, probes] = [0, 0, 0];
   for (let step = 0; budget.progress < 1; step++) {
     if (online.due(step)) {
-      const { candidates, probeForwards: forwards } = online;
+      const { candidates, probeForwards: forwards, probeSeconds } = online;
       const found = probed(setup, budget.progress, { candidates, normal });
-      const spent = {
-        forwards,
-        seconds: BATCHES * candidates.reduce((sum, one) => sum + timeOf(one), 0),
-      };
+      const spent = { forwards, seconds: probeSeconds! };
       budget.spend({ steps: 0, ...spent });
       online.take(found, { step, spent });
       probes++;

@@ -3,10 +3,8 @@ import type { Compression } from './compress/index.ts';
 import type { Lookahead } from './feed/lookahead.ts';
 import type { Served } from './feeds.ts';
 import { adamStateOf } from './gradient-error/adam-scale.ts';
-import { BATCHES } from './online/allowance.ts';
 import type { Probe } from './online/averages.ts';
 import { takeProbe } from './online/probe.ts';
-import type { Plan } from './plan.ts';
 import type { RunParts } from './run.ts';
 import type { Clock } from './schedules.ts';
 import type { TrainTimer } from './timer.ts';
@@ -39,7 +37,7 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   const next = await feed.peek();
   synchronize(device); // what steps have left to do is not the probe's
   const left = timer.lap(budget);
-  const byTable = secondsByTable(plan, online.candidates);
+  const byTable = online.probeSeconds;
   if (byTable === undefined) budget.spend({ steps: 0, forwards: 0, seconds: left });
   const found = scope(() =>
     takeProbe(parts, {
@@ -65,11 +63,3 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
 }
 
 const inAdamsScale = ({ config }: RunParts) => config.compression?.online?.scale === 'adam';
-
-/** What a probe counts for where the config has a table of times: as many steps as it takes gradients. */
-function secondsByTable({ cost }: Plan, strategies: readonly Compression[]): number | undefined {
-  const seconds = strategies.map((compression) => cost({ compression }).seconds);
-  return seconds.every((each) => each !== undefined)
-    ? BATCHES * seconds.reduce((a, b) => a + b, 0)
-    : undefined;
-}

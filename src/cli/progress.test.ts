@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Progress, skippedLines } from './progress.ts';
+import { Progress, skippedLines, stepsInWords } from './progress.ts';
 
 const facts = {
   runDir: 'runs/a',
@@ -73,4 +73,17 @@ it('shows on a terminal how far holding pictures is, in one line that goes when 
 it('says once elsewhere that pictures are decoded', () => {
   const [first, second] = held(false).split('\n');
   expect([first, second]).toEqual(['decoding 50000 pictures', expect.stringMatching(/^runs\/a: /)]);
+});
+
+it('steps in all that are an estimate are rounded, and told as one', () => {
+  expect([100, 11486.89, Number.POSITIVE_INFINITY].map(stepsInWords)).toEqual([
+    '100',
+    'about 11487',
+    undefined,
+  ]);
+  const written: string[] = [];
+  const progress = new Progress({ stream: { write: (text: string) => written.push(text) }, env: {} });
+  progress.show({ type: 'start', step: 500, totalSteps: 11486.89, facts });
+  progress.show({ type: 'start', step: 0, totalSteps: Number.POSITIVE_INFINITY, facts });
+  expect(written.join('')).toMatch(/from step 500 to about 11487\n.*from step 0 to the end of its budget\n$/);
 });

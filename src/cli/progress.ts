@@ -14,6 +14,12 @@ export function skippedLines({ count, first }: Problems): string[] {
   return [`skipped ${count} ${count === 1 ? 'sample' : 'samples'}${named.length > 0 ? ':' : ''}`, ...named];
 }
 
+/** Steps in all: rounded where they are an estimate, undefined where there is none yet. */
+export function stepsInWords(totalSteps: number): string | undefined {
+  if (Number.isInteger(totalSteps)) return `${totalSteps}`;
+  return Number.isFinite(totalSteps) ? `about ${Math.round(totalSteps)}` : undefined;
+}
+
 /** What an online run has moved to. */
 function compressionLine({ step, compression: { tokenDropout, patchSize } }: Event<'compression'>): string {
   return `step ${step}: compression moves to dropout ${tokenDropout}, patch ${patchSize}`;
@@ -64,7 +70,7 @@ export class Progress {
   #start({ step, totalSteps, facts }: Event<'start'>): void {
     const { runDir, parameters, device, precision, samples, skipped } = facts;
     const size = `${formatCount(parameters)} parameters on ${device} in ${precision}`;
-    const end = Number.isFinite(totalSteps) ? `${totalSteps}` : 'the end of its budget';
+    const end = stepsInWords(totalSteps) ?? 'the end of its budget';
     const steps = step > 0 || end !== `${totalSteps}` ? `from step ${step} to ${end}` : `${end} steps`;
     this.say(`${runDir}: ${size}, ${samples} samples, ${steps}`);
     for (const text of skippedLines(skipped)) this.say(text);

@@ -4,7 +4,7 @@ import { CoupletError } from '../errors.ts';
 import type { TrainEvent, TrainResult } from '../train.ts';
 import { followLauncher, launch } from './launch.ts';
 import { collect, SET_HELP } from './options.ts';
-import { Progress, skippedLines } from './progress.ts';
+import { Progress, skippedLines, stepsInWords } from './progress.ts';
 import { stopOnSignals } from './stop.ts';
 
 interface TrainFlags {
@@ -104,7 +104,6 @@ function stoppedText(
 ): string {
   const again = ['couplet train', path, ...set.map((text) => `--set '${text}'`), '--name', basename(runDir)];
   if (runs !== 'runs') again.push('--runs', runs);
-  const about = Number.isFinite(totalSteps) ? ` of about ${Math.round(totalSteps)}` : '';
-  const total = Number.isInteger(totalSteps) ? ` of ${totalSteps}` : about;
-  return `stopped at step ${step}${total} and saved; go on with: ${again.join(' ')} --resume latest`;
+  const total = stepsInWords(totalSteps);
+  return `stopped at step ${step}${total ? ` of ${total}` : ''} and saved; go on with: ${again.join(' ')} --resume latest`;
 }

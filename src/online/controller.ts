@@ -88,16 +88,20 @@ export class OnlineCompression {
     return probeForwards(this.candidates, this.#context.globalBatchSize);
   }
 
+  /** What the next probe counts for in seconds where there is a table of them: as many steps as it takes gradients. */
+  get probeSeconds(): number | undefined {
+    const { secondsOf } = this.#context;
+    return secondsOf && BATCHES * this.candidates.reduce((sum, strategy) => sum + secondsOf(strategy), 0);
+  }
+
   get #unit(): keyof ProbesSpent {
     return this.#context.budget.unit === 'seconds' ? 'seconds' : 'forwards';
   }
 
   /** What the next probe costs, in the unit of the allowance; of seconds by the table, else by the last one's pace. */
   get #nextCost(): number {
-    const { secondsOf } = this.#context;
     if (this.#unit === 'forwards') return this.probeForwards;
-    if (!secondsOf) return this.probeForwards * this.#state.pace;
-    return BATCHES * this.candidates.reduce((sum, strategy) => sum + secondsOf(strategy), 0);
+    return this.probeSeconds ?? this.probeForwards * this.#state.pace;
   }
 
   /** Whether the step before which this is asked has a probe. */
