@@ -6,7 +6,15 @@ import { CoupletError } from './errors.ts';
 import { findMethod } from './methods/index.ts';
 import type { AnyModelSpec } from './models/registry.ts';
 import { candidatesOf, OnlineCompression, onlineInFull, scaleOf } from './online/index.ts';
-import { type Clock, clockAt, cosine, polynomial, type Schedule, withWarmup } from './schedules.ts';
+import {
+  afterWarmup,
+  type Clock,
+  clockAt,
+  cosine,
+  polynomial,
+  type Schedule,
+  withWarmup,
+} from './schedules.ts';
 
 /** Two moments of a run: before a step and after it. */
 interface Moments {
@@ -53,10 +61,15 @@ export function planOf(config: RunConfig, context: PlanContext): Plan {
   const cost = costOf(config, context);
   const course = { cost, ...(schedule && { compression: schedule }) };
   const budget = budgetOf(config, { steps, ...course });
-  const online = onlineOf(config, { ...context, budget, cost });
-  const compression = online ? () => online.current : schedule;
   // A probe's choice decides how many steps a budget in forwards or seconds buys.
-  const known = online && budget.unit !== 'steps' ? undefined : totalStepsOf(budget, course);
+  const known =
+    config.compression?.online && budget.unit !== 'steps' ? undefined : totalStepsOf(budget, course);
+  const rates = ratesOf(config, {
+    totalSteps: known,
+    steps: (duration) => steps(duration, 'schedule.warmup'),
+  });
+  const online = onlineOf(config, { ...context, budget, cost, rateShare: rates.share });
+  const compression = online ? () => online.current : schedule;
   const totalSteps = (step: number) => known ?? (budget.progress > 0 ? step / budget.progress : Infinity);
   const due = (duration: PartDuration | undefined, path: string): Due => {
     if (!duration) return () => false;
@@ -66,7 +79,7 @@ export function planOf(config: RunConfig, context: PlanContext): Plan {
     return ({ step }) => step % every === 0;
   };
   const schedules = {
-    lr: lrOf(config, { totalSteps: known, steps: (duration) => steps(duration, 'schedule.warmup') }),
+    lr: rates.lr,
     ...weightDecayOf(config),
     ...(compression && { compression }),
   };
@@ -102,10 +115,16 @@ function compressionOf({ compression }: RunConfig, { model: { image } }: PlanCon
 /** Steps after which second moments are worth weighing a gradient by. */
 export const MOMENT_STEPS = 10;
 
+interface OnlinePlanContext extends PlanContext {
+  budget: Budget;
+  cost: Course['cost'];
+  rateShare: Schedule;
+}
+
 /** What chooses the compression of a run that does so itself. */
 function onlineOf(
   { compression, method, optimizer, stepTimes, batch: { globalBatchSize } }: RunConfig,
-  { model, budget, cost }: PlanContext & { budget: Budget; cost: Course['cost'] },
+  { model, budget, cost, rateShare }: OnlinePlanContext,
 ): OnlineCompression | undefined {
   if (!compression?.online) return undefined;
   const grid = candidatesOf(compression.online, { method, model });
@@ -113,7 +132,7 @@ function onlineOf(
   const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
   const secondsOf = stepTimes && ((strategy: Compression) => cost(strategy).seconds!);
   return new OnlineCompression({
-    ...{ budget, grid, globalBatchSize, overhead, firstStep, gradientBudget },
+    ...{ budget, grid, globalBatchSize, overhead, firstStep, gradientBudget, rateShare },
     ...(secondsOf && { secondsOf }),
   });
 }
@@ -184,7 +203,8 @@ function totalStepsOf(budget: Budget, { cost, compression }: Course): number | u
   return stepsWithin(budget, (progress) => ({ seconds: 0, ...cost(compression?.(progress)) }));
 }
 
-function lrOf(
+/** The learning rate, and its share of the peak: 1 until a warm-up is over. */
+function ratesOf(
   {
     duration,
     compression: { online } = {},
@@ -192,14 +212,19 @@ function lrOf(
     schedule: { warmup, shape, power, finalLr },
   }: RunConfig,
   { totalSteps, steps }: { totalSteps: number | undefined; steps: (duration: Duration) => number },
-): Schedule {
+): { lr: Schedule; share: Schedule } {
   const bodies = {
     cosine: cosine(peakLr, finalLr),
     polynomial: polynomial(peakLr, finalLr, power),
     constant: () => peakLr,
   };
   const total = totalSteps ?? Infinity;
-  return withWarmup(bodies[shape], { peak: peakLr, warmup: warmupShare(), tick: 1 / total });
+  const share = warmupShare();
+  const after = afterWarmup(bodies[shape], share);
+  return {
+    lr: withWarmup(bodies[shape], { peak: peakLr, warmup: share, tick: 1 / total }),
+    share: (progress) => after(progress) / peakLr,
+  };
 
   function warmupShare(): number {
     if ('share' in warmup) return warmup.share;

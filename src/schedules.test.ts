@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { clockAt, cosine, gammaSchedule, type Schedule, withWarmup } from './schedules.ts';
+import { afterWarmup, clockAt, cosine, gammaSchedule, type Schedule, withWarmup } from './schedules.ts';
 
 const steps = (schedule: Schedule, total: number) =>
   Array.from({ length: total }, (_, k) => schedule(k / total));
@@ -74,6 +74,17 @@ describe('withWarmup', () => {
         }
       }),
     );
+  });
+});
+
+describe('afterWarmup', () => {
+  test('stays at the start of the body until the warm-up is over, then is what follows it', () => {
+    const body = cosine(2, 0);
+    const after = afterWarmup(body, 0.2);
+    expect([0, 0.1, 0.2, 0.6, 1].map(after)).toEqual([2, 2, 2, 1, 0].map((v) => expect.closeTo(v, 12)));
+    const whole = withWarmup(body, { peak: 2, warmup: 0.2, tick: 0.05 });
+    for (const progress of [0.2, 0.35, 0.8, 0.95]) expect(after(progress)).toBe(whole(progress));
+    expect([0, 0.9].map(afterWarmup(body, 1))).toEqual([2, 2]); // nothing but warm-up
   });
 });
 

@@ -74,12 +74,16 @@ export function withWarmup(
   body: Schedule,
   { peak, warmup, tick }: { peak: number; warmup: number; tick: number },
 ): Schedule {
+  const after = afterWarmup(body, warmup);
   // Half a tick of tolerance: step / total need not be exact.
-  return (progress) =>
-    progress < warmup - tick / 2
-      ? (peak * (progress + tick)) / warmup
-      : body(warmup >= 1 ? 1 : (progress - warmup) / (1 - warmup));
+  return (progress) => (progress < warmup - tick / 2 ? (peak * (progress + tick)) / warmup : after(progress));
 }
+
+/** `body` over what a warm-up leaves of the run; its start until then. */
+export const afterWarmup =
+  (body: Schedule, warmup: number): Schedule =>
+  (progress) =>
+    body(warmup >= 1 ? Number(progress >= 1) : Math.max(0, progress - warmup) / (1 - warmup));
 
 /**
  * FastCLIP's inner learning rate (section 2): 1 in the first epoch, then constant, or a cosine from 1 to `min` over the

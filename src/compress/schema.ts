@@ -61,7 +61,7 @@ const online = z.strictObject({
     .positive()
     .default(0.25)
     .describe(
-      'compute of one gradient, as a multiple of that of a batch on whole sequences; less of it counts noise for more and bias for less, so sequences are shorter',
+      'compute of one gradient at the peak learning rate, as a multiple of that of a batch on whole sequences; less of it counts noise for more and bias for less, so sequences are shorter',
     ),
   scale: z
     .enum(['gradient', 'adam'])

@@ -36,11 +36,14 @@ function made({
   overhead = 0.03,
   unit = 'forwards' as 'forwards' | 'steps' | 'seconds',
   gradientBudget = 1,
+  rateShare = (_progress: number): number => 1,
 } = {}) {
   const budget = new Budget(unit, unit === 'steps' ? forwards / WHOLE : forwards);
   return {
     budget,
-    online: new OnlineCompression({ budget, grid, globalBatchSize: BATCH, overhead, gradientBudget }),
+    online: new OnlineCompression({
+      ...{ budget, grid, globalBatchSize: BATCH, overhead, gradientBudget, rateShare },
+    }),
   };
 }
 
@@ -85,6 +88,22 @@ describe('what it chooses', () => {
       run(made({ gradientBudget }), () => ({ bias: 1, variance: WHOLE / 4 })).chosen.at(-1);
     // 1 / b for whole sequences against 1 + 1 / (4 b) for a quarter: they meet at b = 3 / 4.
     expect([1, 0.8, 0.7, 0.1].map(chosen)).toEqual([4, 4, 1, 1]);
+  });
+
+  test('the longer, the lower the learning rate, which noise counts by and bias does not', () => {
+    const chosen = (rate: number) =>
+      run(made({ gradientBudget: 0.5, rateShare: () => rate }), () => ({ bias: 1, variance: WHOLE / 4 }));
+    // r / b for whole sequences against 1 + r / (4 b) for a quarter: they meet at r / b = 4 / 3.
+    expect([1, 0.7, 0.6, 0].map((rate) => chosen(rate).chosen.at(-1))).toEqual([1, 1, 4, 4]);
+    const falling = run(made({ gradientBudget: 0.5, rateShare: (progress) => 1 - progress }), () => ({
+      bias: 1,
+      variance: WHOLE / 4,
+    }));
+    expect([falling.chosen[0], falling.chosen.at(-1)]).toEqual([1, 4]);
+    const { budget, online } = made({ rateShare: (progress) => 1 - progress });
+    budget.spend({ steps: 0, forwards: 500 * WHOLE, seconds: 0 }); // a quarter of the run
+    online.take(probe({ bias: 3, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    expect(online.row()).toMatchObject({ 'probe/error': 3 + 2.25, 'probe/error_whole': 9 });
   });
 
   test('the shortest where noise dominates, the whole where bias does', () => {

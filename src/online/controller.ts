@@ -2,6 +2,7 @@
 import type { Budget, Spent } from '../budget.ts';
 import { type Compression, keyOf, type Strategy } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
+import type { Schedule } from '../schedules.ts';
 import {
   type AllowanceContext,
   allowanceOf,
@@ -39,8 +40,10 @@ export interface OnlineContext extends AllowanceContext {
   budget: Budget;
   /** The first step that may have a probe; 0 unless told. */
   firstStep?: number;
-  /** Compute of one gradient, as a multiple of that of a batch on whole sequences. */
+  /** Compute of one gradient at the peak learning rate, as a multiple of that of a batch on whole sequences. */
   gradientBudget: number;
+  /** The learning rate over its peak, 1 until a warm-up is over, by progress; 1 throughout unless told. */
+  rateShare?: Schedule;
 }
 
 /**
@@ -141,11 +144,11 @@ export class OnlineCompression {
     this.#current = candidates[errors.indexOf(Math.min(...errors))];
   }
 
-  /** Bias^2 + cost / budget Var. */
+  /** Bias^2 + rate cost / budget Var: the smaller the steps, the more of them average their noise (Smith and Le 2018), and none its bias. */
   #error(strategy: Strategy): number {
-    const { globalBatchSize, gradientBudget } = this.#context;
-    const budget = gradientBudget * globalBatchSize * this.grid[0].cost;
-    return this.#averages.errorOf(strategy, strategy.cost / budget);
+    const { globalBatchSize, gradientBudget, budget, rateShare = () => 1 } = this.#context;
+    const batch = gradientBudget * globalBatchSize * this.grid[0].cost;
+    return this.#averages.errorOf(strategy, (rateShare(budget.progress) * strategy.cost) / batch);
   }
 
   /** What a row of metrics says: the share of the run that went into probes, and the averages of the current strategy over |G|^2. */

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { cosine } from '../../src/schedules.ts';
 import type { TrainEvent } from '../../src/train.ts';
 import {
   modelBytes,
@@ -65,6 +66,20 @@ describe('a run that chooses its compression', async () => {
     expect(last['probe/share']).toBeCloseTo((spent - steps) / spent, 9);
     expect(last['probe/share']).toBeLessThanOrEqual(0.2);
     expect(last['probe/share']).toBeGreaterThan(0.03); // more than the first one
+  });
+
+  test('counts noise by the learning rate, with that of the peak in the warm-up', () => {
+    const found = whole.rows.filter((row) => row['probe/error'] !== undefined);
+    expect(found.length).toBeGreaterThan(10);
+    const shares = found.map((row) => {
+      const noise = (row['probe/error'] as number) - Math.max(0, row['probe/bias_squared'] as number);
+      return (noise * 16) / (COSTS[chosen(row)]! * (row['probe/variance'] as number));
+    });
+    const fall = cosine(1, 0);
+    shares.forEach((share, i) => {
+      const progress = (found[i]!.forwards as number) / (WHOLE * 60);
+      expect(share).toBeCloseTo(fall((progress - 0.1) / 0.9), 6);
+    });
   });
 
   test('begins with what the first probe finds, and tells when it moves', () => {
