@@ -22,10 +22,11 @@ interface Part {
 const [SMALL, LARGE] = [1 / 5, 1 / 3];
 
 const parts: Part[] = [
-  // What an online run takes by default since its probes come early, and at a batch's compute: rows of docs/results are of before.
-  { runs: ssl, only: /^(tiny|cifar)-(moco-v3|simclr|dino)-online-quarter-/, measured: [], share: LARGE },
-  { runs: schedule, only: /^sched-(v3|clip)-online-(quarter|adam)-/, measured: [], share: LARGE },
-  { runs: shortPhotos, only: /-v3-online-(quarter|adam)-/, measured: [], share: LARGE },
+  // An online run as a user gets it, and with patch 16 among its candidates.
+  {
+    ...{ runs: ssl, measured: ['ssl-cifar10', 'ssl-cifar10-dino', 'ssl-tiny-imagenet-100'], share: LARGE },
+    only: /^(tiny|cifar)-(moco-v3|simclr|dino)-online-(default|quarter)-/,
+  },
   // More budget: does a schedule go on where a constant saturates, and what do the two techniques come to in a longer run?
   {
     ...{ runs: ssl, measured: ['ssl-cifar10', 'ssl-tiny-imagenet-100'], share: LARGE },

@@ -119,7 +119,7 @@ const plainCompressions = (patch: number, coarser: number[]): Changes => ({
   },
 });
 
-/** Chosen while training, by the raw gradient and in the scale of Adam's steps, there also for less compute a gradient. */
+/** Chosen while training, by the raw gradient and in the scale of Adam's steps, there also for less compute a gradient; last as a user gets it. */
 function onlineCompressions(patchSize: number[]): Changes {
   const grid = { tokenDropout: [0, 0.5, 0.75], patchSize };
   const adam = (budget: number) => ({ online: { ...grid, scale: 'adam', budget } });
@@ -128,6 +128,7 @@ function onlineCompressions(patchSize: number[]): Changes {
     'online-adam': { compression: adam(1) },
     'online-half': { compression: adam(0.5) },
     'online-quarter': { compression: adam(0.25) },
+    'online-default': { compression: { online: {} } },
   };
 }
 
