@@ -3,7 +3,8 @@
 //
 // For the `-online-quarter` run of each analysis in experiments/analyses: the run's own budget, step times and candidates. A probe is the analysis's
 // bias and variance at that moment, between two stages by a straight line, with noise. A regret is the mean over the run's time of the logarithm
-// of the error of what is trained with over the least one at that moment: 0.1 is 10 % too much error.
+// of the error of what is trained with over the least one at that moment: 0.1 is 10 % too much error. Noise counts alike throughout, as in
+// a run with a constant learning rate. It does not foretell accuracy: docs/log.md.
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -83,6 +83,7 @@ export function withWarmup(
 export const afterWarmup =
   (body: Schedule, warmup: number): Schedule =>
   (progress) =>
+    // A warm-up that is the whole run leaves nothing of it but its end.
     body(warmup >= 1 ? Number(progress >= 1) : Math.max(0, progress - warmup) / (1 - warmup));
 
 /**
