@@ -5,12 +5,13 @@
  */
 import { parseArgs } from 'node:util';
 import type { Compression } from '../src/compress/index.ts';
-import { alone, nothingToAverage } from '../src/dist/index.ts';
 import { type Batch, findMethod } from '../src/methods/index.ts';
 import { modelSpec } from '../src/models/registry.ts';
 import { AdamW, decayGroups } from '../src/optim/index.ts';
-import { RecordedFeatures } from '../src/recorded-features.ts';
-import { clockAt } from '../src/schedules.ts';
+import { alone, nothingToAverage } from '../src/ranks/index.ts';
+import { RecordedFeatures } from '../src/step/graphs/step-graphs.ts';
+import { trainStep } from '../src/step/step.ts';
+import { clockAt } from '../src/time/schedules.ts';
 import {
   arange,
   Generator,
@@ -23,7 +24,6 @@ import {
   type Tensor,
   zeros,
 } from '../src/torch/index.ts';
-import { trainStep } from '../src/train-step.ts';
 
 const { values: flags } = parseArgs({
   options: {

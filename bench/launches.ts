@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { parseConfig, type RunConfigInput } from '../src/config/index.ts';
-import { alone } from '../src/dist/index.ts';
-import { openFeed } from '../src/feeds.ts';
+import { openFeed } from '../src/feed/index.ts';
 import type { Features } from '../src/methods/index.ts';
 import { BatchStatistics } from '../src/nn/batch-norm.ts';
 import { clipEachGradNorm, clipGradNorm } from '../src/optim/index.ts';
-import { planOf } from '../src/plan.ts';
-import { buildRun, namedModel, openTrainData, prepareProcess } from '../src/run.ts';
+import { alone } from '../src/ranks/index.ts';
+import { buildRun, namedModel, openTrainData, prepareProcess } from '../src/run/build.ts';
+import { planOf } from '../src/run/plan.ts';
 import { backward, countLaunches, gradients, gradsOf, scope, setGrads } from '../src/torch/index.ts';
 
 const { values: flags } = parseArgs({

@@ -14,12 +14,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { createLoader, type Dataset, type Loader, openDataset, type SourceInput } from '../src/data/index.ts';
-import { viewToDevice } from '../src/feed.ts';
+import { viewToDevice } from '../src/feed/upload.ts';
+import { holdPictures } from '../src/on-device/held.ts';
+import { heldViews } from '../src/on-device/held-views.ts';
+import { drawStep } from '../src/on-device/step-draws.ts';
 import { resolveDevice, scope, setMatmulPrecision, synchronize } from '../src/torch/index.ts';
-import { holdPictures } from '../src/views/held.ts';
-import { heldViews } from '../src/views/held-views.ts';
 import type { ViewRecipe } from '../src/views/index.ts';
-import { drawStep } from '../src/views/step-draws.ts';
 
 const { values } = parseArgs({
   options: {

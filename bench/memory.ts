@@ -3,11 +3,12 @@
  *   node --import jiti/register bench/memory.ts [STEPS=500] [BATCH=2] [float32|bfloat16]
  * Prints a line each 50 steps, and one JSON line last.
  */
-import { alone } from '../src/dist/index.ts';
+
 import { findMethod } from '../src/methods/index.ts';
 import { clipModels } from '../src/models/registry.ts';
 import { AdamW, decayGroups } from '../src/optim/index.ts';
-import { clockAt } from '../src/schedules.ts';
+import { alone } from '../src/ranks/index.ts';
+import { clockAt } from '../src/time/schedules.ts';
 import { arange, backward, Generator, memoryStats, rand, scope, tensor } from '../src/torch/index.ts';
 
 const steps = Number(process.argv[2] ?? 500);

@@ -12,12 +12,12 @@ import { parseArgs } from 'node:util';
 import type { SweepRun } from '../scripts/sweep.ts';
 import { type Compression, noCompression } from '../src/compress/index.ts';
 import { loadConfig, type RunConfig } from '../src/config/index.ts';
-import { alone } from '../src/dist/index.ts';
-import { openFeed } from '../src/feeds.ts';
-import { planOf } from '../src/plan.ts';
-import { buildRun, namedModel, openTrainData, prepareProcess } from '../src/run.ts';
+import { openFeed } from '../src/feed/index.ts';
+import { alone } from '../src/ranks/index.ts';
+import { buildRun, namedModel, openTrainData, prepareProcess } from '../src/run/build.ts';
+import { planOf } from '../src/run/plan.ts';
+import { trainStep } from '../src/step/step.ts';
 import { scope, synchronize } from '../src/torch/index.ts';
-import { trainStep } from '../src/train-step.ts';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

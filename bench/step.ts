@@ -4,12 +4,12 @@
  * bench/step.py is the same step in PyTorch; bench/compare-step.ts runs the two in turn.
  */
 import { parseArgs } from 'node:util';
-import { deviceOfRank, openRanks, ranksFromEnvironment } from '../src/dist/index.ts';
 import { findMethod } from '../src/methods/index.ts';
 import type { AnyClipSpec } from '../src/models/clip.ts';
 import { modelSpec } from '../src/models/registry.ts';
 import { AdamW, decayGroups } from '../src/optim/index.ts';
-import { clockAt } from '../src/schedules.ts';
+import { deviceOfRank, openRanks, ranksFromEnvironment } from '../src/ranks/index.ts';
+import { clockAt } from '../src/time/schedules.ts';
 import {
   arange,
   cudaCount,

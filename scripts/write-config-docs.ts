@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { parseConfig, runConfigSchema } from '../src/config/index.ts';
 import { valueAt } from '../src/config/path.ts';
-import { type FastClipVersion, fastClipOptions, fastClipParts } from '../src/methods/fastclip-options.ts';
+import { type FastClipVersion, fastClipOptions, fastClipParts } from '../src/methods/fastclip/options.ts';
 import { clipModels, resnetClipModels } from '../src/models/registry.ts';
 
 export const PAGE = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));

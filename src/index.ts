@@ -20,20 +20,15 @@ export {
   type RunConfigInput,
 } from './config/index.ts';
 export { createLoader, type Dataset, evalBatches, type Loader, openDataset } from './data/index.ts';
-export { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer.ts';
+export { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer/tokenizer.ts';
 export { CoupletError } from './errors.ts';
-export {
-  encodeDataset,
-  evaluateRun,
-  type LoadedRun,
-  loadRun,
-  retrieval,
-  zeroShot,
-} from './evaluate/index.ts';
+export { encodeDataset, retrieval, zeroShot } from './evaluate/index.ts';
 export { readMetrics } from './io/metrics.ts';
 export { defineMethod, type Method, type MethodDefinition } from './methods/method.ts';
-export { scaledLr } from './methods/scaled-lr.ts';
+export { scaledLr } from './methods/shared/scaled-lr.ts';
 export { type AnyClipSpec, Clip, type ClipSpec } from './models/clip.ts';
 export { clipModels, resnetClipModels } from './models/registry.ts';
+export { evaluateRun } from './run/evaluate-run.ts';
+export { type LoadedRun, loadRun } from './run/load-run.ts';
 export * as torch from './torch/index.ts';
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from './train.ts';

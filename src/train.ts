@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { RunConfig } from './config/index.ts';
 import type { Dataset, Problems } from './data/index.ts';
-import { ranksFromEnvironment } from './dist/index.ts';
 import {
   checkBestBy,
   closeEvalData,
@@ -14,15 +13,11 @@ import {
   evaluate,
   openEvalData,
 } from './evaluate/evaluate.ts';
+import { openFeed } from './feed/index.ts';
 import { Lookahead } from './feed/lookahead.ts';
-import { openFeed } from './feeds.ts';
-import { CollapseAlarm, checkFinite, checkWeights } from './health.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
 import { lockRun } from './io/run-lock.ts';
-import { planOf, withStages } from './plan.ts';
-import { type ProbeEvent, probeIfDue } from './probe-step.ts';
-import { clockRow, openRecords, type Records, spentRow } from './records.ts';
-import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './resume.ts';
+import { ranksFromEnvironment } from './ranks/index.ts';
 import {
   buildRun,
   meetRanks,
@@ -32,11 +27,16 @@ import {
   type RunParts,
   refuseExisting,
   saveRun,
-} from './run.ts';
-import type { Clock } from './schedules.ts';
-import { TrainTimer } from './timer.ts';
+} from './run/build.ts';
+import { checkSameRun, findCheckpoint, removeLater, restoreRun } from './run/checkpoint.ts';
+import { CollapseAlarm, checkFinite, checkWeights } from './run/divergence.ts';
+import { clockRow, openRecords, type Records, spentRow } from './run/journal.ts';
+import { planOf, withStages } from './run/plan.ts';
+import { type ProbeEvent, probeIfDue } from './run/probe-if-due.ts';
+import { TrainTimer } from './run/timer.ts';
+import { trainStep } from './step/step.ts';
+import type { Clock } from './time/schedules.ts';
 import { bfloat16Gain, scope } from './torch/index.ts';
-import { trainStep } from './train-step.ts';
 
 /** What happens in a run, for whoever shows it. */
 export type TrainEvent =

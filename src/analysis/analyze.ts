@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, type RunConfig } from '../config/index.ts';
-import { alone } from '../dist/index.ts';
 import { CoupletError } from '../errors.ts';
 import { writeFileAtomically } from '../io/atomic.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
-import { planOf } from '../plan.ts';
-import { buildRun, namedModel, openTrainData, prepareProcess } from '../run.ts';
+import { alone } from '../ranks/index.ts';
+import { buildRun, namedModel, openTrainData, prepareProcess } from '../run/build.ts';
+import { planOf } from '../run/plan.ts';
 import type { AnalyzeOptions } from './context.ts';
 import { doubtsOf } from './doubts.ts';
 import { measureAll } from './passes.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Strategy } from '../compress/index.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import type { Batch, Method } from '../methods/index.ts';
-import { clockAt } from '../schedules.ts';
+import { clockAt } from '../time/schedules.ts';
 import { memoryStats, scope, type Tensor, tensor } from '../torch/index.ts';
 import { type Measured, measureStage } from './measure.ts';
 import type { Samples } from './samples.ts';

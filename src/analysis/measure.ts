@@ -7,7 +7,7 @@ import type { Moments } from '../gradient-error/estimate.ts';
 import { FoldSums, joined } from '../gradient-error/fold-sums.ts';
 import { gradientOf, type ParameterGroups, parameterGroups } from '../gradient-error/gradients.ts';
 import type { Method } from '../methods/index.ts';
-import type { Clock } from '../schedules.ts';
+import type { Clock } from '../time/schedules.ts';
 import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { Samples } from './samples.ts';

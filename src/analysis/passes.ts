@@ -1,8 +1,8 @@
 // All passes of an analysis: stage by stage, strategy by strategy.
 import { hash32 } from '../data/random.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
-import { restoreRun } from '../resume.ts';
-import type { RunParts } from '../run.ts';
+import type { RunParts } from '../run/build.ts';
+import { restoreRun } from '../run/checkpoint.ts';
 import { deviceMemory } from '../torch/index.ts';
 import type { AnalysisContext, AnalyzeEvent, AnalyzeOptions } from './context.ts';
 import { type Measured, measureStage } from './measure.ts';

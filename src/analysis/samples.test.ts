@@ -3,7 +3,7 @@ import { temporaryFolder } from '../../tests/data/make.ts';
 import { tinyConfig, tinyModel } from '../../tests/run/harness.ts';
 import { asManifest, shapes } from '../../tests/run/shapes.ts';
 import { parseConfig } from '../config/index.ts';
-import { openTrainData } from '../run.ts';
+import { openTrainData } from '../run/build.ts';
 import { memoryStats } from '../torch/index.ts';
 import { Samples } from './samples.ts';
 

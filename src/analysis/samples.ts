@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { type FeedContext, openFeed } from '../feeds.ts';
+import { type FeedContext, openFeed } from '../feed/index.ts';
 import type { Batch } from '../methods/index.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 

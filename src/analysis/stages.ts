@@ -1,7 +1,7 @@
-import type { Budget, Spent } from '../budget.ts';
 import { CoupletError } from '../errors.ts';
 import { readStateJson } from '../io/checkpoint.ts';
 import { listCheckpoints } from '../io/checkpoint-files.ts';
+import type { Budget, Spent } from '../time/budget.ts';
 
 /** A moment of a run that is analysed. */
 export interface Stage {

@@ -6,7 +6,7 @@ import {
   squaredMean,
   varianceOf,
 } from '../gradient-error/estimate.ts';
-import { namedModel } from '../run.ts';
+import { namedModel } from '../run/build.ts';
 import type { AnalysisContext } from './context.ts';
 import type { PassLine } from './record.ts';
 import type { Analysis, AnalysisGroup, AnalysisPoint } from './schema.ts';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { EvaluateRunOptions } from '../evaluate/index.ts';
+import type { EvaluateRunOptions } from '../run/evaluate-run.ts';
 import { collect, SET_HELP } from './options.ts';
 import { evalLines } from './report.ts';
 import { sourceFlag } from './source.ts';
@@ -59,7 +59,7 @@ function count(text: string): number {
 }
 
 async function evalVerb(run: string, { json, ...flags }: EvalFlags): Promise<void> {
-  const { evaluateRun } = await import('../evaluate/index.ts');
+  const { evaluateRun } = await import('../run/evaluate-run.ts');
   const report = await evaluateRun(run, optionsOf(flags));
   const table = [`${report.checkpoint}, step ${report.step}`, ...evalLines(report)];
   console.log(json ? JSON.stringify(report, null, 2) : table.join('\n'));

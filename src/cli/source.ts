@@ -1,4 +1,4 @@
-import { type SourceInput, sourceSchema } from '../data/source.ts';
+import { type SourceInput, sourceSchema } from '../data/index/source.ts';
 import { CoupletError } from '../errors.ts';
 
 /** What --train and --test take: the path of a folder with one folder per class, or a source (or a list of them) as JSON, as configs have it. */

@@ -15,7 +15,6 @@ export {
 export type { DropPath } from './drop-path.ts';
 export { gridOf, type Strategy } from './grid.ts';
 export { patchScalingTensor, scaleKernel } from './patch-scaling.ts';
-export { sequencePlan } from './plan.ts';
 export { compressionSchedule, compressionStages, readScheduleFile } from './schedule.ts';
 export {
   type CompressionConfig,
@@ -24,6 +23,7 @@ export {
   type ScheduleFile,
   scheduleFileSchema,
 } from './schema.ts';
+export { sequencePlan } from './sequence-plan.ts';
 export type { StepRows } from './step-random.ts';
 export { type StepTimes, secondsOf, stepTimesSchema } from './step-times.ts';
 export { keepTokens } from './token-dropout.ts';

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import type { z } from 'zod';
+import { nearest } from '../io/suggest.ts';
 import { joinPath, valueAt } from './path.ts';
 import { allPaths, fieldAt, keysAt, objectsAt } from './shape.ts';
-import { nearest } from './suggest.ts';
 
 type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;

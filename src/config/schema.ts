@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { compressionSchema } from '../compress/schema.ts';
 import { stepTimesSchema } from '../compress/step-times.ts';
-import { sourceSchema } from '../data/source.ts';
-import { tokenizerConfigSchema } from '../data/tokenizer.ts';
-import { neighboursSchema } from '../evaluate/config.ts';
+import { sourceSchema } from '../data/index/source.ts';
+import { tokenizerConfigSchema } from '../data/tokenizer/tokenizer.ts';
+import { evaluateShape } from '../evaluate/config.ts';
 import { budgetSchema, durationOrNoneSchema, durationSchema } from './duration.ts';
 import { type MethodRegistry, methodSchema } from './methods.ts';
 import { modelSpecSchema } from './model-spec.ts';
@@ -114,23 +114,7 @@ const schedule = z.strictObject({
 
 const evaluate = z.strictObject({
   every: durationSchema.optional().describe('how often; by default at the end only'),
-  zeroShot: z
-    .strictObject({
-      data: sources.describe('labelled pictures'),
-      templates: z
-        .array(z.string().min(1))
-        .min(1)
-        .optional()
-        .describe("prompts around a class name, as 'a photo of a {}.'"),
-    })
-    .optional()
-    .describe('classification by class names'),
-  retrieval: z
-    .strictObject({ data: sources.describe('pairs of picture and caption') })
-    .optional()
-    .describe('captions by pictures and pictures by captions'),
-  neighbours: neighboursSchema.optional().describe('classification by the nearest labelled pictures'),
-  bestBy: z.string().min(1).optional().describe('the metric whose highest value makes the best checkpoint'),
+  ...evaluateShape,
 });
 
 const checkpoint = z.strictObject({

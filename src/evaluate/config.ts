@@ -1,6 +1,6 @@
-// The parts of a config's `evaluate` that belong to classification by features. config/schema.ts takes them up.
+// What a config may evaluate. config/schema.ts adds how often.
 import { z } from 'zod';
-import { sourceSchema } from '../data/source.ts';
+import { sourceSchema } from '../data/index/source.ts';
 
 const sources = z.union([sourceSchema, z.array(sourceSchema).min(1)]);
 
@@ -22,3 +22,29 @@ export const neighboursSchema = z.strictObject({
 });
 
 export type NeighboursConfig = z.output<typeof neighboursSchema>;
+
+/** The keys of a config's `evaluate`, but for `every`. */
+export const evaluateShape = {
+  zeroShot: z
+    .strictObject({
+      data: sources.describe('labelled pictures'),
+      templates: z
+        .array(z.string().min(1))
+        .min(1)
+        .optional()
+        .describe("prompts around a class name, as 'a photo of a {}.'"),
+    })
+    .optional()
+    .describe('classification by class names'),
+  retrieval: z
+    .strictObject({ data: sources.describe('pairs of picture and caption') })
+    .optional()
+    .describe('captions by pictures and pictures by captions'),
+  neighbours: neighboursSchema.optional().describe('classification by the nearest labelled pictures'),
+  bestBy: z.string().min(1).optional().describe('the metric whose highest value makes the best checkpoint'),
+};
+
+const evaluateSchema = z.strictObject(evaluateShape);
+
+/** What is evaluated: data sets and options, with defaults filled in. */
+export type EvaluateConfig = z.output<typeof evaluateSchema>;

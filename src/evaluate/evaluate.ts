@@ -1,13 +1,13 @@
-import type { RunConfig } from '../config/index.ts';
 import { type Dataset, openDataset } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
-import { tokensToDevice } from '../feed.ts';
+import { tokensToDevice } from '../feed/upload.ts';
 import { findMethod } from '../methods/index.ts';
 import { noGrad, scope } from '../torch/index.ts';
 import { classifyFeatures } from './classify.ts';
+import type { EvaluateConfig } from './config.ts';
 import { type Encoder, encodeDataset, ImageFeatures } from './features.ts';
 import { type LabelledPair, openPair, type Sources } from './labelled.ts';
-import type { EvalReport, EvaluateConfig } from './metrics.ts';
+import type { EvalReport } from './metrics.ts';
 import type { NeighboursOptions } from './neighbours.ts';
 import { retrieval } from './retrieval.ts';
 import { classFeatures, DEFAULT_TEMPLATES, zeroShot } from './zero-shot.ts';
@@ -22,7 +22,11 @@ export interface EvalData {
 }
 
 /** What the evaluation needs of the rest of a config. */
-export type EvaluatedRun = Pick<RunConfig, 'data' | 'seed' | 'method'>;
+export interface EvaluatedRun {
+  seed: number;
+  method: { name: string };
+  data: { train: Sources };
+}
 
 /**
  * Opens the evaluation data.

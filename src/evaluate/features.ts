@@ -7,9 +7,9 @@ import {
   evalBatches,
   listProblems,
 } from '../data/index.ts';
-import type { Tokenizer } from '../data/tokenizer.ts';
+import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
-import { imagesToDevice, tokensToDevice } from '../feed.ts';
+import { imagesToDevice, tokensToDevice } from '../feed/upload.ts';
 import type { Method } from '../methods/index.ts';
 import { noGrad, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
 import type { LabelledRows } from './neighbours.ts';

@@ -1,13 +1,13 @@
 // B pictures of a step, S side, E embedding, C classes.
 import { type Batch, createLoader, type Dataset, type LoaderOptions } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
-import { imagesToDevice } from '../feed.ts';
+import { imagesToDevice } from '../feed/upload.ts';
 import type { Method } from '../methods/index.ts';
 import { BatchStatistics } from '../nn/batch-norm.ts';
 import { Init } from '../nn/init.ts';
 import type { NamedParams } from '../nn/module.ts';
 import { AdamW, decayGroups } from '../optim/index.ts';
-import { cosine, withWarmup } from '../schedules.ts';
+import { cosine, withWarmup } from '../time/schedules.ts';
 import { backward, gradients, noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { type Accuracy, accuracy } from './accuracy.ts';

@@ -6,7 +6,6 @@ export { type DatasetFeatures, type Encoder, encodeDataset } from './features.ts
 export { type FineTuneOptions, type FineTuneReport, fineTune } from './fine-tune.ts';
 export { type LabelledPair, openPair } from './labelled.ts';
 export { type LinearProbeOptions, type LinearProbeReport, linearProbe } from './linear-probe.ts';
-export { type LoadedRun, loadRun } from './load-run.ts';
 export {
   type LabelledRows,
   type NeighboursOptions,
@@ -14,5 +13,4 @@ export {
   neighbours,
 } from './neighbours.ts';
 export { type RetrievalReport, retrieval } from './retrieval.ts';
-export { type EvaluateRunOptions, evaluateRun, type RunReport } from './run.ts';
 export { type ZeroShotReport, zeroShot } from './zero-shot.ts';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, expect, it } from 'vitest';
+import { Reader } from '../data/index/reader.ts';
 import { openDataset } from '../data/index.ts';
-import { Reader } from '../data/reader.ts';
 import { drawSample, openPair, type Sources } from './labelled.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'couplet-labelled-'));

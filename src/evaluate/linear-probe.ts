@@ -1,7 +1,7 @@
 // N pictures, D width of the features, C classes, R learning rates, B pictures of a step.
 import { Init } from '../nn/init.ts';
 import { Sgd } from '../optim/index.ts';
-import { cosine } from '../schedules.ts';
+import { cosine } from '../time/schedules.ts';
 import { backward, Generator, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { type Accuracy, accuracy } from './accuracy.ts';

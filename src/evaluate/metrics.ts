@@ -1,9 +1,9 @@
 // What the evaluations found, as metrics of one row.
-import type { RunConfig } from '../config/index.ts';
-import { nearest } from '../config/suggest.ts';
+
 import { CoupletError } from '../errors.ts';
+import { nearest } from '../io/suggest.ts';
 import type { Accuracy } from './accuracy.ts';
-import type { NeighboursConfig } from './config.ts';
+import type { EvaluateConfig } from './config.ts';
 import type { FineTuneReport } from './fine-tune.ts';
 import type { LinearProbeReport } from './linear-probe.ts';
 import type { NeighboursReport } from './neighbours.ts';
@@ -19,9 +19,6 @@ export interface EvalReport {
   /** Samples that could not be read. */
   skipped: number;
 }
-
-/** What a config may evaluate. */
-export type EvaluateConfig = RunConfig['evaluate'] & { neighbours?: NeighboursConfig | undefined };
 
 /** The report as metrics of one row: `eval/zero_shot_top1`, `eval/knn_top1`, `eval/text_to_image_r10`, ... */
 export function evalMetrics(report: EvalReport): Record<string, number> {

@@ -1,5 +1,5 @@
 // N pictures, C classes, T templates, E embedding.
-import type { Tokenizer } from '../data/tokenizer.ts';
+import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
 import { unitRows } from '../nn/unit-rows.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';

@@ -1,10 +1,9 @@
 // What feeds are made from, and what they share. B samples of this rank.
-import type { RunConfig } from '../config/index.ts';
 import type { Dataset, Problems } from '../data/index.ts';
-import type { Tokenizer } from '../data/tokenizer.ts';
-import type { Ranks } from '../dist/index.ts';
+import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
 import { type Batch, findMethod } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
+import type { Ranks } from '../ranks/index.ts';
 import { type Tensor, zeros } from '../torch/index.ts';
 import { applyToViews, drawPhotometric, type ViewRecipe } from '../views/index.ts';
 
@@ -24,8 +23,23 @@ export interface Served {
   release(): void;
 }
 
+/** The parts of a run's config that feeds read. */
+export interface FeedConfig {
+  seed: number;
+  method: { name: string };
+  batch: { globalBatchSize: number };
+  data: {
+    crop: ViewRecipe['crop'];
+    flip: boolean;
+    hold: 'none' | 'device';
+    cache?: string | undefined;
+    prefetchBatches: number;
+    maxBadShare: number;
+  };
+}
+
 export interface FeedContext {
-  config: RunConfig;
+  config: FeedConfig;
   dataset: Dataset;
   model: AnyModelSpec;
   device: string;

@@ -1,7 +1,7 @@
 // Batches that workers read ahead: decoded and cropped on the CPU.
+
+import { continued } from '../data/index/problems.ts';
 import { createLoader, type Batch as HostBatch } from '../data/index.ts';
-import { continued } from '../data/problems.ts';
-import { tokensToDevice, viewToDevice } from '../feed.ts';
 import type { Batch } from '../methods/index.ts';
 import { upload } from '../torch/upload.ts';
 import type { ViewRecipe } from '../views/index.ts';
@@ -14,6 +14,7 @@ import {
   viewsOf,
   withColours,
 } from './context.ts';
+import { tokensToDevice, viewToDevice } from './upload.ts';
 
 export async function streamFeed(context: FeedContext): Promise<Feed> {
   const { config, dataset, tokenizer, ranks, startStep, workers } = context;

@@ -1,7 +1,7 @@
 // P parameters.
 import type { Batch, Method } from '../methods/index.ts';
 import { BatchStatistics } from '../nn/batch-norm.ts';
-import type { Clock } from '../schedules.ts';
+import type { Clock } from '../time/schedules.ts';
 import { gradients, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 

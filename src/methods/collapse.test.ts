@@ -1,7 +1,6 @@
 // Runs of 100 steps on 256 waves of colour: what the metrics say of methods that learn, and of DINO without its stop-gradient.
 import { expect, test } from 'vitest';
 import { uniform } from '../../tests/contract/numbers.ts';
-import { alone } from '../dist/index.ts';
 import { dinoLoss, teacherDistribution } from '../losses/dino.ts';
 import { DINO_VIT } from '../models/vit.ts';
 import { BatchStatistics } from '../nn/batch-norm.ts';
@@ -9,11 +8,12 @@ import { DinoHead } from '../nn/heads.ts';
 import { Init } from '../nn/init.ts';
 import type { NamedParams } from '../nn/module.ts';
 import { AdamW, clipEachGradNorm, decayGroups } from '../optim/index.ts';
-import { cosine, withWarmup } from '../schedules.ts';
+import { alone } from '../ranks/index.ts';
+import { cosine, withWarmup } from '../time/schedules.ts';
 import { backward, clearGrads, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
-import { BackboneWithHead, learnedParameters, ViewEncoder } from './backbone.ts';
-import { featureStatistics } from './feature-statistics.ts';
 import { type Batch, findMethod, type MethodContext } from './index.ts';
+import { BackboneWithHead, learnedParameters, ViewEncoder } from './shared/backbone.ts';
+import { featureStatistics } from './shared/feature-statistics.ts';
 
 const [SIDE, BATCH, PICTURES, STEPS] = [32, 24, 256, 100];
 const PEAK_LR = 1e-3;

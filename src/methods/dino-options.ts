@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { augmentation } from './ssl-defaults.ts';
+import { augmentation } from './shared/ssl-defaults.ts';
 
 const count = z.int().min(1);
 const share = z.number().min(0).max(1);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { batchAt, clock, lossOf, makeMethod } from '../../tests/contract/method-fixture.ts';
 import { error } from '../../tests/contract/numbers.ts';
 import { parseConfig } from '../config/index.ts';
-import { type Clock, clockAt } from '../schedules.ts';
+import { type Clock, clockAt } from '../time/schedules.ts';
 import { scope } from '../torch/index.ts';
 import { dino } from './dino.ts';
 import type { Method } from './index.ts';

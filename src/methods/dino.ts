@@ -1,19 +1,17 @@
 // b samples of this rank, V views, G = 2 global ones, D width of the backbone, K outputs.
 import { dinoCost, sequenceLength } from '../compress/index.ts';
-import type { Ranks } from '../dist/index.ts';
 import { CoupletError } from '../errors.ts';
 import { dinoLoss, nextCenter, teacherDistribution } from '../losses/dino.ts';
 import { DINO_VIT, type VitSpec } from '../models/vit.ts';
 import { DinoHead } from '../nn/heads.ts';
 import { Init } from '../nn/init.ts';
 import { Module, type NamedParams } from '../nn/module.ts';
-import { type Clock, cosine, type Schedule } from '../schedules.ts';
+import type { Ranks } from '../ranks/index.ts';
+import { type Clock, cosine, type Schedule } from '../time/schedules.ts';
 import { full, noGrad, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { dinoRecipes } from '../views/recipes.ts';
-import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './backbone.ts';
 import { type DinoOptions, dinoOptions, localSize } from './dino-options.ts';
-import { featureStatistics } from './feature-statistics.ts';
 import {
   type Batch,
   defineMethod,
@@ -22,8 +20,10 @@ import {
   type MethodContext,
   type MethodState,
 } from './method.ts';
-import { follow, startAsCopy } from './momentum-encoder.ts';
-import { ADAMW, asConfigured, IMAGENET_PIXELS } from './ssl-defaults.ts';
+import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './shared/backbone.ts';
+import { featureStatistics } from './shared/feature-statistics.ts';
+import { follow, startAsCopy } from './shared/momentum-encoder.ts';
+import { ADAMW, asConfigured, IMAGENET_PIXELS } from './shared/ssl-defaults.ts';
 
 /** Views that the teacher sees too; they come first in a batch. */
 const GLOBALS = [0, 1];

@@ -1,6 +1,6 @@
 import { clip } from './clip.ts';
 import { dino } from './dino.ts';
-import { fastclip } from './fastclip.ts';
+import { fastclip } from './fastclip/fastclip.ts';
 import type { MethodDefinition } from './method.ts';
 import { mocoV3 } from './moco-v3.ts';
 import { siglip } from './siglip.ts';

@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 import type { Compression } from '../compress/compression.ts';
-import type { Ranks } from '../dist/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import type { NamedParams } from '../nn/module.ts';
-import type { Clock } from '../schedules.ts';
+import type { Ranks } from '../ranks/index.ts';
+import type { Clock } from '../time/schedules.ts';
 import type { Tensor } from '../torch/index.ts';
 import type { ViewRecipe } from '../views/recipe.ts';
-import type { SampleTable } from './sample-table.ts';
+import type { SampleTable } from './fastclip/sample-table.ts';
 
 /** One batch of this rank on the device. */
 export interface Batch {

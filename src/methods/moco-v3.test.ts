@@ -9,7 +9,7 @@ import {
 } from '../../tests/contract/method-fixture.ts';
 import { error } from '../../tests/contract/numbers.ts';
 import { parseConfig } from '../config/index.ts';
-import type { Clock } from '../schedules.ts';
+import type { Clock } from '../time/schedules.ts';
 import { scope, type Tensor } from '../torch/index.ts';
 import type { Batch, Method } from './index.ts';
 import { mocoV3 } from './moco-v3.ts';

@@ -1,7 +1,6 @@
 // b samples of this rank, V views, D width of the backbone, E of the embedding.
 import { z } from 'zod';
 import { mocoV3Cost, sequenceLength } from '../compress/index.ts';
-import type { Ranks } from '../dist/index.ts';
 import { queryKeyLoss } from '../losses/info-nce.ts';
 import { MOCO_V3_VIT, type VitSpec } from '../models/vit.ts';
 import { mocoPredictor, mocoProjector } from '../nn/heads.ts';
@@ -9,15 +8,16 @@ import { Init } from '../nn/init.ts';
 import type { MlpHead } from '../nn/mlp-head.ts';
 import { Module, type NamedParams } from '../nn/module.ts';
 import { unitRows } from '../nn/unit-rows.ts';
-import { type Clock, cosine, type Schedule } from '../schedules.ts';
+import type { Ranks } from '../ranks/index.ts';
+import { type Clock, cosine, type Schedule } from '../time/schedules.ts';
 import { full, noGrad, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { mocoV3Recipes } from '../views/recipes.ts';
-import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './backbone.ts';
-import { featureStatistics } from './feature-statistics.ts';
 import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
-import { follow, startAsCopy } from './momentum-encoder.ts';
-import { ADAMW, asConfigured, augmentation, IMAGENET_PIXELS } from './ssl-defaults.ts';
+import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './shared/backbone.ts';
+import { featureStatistics } from './shared/feature-statistics.ts';
+import { follow, startAsCopy } from './shared/momentum-encoder.ts';
+import { ADAMW, asConfigured, augmentation, IMAGENET_PIXELS } from './shared/ssl-defaults.ts';
 
 const width = z.int().min(1);
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Ranks } from '../dist/index.ts';
 import { siglipLoss } from '../losses/siglip.ts';
 import type { NamedParams } from '../nn/module.ts';
-import type { Clock } from '../schedules.ts';
+import type { Ranks } from '../ranks/index.ts';
+import type { Clock } from '../time/schedules.ts';
 import { full, type Tensor } from '../torch/index.ts';
 import {
   type Batch,
@@ -12,7 +12,7 @@ import {
   type MethodContext,
   plainView,
 } from './method.ts';
-import { TwoTowers, twoTowersCost } from './two-towers.ts';
+import { TwoTowers, twoTowersCost } from './shared/two-towers.ts';
 
 const options = z.strictObject({
   name: z.literal('siglip'),

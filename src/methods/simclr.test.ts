@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { batchAt, clock, lossOf, makeMethod } from '../../tests/contract/method-fixture.ts';
-import type { Clock } from '../schedules.ts';
+import type { Clock } from '../time/schedules.ts';
 import { scope } from '../torch/index.ts';
 import { simclr } from './simclr.ts';
 

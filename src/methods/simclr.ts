@@ -1,7 +1,6 @@
 // b samples of this rank, D width of the backbone, E of the embedding.
 import { z } from 'zod';
 import { sequenceLength, simclrCost } from '../compress/index.ts';
-import type { Ranks } from '../dist/index.ts';
 import { ntXentLoss } from '../losses/nt-xent.ts';
 import { MOCO_V3_VIT } from '../models/vit.ts';
 import { simclrProjector } from '../nn/heads.ts';
@@ -9,14 +8,15 @@ import { Init } from '../nn/init.ts';
 import type { MlpHead } from '../nn/mlp-head.ts';
 import type { NamedParams } from '../nn/module.ts';
 import { unitRows } from '../nn/unit-rows.ts';
-import type { Clock } from '../schedules.ts';
+import type { Ranks } from '../ranks/index.ts';
+import type { Clock } from '../time/schedules.ts';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { simclrRecipes } from '../views/recipes.ts';
-import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './backbone.ts';
-import { featureStatistics } from './feature-statistics.ts';
 import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
-import { ADAMW, asConfigured, augmentation, IMAGENET_PIXELS } from './ssl-defaults.ts';
+import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './shared/backbone.ts';
+import { featureStatistics } from './shared/feature-statistics.ts';
+import { ADAMW, asConfigured, augmentation, IMAGENET_PIXELS } from './shared/ssl-defaults.ts';
 
 const count = z.int().min(1);
 

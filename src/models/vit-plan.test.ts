@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { error } from '../../tests/contract/numbers.ts';
 import { patchScalingTensor, scaleKernel } from '../compress/patch-scaling.ts';
-import { sequencePlan } from '../compress/plan.ts';
+import { sequencePlan } from '../compress/sequence-plan.ts';
 import { Init } from '../nn/init.ts';
 import { patchEmbed } from '../nn/patch-embed.ts';
 import { sinCosPositions } from '../nn/position.ts';

@@ -1,5 +1,5 @@
 // The heads of self-supervised methods, behind a backbone of width D. B batch, E embedding, K outputs.
-import type { Ranks } from '../dist/index.ts';
+import type { Ranks } from '../ranks/index.ts';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { Init } from './init.ts';

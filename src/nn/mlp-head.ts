@@ -1,4 +1,4 @@
-import type { Ranks } from '../dist/index.ts';
+import type { Ranks } from '../ranks/index.ts';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { Affine } from './batch-norm.ts';

@@ -1,5 +1,5 @@
 // W ranks, b rows of each, C channels.
-import type { Ranks } from '../dist/index.ts';
+import type { Ranks } from '../ranks/index.ts';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { type AffineTensors, BatchNorm, type BatchNormOptions, type Normalized } from './batch-norm.ts';

@@ -2,11 +2,11 @@
 import { expect, test } from 'vitest';
 import { batchAt, clock } from '../../tests/contract/method-fixture.ts';
 import { error } from '../../tests/contract/numbers.ts';
-import { alone, nothingToAverage } from '../dist/index.ts';
 import { type Batch, findMethod, type Method } from '../methods/index.ts';
 import { decayGroups, Sgd } from '../optim/index.ts';
-import { RecordedFeatures } from '../recorded-features.ts';
-import { trainStep } from '../train-step.ts';
+import { alone, nothingToAverage } from '../ranks/index.ts';
+import { RecordedFeatures } from '../step/graphs/step-graphs.ts';
+import { trainStep } from '../step/step.ts';
 import { cudaCount, setMatmulPrecision } from './device.ts';
 import { type Draw, Graph, StepInputs, stepInput } from './graph.ts';
 import { memoryStats, scope } from './scope.ts';

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Native } from '../../native/native.d.ts';
-import { coresOfRank } from '../cores.ts';
 import { CoupletError } from '../errors.ts';
+import { coresOfRank } from './cores.ts';
 import { TensorDisposedError, TorchError } from './errors.ts';
 
 const HOW = 'Run scripts/setup in the project: it finds or installs libtorch and builds the addon.';

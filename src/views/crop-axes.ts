@@ -1,5 +1,5 @@
 // What the device needs to know of a batch of crops: five numbers for each sample and axis. B samples.
-import type { Box, Size } from '../data/crop.ts';
+import type { Box, Size } from '../data/pictures/crop.ts';
 
 /** Where each number is; see device-crop.ts. */
 export const AXIS_ROWS = 5;

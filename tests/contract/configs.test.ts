@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Duration, durationToSteps, loadConfig } from '../../src/config/index.ts';
 import { readStateJson } from '../../src/io/checkpoint.ts';
 import { modelSpec } from '../../src/models/registry.ts';
-import { clockAt, gammaSchedule } from '../../src/schedules.ts';
+import { clockAt, gammaSchedule } from '../../src/time/schedules.ts';
 import { train } from '../../src/train.ts';
 import { makeShard, put } from '../data/make.ts';
 

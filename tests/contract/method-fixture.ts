@@ -1,9 +1,10 @@
 // A method small enough to run a hundred times, and batches that depend on the step alone.
-import { alone, type Ranks } from '../../src/dist/index.ts';
+
 import { type Batch, findMethod, type Method } from '../../src/methods/index.ts';
 import { BatchStatistics } from '../../src/nn/batch-norm.ts';
 import { AdamW, decayGroups } from '../../src/optim/index.ts';
-import { type Clock, clockAt } from '../../src/schedules.ts';
+import { alone, type Ranks } from '../../src/ranks/index.ts';
+import { type Clock, clockAt } from '../../src/time/schedules.ts';
 import { backward, clearGrads, scope, Tensor, tensor } from '../../src/torch/index.ts';
 import type { ViewRecipe } from '../../src/views/recipe.ts';
 import { int64, uniform } from './numbers.ts';

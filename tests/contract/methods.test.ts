@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HostArray } from '../../native/native.d.ts';
+import type { SampleTable } from '../../src/methods/fastclip/sample-table.ts';
 import { findMethod, type Method, methods } from '../../src/methods/index.ts';
-import type { SampleTable } from '../../src/methods/sample-table.ts';
 import type { AdamW } from '../../src/optim/index.ts';
 import { backward, gradsOf, memoryStats, scope, type Tensor } from '../../src/torch/index.ts';
 import {

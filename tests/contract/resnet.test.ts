@@ -1,15 +1,15 @@
 // CLIP with a ResNet: open_clip's RN50, and what its batch norms ask of methods, steps and checkpoints.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseConfig, type RunConfigInput } from '../../src/config/index.ts';
-import { alone, nothingToAverage } from '../../src/dist/index.ts';
 import { type Batch, findMethod, type Method, methods } from '../../src/methods/index.ts';
 import { type AnyClipSpec, Clip } from '../../src/models/clip.ts';
 import { modelSpec, resnetClipModels } from '../../src/models/registry.ts';
 import { decays } from '../../src/optim/groups.ts';
 import { createOptimizer, decayGroups, type Optimizer } from '../../src/optim/index.ts';
-import { clockAt } from '../../src/schedules.ts';
+import { alone, nothingToAverage } from '../../src/ranks/index.ts';
+import { trainStep } from '../../src/step/step.ts';
+import { clockAt } from '../../src/time/schedules.ts';
 import { memoryStats, noGrad, scope, type Tensor, tensor } from '../../src/torch/index.ts';
-import { trainStep } from '../../src/train-step.ts';
 import { readJson } from '../parity/golden.ts';
 import { int64, uniform } from './numbers.ts';
 

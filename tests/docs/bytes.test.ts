@@ -1,6 +1,6 @@
 // The bytes of docs/running-on-many.md and docs/equations.md: what the methods ask for, by the formulas of a ring.
 import { expect, test } from 'vitest';
-import { alone, type Ranks } from '../../src/dist/index.ts';
+import { alone, type Ranks } from '../../src/ranks/index.ts';
 import { scope, type Tensor } from '../../src/torch/index.ts';
 import * as ops from '../../src/torch/ops.ts';
 import { BATCH as b, batchAt, clock, lossOf, makeMethod } from '../contract/method-fixture.ts';

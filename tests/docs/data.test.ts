@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/index.ts';
-import { createTokenizer } from '../../src/data/tokenizer.ts';
+import { createTokenizer } from '../../src/data/tokenizer/tokenizer.ts';
 import { configOf } from './config-block.ts';
 import { blocks, page } from './markdown.ts';
 

@@ -1,6 +1,5 @@
 // src/methods/image-to-text.ts: CLIP's loss in one direction, at a temperature that stays.
 import { z } from 'zod';
-import type { Ranks } from '../../src/dist/index.ts';
 import {
   type Batch,
   defineMethod,
@@ -9,9 +8,10 @@ import {
   type MethodContext,
   plainView,
 } from '../../src/methods/method.ts';
-import { TwoTowers } from '../../src/methods/two-towers.ts';
+import { TwoTowers } from '../../src/methods/shared/two-towers.ts';
 import type { NamedParams } from '../../src/nn/module.ts';
-import type { Clock } from '../../src/schedules.ts';
+import type { Ranks } from '../../src/ranks/index.ts';
+import type { Clock } from '../../src/time/schedules.ts';
 import type { Tensor } from '../../src/torch/index.ts';
 import * as ops from '../../src/torch/ops.ts';
 

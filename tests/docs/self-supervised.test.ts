@@ -5,8 +5,8 @@ import { loadConfig, parseConfig, type RunConfigInput } from '../../src/config/i
 import { dinoLoss } from '../../src/losses/dino.ts';
 import { queryKeyLoss } from '../../src/losses/info-nce.ts';
 import { ntXentLoss } from '../../src/losses/nt-xent.ts';
-import { type Plan, planOf } from '../../src/plan.ts';
-import { namedModel } from '../../src/run.ts';
+import { namedModel } from '../../src/run/build.ts';
+import { type Plan, planOf } from '../../src/run/plan.ts';
 import { full, scope, zeros } from '../../src/torch/index.ts';
 import { rowsOf, runsFolder, tinyConfig, trainTiny } from '../run/harness.ts';
 import { asFolder, shapes } from '../run/shapes.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { randomResizedCrop } from '../../src/data/crop.ts';
+import { randomResizedCrop } from '../../src/data/pictures/crop.ts';
 import { Draws } from '../../src/data/random.ts';
 import { readJson } from './golden.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { AdamW, clipGradNorm, decayGroups } from '../../src/optim/index.ts';
-import { cosine, withWarmup } from '../../src/schedules.ts';
+import { cosine, withWarmup } from '../../src/time/schedules.ts';
 import { backward, type DType, gradsOf, scope, type Tensor, tensor } from '../../src/torch/index.ts';
 import { error, type Precision, readJson, TOLERANCE } from './golden.ts';
 

@@ -1,15 +1,15 @@
 // Losses, heads and three steps of MoCo v3, SimCLR and DINO against make-ssl-goldens.py.
 import { describe, expect, test } from 'vitest';
-import { alone } from '../../src/dist/index.ts';
 import { dinoLoss, nextCenter } from '../../src/losses/dino.ts';
 import { queryKeyLoss } from '../../src/losses/info-nce.ts';
 import { ntXentLoss } from '../../src/losses/nt-xent.ts';
-import { follow, startAsCopy } from '../../src/methods/momentum-encoder.ts';
+import { follow, startAsCopy } from '../../src/methods/shared/momentum-encoder.ts';
 import { BatchStatistics } from '../../src/nn/batch-norm.ts';
 import { DinoHead, mocoPredictor, mocoProjector, simclrProjector } from '../../src/nn/heads.ts';
 import { Init } from '../../src/nn/init.ts';
 import type { Module } from '../../src/nn/module.ts';
 import { unitRows } from '../../src/nn/unit-rows.ts';
+import { alone } from '../../src/ranks/index.ts';
 import {
   backward,
   clearGrads,

@@ -2,17 +2,12 @@ import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { neighboursSchema } from '../../src/evaluate/config.ts';
-import {
-  evalMetrics,
-  evaluate,
-  evaluateRun,
-  loadRun,
-  openEvalData,
-  type RunReport,
-} from '../../src/evaluate/index.ts';
+import { evalMetrics, evaluate, openEvalData } from '../../src/evaluate/index.ts';
 import { checkBestBy } from '../../src/evaluate/metrics.ts';
 import type { MetricsRow } from '../../src/io/metrics.ts';
 import { findMethod, methods } from '../../src/methods/index.ts';
+import { evaluateRun, type RunReport } from '../../src/run/evaluate-run.ts';
+import { loadRun } from '../../src/run/load-run.ts';
 import { memoryStats } from '../../src/torch/index.ts';
 import { couplet, rowsOf, runsFolder, tinyConfig, trainTiny } from './harness.ts';
 import { asFolder, asParquet, asWebdataset, shapes } from './shapes.ts';

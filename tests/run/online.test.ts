@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { cosine } from '../../src/schedules.ts';
+import { cosine } from '../../src/time/schedules.ts';
 import type { TrainEvent } from '../../src/train.ts';
 import {
   modelBytes,

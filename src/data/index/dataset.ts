@@ -1,0 +1,149 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { CoupletError } from '../../errors.ts';
+import { agreeOnClasses, captionOf, captionRules } from './captions.ts';
+import type { DatasetIndex } from './dataset-index.ts';
+import { type IndexedSource, IndexWriter } from './index-writer.ts';
+import { listProblems, type Problems } from './problems.ts';
+import { Reader } from './reader.ts';
+import { type SourceConfig, type SourceInput, sourceSchema } from './source.ts';
+import { indexFolder } from './sources/folder.ts';
+import { indexManifest } from './sources/manifest.ts';
+import { indexParquet } from './sources/parquet.ts';
+import { indexWebdataset } from './sources/webdataset.ts';
+
+/** All samples of all sources. The id of a sample is its position here, whatever the order it is read in. */
+export interface Dataset {
+  /** Number of samples. */
+  readonly size: number;
+  /** Class names in label order, when the sources name their classes. */
+  readonly classNames: string[] | undefined;
+  /** Samples have captions, their own or made from class names. */
+  readonly hasCaptions: boolean;
+  readonly hasLabels: boolean;
+  /** What was left out while indexing. */
+  readonly problems: Problems;
+  readonly index: DatasetIndex;
+  /** Some of it was unpacked to a temporary folder, which is gone with the process. */
+  readonly unpacked: boolean;
+  /** Captions in index order, for training a tokenizer; samples without one are passed over. */
+  captions(limit?: number): AsyncGenerator<string>;
+  /** Removes what was unpacked to a temporary folder. Also done when the process exits. */
+  close(): void;
+}
+
+export interface DatasetOptions {
+  /** Where images from compressed parquet files are unpacked; default: the system's temporary folder. */
+  spoolFolder?: string;
+}
+
+/**
+ * Indexes the sources, one after the other. Reads names, headers and captions, no images.
+ * @throws CoupletError when a source is misspelled, cannot be opened, or disagrees with another on its classes; when there is no sample
+ */
+export async function openDataset(
+  sources: readonly SourceInput[],
+  options: DatasetOptions = {},
+): Promise<Dataset> {
+  const parsed = z.array(sourceSchema).min(1).safeParse(sources);
+  if (!parsed.success) throw new CoupletError(`data sources: ${z.prettifyError(parsed.error)}`);
+  const spool = new Spool(options.spoolFolder ?? tmpdir());
+  const writer = new IndexWriter(() => spool.folder());
+  const indexed: (IndexedSource & { start: number })[] = [];
+  for (const source of parsed.data) {
+    const start = writer.columns.size;
+    indexed.push({ start, ...(await indexSource(source, writer)) });
+  }
+  if (writer.columns.size === 0) throw noSamples(indexed, writer.problems);
+  return makeDataset(writer, indexed, spool);
+}
+
+function indexSource(source: SourceConfig, writer: IndexWriter): IndexedSource | Promise<IndexedSource> {
+  switch (source.type) {
+    case 'folder':
+      return indexFolder(source, writer);
+    case 'manifest':
+      return indexManifest(source, writer);
+    case 'webdataset':
+      return indexWebdataset(source, writer);
+    case 'parquet':
+      return indexParquet(source, writer);
+  }
+}
+
+function noSamples(sources: readonly IndexedSource[], problems: Problems): CoupletError {
+  const names = sources.map(({ name }) => name).join('; ');
+  const why = problems.count > 0 ? `\n${listProblems(problems)}` : '';
+  return new CoupletError(
+    `No sample found in ${names}: expected images (jpg, jpeg, png, webp). ${problems.count} could not be used.${why}`,
+  );
+}
+
+function makeDataset(
+  writer: IndexWriter,
+  sources: readonly (IndexedSource & { start: number })[],
+  spool: Spool,
+): Dataset {
+  const classes = agreeOnClasses(sources);
+  const rules = sources.map((source) => {
+    const captionKey = source.captioned ? source.captionKey : '';
+    return captionRules(source.start, { ...source, captionKey, classes });
+  });
+  const index = { columns: writer.columns.finish(), containers: writer.containers, rules };
+  return {
+    size: index.columns.size,
+    classNames: classes?.map(([name]) => name!),
+    hasCaptions: sources.every(({ captioned, labelled }) => captioned || (labelled && classes !== undefined)),
+    hasLabels: sources.some(({ labelled }) => labelled),
+    problems: writer.problems,
+    index,
+    unpacked: spool.used,
+    captions: (limit) => captions(index, limit),
+    close: () => spool.remove(),
+  };
+}
+
+async function* captions(index: DatasetIndex, limit = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
+  const reader = new Reader(index);
+  let given = 0;
+  try {
+    for (let id = 0; id < index.columns.size && given < limit; id++) {
+      const caption = captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
+      if (caption === undefined) continue;
+      given++;
+      yield caption;
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+/** A temporary folder that is made when it is first needed. */
+class Spool {
+  readonly #parent: string;
+  #folder: string | undefined;
+  readonly #remove = (): void => this.remove();
+
+  constructor(parent: string) {
+    this.#parent = parent;
+  }
+
+  get used(): boolean {
+    return this.#folder !== undefined;
+  }
+
+  folder(): string {
+    if (this.#folder) return this.#folder;
+    this.#folder = mkdtempSync(join(this.#parent, 'couplet-'));
+    process.once('exit', this.#remove);
+    return this.#folder;
+  }
+
+  remove(): void {
+    process.off('exit', this.#remove);
+    if (this.#folder) rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder = undefined;
+  }
+}

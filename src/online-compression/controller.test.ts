@@ -1,0 +1,407 @@
+import { describe, expect, test } from 'vitest';
+import { keyOf, type Strategy } from '../compress/index.ts';
+import { Budget } from '../time/budget.ts';
+import type { Probe } from './averages.ts';
+import { OnlineCompression } from './controller.ts';
+
+/** The whole sequence costs 4 forwards, half of its tokens 2, a quarter 1. */
+const grid: Strategy[] = [
+  { tokenDropout: 0, patchSize: 4, cost: 4, sequenceLength: 65 },
+  { tokenDropout: 0.5, patchSize: 4, cost: 2, sequenceLength: 33 },
+  { tokenDropout: 0.75, patchSize: 4, cost: 1, sequenceLength: 17 },
+];
+const BATCH = 8;
+const WHOLE = 4 * BATCH;
+const PROBE = 2 * BATCH * 7;
+
+/** A probe in which whole sequences have no bias, others more the shorter they are. */
+function probe({
+  bias,
+  variance,
+  strategies = grid,
+}: {
+  bias: number;
+  variance: number;
+  strategies?: readonly Strategy[];
+}): Probe {
+  const points = strategies.map((strategy) => [
+    keyOf(strategy),
+    { biasSquared: (bias * (4 - strategy.cost)) / 3, variance },
+  ]);
+  return { gradientSquared: 1, points: Object.fromEntries(points) };
+}
+
+function made({
+  forwards = 2000 * WHOLE,
+  overhead = 0.03,
+  unit = 'forwards' as 'forwards' | 'steps' | 'seconds',
+  gradientBudget = 1,
+  rateShare = (_progress: number): number => 1,
+} = {}) {
+  const budget = new Budget(unit, unit === 'steps' ? forwards / WHOLE : forwards);
+  return {
+    budget,
+    online: new OnlineCompression({
+      ...{ budget, grid, globalBatchSize: BATCH, overhead, gradientBudget, rateShare },
+    }),
+  };
+}
+
+/**
+ * Trains to the end, with probes as they are due. Returns what the steps cost that were taken, and what went into probes.
+ * @param find bias and variance when so much of the run is over
+ * @param restartAt the step before which the run is stopped, and taken up from its state
+ */
+function run(
+  given: ReturnType<typeof made>,
+  find: (progress: number, step: number) => { bias: number; variance: number },
+  { restartAt, again = () => given }: { restartAt?: number; again?: () => ReturnType<typeof made> } = {},
+) {
+  let { budget, online } = given;
+  const chosen: number[] = [];
+  let probes = 0;
+  const costNow = () => grid.find((strategy) => keyOf(strategy) === keyOf(online.current))!.cost;
+  const cost = () => ({ steps: 1, forwards: BATCH * costNow() });
+  for (let step = 0; !budget.over(cost()); step++) {
+    if (step === restartAt) {
+      const [state, { spent }] = [JSON.parse(JSON.stringify(online.state())), budget];
+      ({ budget, online } = again());
+      budget.restore(spent);
+      online.restore(state, 'here');
+    }
+    if (online.due(step)) {
+      const spent = { forwards: online.probeForwards, seconds: 0 };
+      budget.spend({ steps: 0, ...spent });
+      online.take(probe({ ...find(budget.progress, step), strategies: online.candidates }), { step, spent });
+      probes += spent.forwards;
+    }
+    expect(budget.over(cost())).toBe(false); // a probe never takes what its steps need
+    budget.spend({ ...cost(), seconds: 0 });
+    chosen.push(costNow());
+  }
+  return { chosen, probes, share: probes / budget.spent.forwards };
+}
+
+describe('what it chooses', () => {
+  test('the shorter, the less compute a gradient has', () => {
+    const chosen = (gradientBudget: number) =>
+      run(made({ gradientBudget }), () => ({ bias: 1, variance: WHOLE / 4 })).chosen.at(-1);
+    // 1 / b for whole sequences against 1 + 1 / (4 b) for a quarter: they meet at b = 3 / 4.
+    expect([1, 0.8, 0.7, 0.1].map(chosen)).toEqual([4, 4, 1, 1]);
+  });
+
+  test('the longer, the lower the learning rate, which noise counts by and bias does not', () => {
+    const chosen = (rate: number) =>
+      run(made({ gradientBudget: 0.5, rateShare: () => rate }), () => ({ bias: 1, variance: WHOLE / 4 }));
+    // r / b for whole sequences against 1 + r / (4 b) for a quarter: they meet at r / b = 4 / 3.
+    expect([1, 0.7, 0.6, 0].map((rate) => chosen(rate).chosen.at(-1))).toEqual([1, 1, 4, 4]);
+    const falling = run(made({ gradientBudget: 0.5, rateShare: (progress) => 1 - progress }), () => ({
+      bias: 1,
+      variance: WHOLE / 4,
+    }));
+    expect([falling.chosen[0], falling.chosen.at(-1)]).toEqual([1, 4]);
+    const { budget, online } = made({ rateShare: (progress) => 1 - progress });
+    budget.spend({ steps: 0, forwards: 500 * WHOLE, seconds: 0 }); // a quarter of the run
+    online.take(probe({ bias: 3, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    expect(online.row()).toMatchObject({ 'probe/error': 3 + 2.25, 'probe/error_whole': 9 });
+  });
+
+  test('the shortest where noise dominates, the whole where bias does', () => {
+    expect(new Set(run(made(), () => ({ bias: 0.001, variance: 100 })).chosen)).toEqual(new Set([1]));
+    expect(new Set(run(made(), () => ({ bias: 50, variance: 100 })).chosen)).toEqual(new Set([4]));
+  });
+
+  test('the error is Bias^2 + cost / (batch times whole cost) Var', () => {
+    // Between half and whole: 2/3 b + V/16 against V/8; between a quarter and half: b + V/32 against 2/3 b + V/16.
+    const at = (bias: number) => run(made(), () => ({ bias, variance: 96 })).chosen.at(-1);
+    expect([8.9, 9.1].map(at)).toEqual([1, 4]);
+    const cheap = {
+      gradientSquared: 1,
+      points: {
+        '0 4': { biasSquared: 0, variance: 96 },
+        '0.5 4': { biasSquared: 5.9, variance: 96 },
+        '0.75 4': { biasSquared: 9.1, variance: 96 },
+      },
+    };
+    const { online } = made();
+    online.take(cheap, { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    expect(online.current).toEqual({ tokenDropout: 0.5, patchSize: 4 }); // 5.9 + 6 < 12, 9.1 + 3
+  });
+
+  test('dearer ones as bias grows, and never back when noise returns', () => {
+    const { chosen } = run(made(), (progress) => ({ bias: 40 * progress, variance: 96 }));
+    expect([chosen[0], chosen.at(-1)]).toEqual([1, 4]);
+    expect(chosen).toEqual(chosen.toSorted((a, b) => a - b));
+    // Half of the tokens are best until noise returns; then a quarter is, while the whole never was.
+    const { budget, online } = made();
+    budget.spend({ steps: 0, forwards: 1000 * WHOLE, seconds: 0 });
+    const take = (biasOfQuarter: number, step: number) => {
+      const points = { '0 4': 0, '0.5 4': 1, '0.75 4': biasOfQuarter };
+      const open = online.candidates.map((strategy) => keyOf(strategy));
+      const found = Object.entries(points).filter(([key]) => open.includes(key));
+      online.take(
+        {
+          gradientSquared: 1,
+          points: Object.fromEntries(found.map(([key, biasSquared]) => [key, { biasSquared, variance: 96 }])),
+        },
+        { step, spent: { forwards: PROBE, seconds: 0 } },
+      );
+      return { now: online.current.tokenDropout, open };
+    };
+    expect([50, 50, 50].map((bias, i) => take(bias, 2 * i).now)).toEqual([0.5, 0.5, 0.5]);
+    for (let i = 3; i < 12; i++) expect(take(0, 2 * i)).toEqual({ now: 0.5, open: ['0 4', '0.5 4'] });
+  });
+
+  test('a probe counts half after a twentieth of the run', () => {
+    const { online, budget } = made();
+    const take = (bias: number) => {
+      const step = budget.spent.steps;
+      const spent = { forwards: PROBE, seconds: 0 };
+      online.take(probe({ bias, variance: 96, strategies: online.candidates }), { step, spent });
+      return online.current.tokenDropout;
+    };
+    const later = (share: number) => budget.spend({ steps: 2, forwards: share * 2000 * WHOLE, seconds: 0 });
+    expect([0, 0, 0].map(take)).toEqual([0.75, 0.75, 0.75]);
+    // From a mean bias of 9 on whole sequences are better: one of 20 against three of 0 that count half, then a quarter.
+    const probed = (share: number, bias: number) => {
+      const before = online.state();
+      later(share);
+      const now = take(bias);
+      const { points, weight } = online.state().averages;
+      online.restore(before, 'here');
+      return { now, bias: points['0.75 4']!.biasSquared / weight };
+    };
+    expect(probed(0.05, 20)).toEqual({ now: 0.75, bias: expect.closeTo(20 / (1 + 3 / 2), 10) });
+    expect(probed(0.05, 20)).toEqual({ now: 0, bias: expect.closeTo(20 / (1 + 3 / 4), 10) });
+  });
+
+  test('during the first probes it may move to and fro', () => {
+    const { online } = made();
+    const at = (step: number, bias: number) => {
+      online.take(probe({ bias, variance: 96 }), { step, spent: { forwards: PROBE, seconds: 0 } });
+      return online.current.tokenDropout;
+    };
+    expect([at(0, 100), at(2, -100), at(4, -100)]).toEqual([0, 0.75, 0.75]);
+    const { online: again } = made();
+    const spent = { forwards: PROBE, seconds: 0 };
+    for (const [i, bias] of [1000, 1000, -9000].entries())
+      again.take(probe({ bias, variance: 96 }), { step: 2 * i, spent });
+    expect(again.current.tokenDropout).toBe(0.75); // the third is as free as those before
+  });
+
+  test('the same probes give the same choices', () => {
+    const noise = (_: number, step: number) => ({ bias: 12 * Math.sin(step) ** 2, variance: 96 });
+    expect(run(made(), noise).chosen).toEqual(run(made(), noise).chosen);
+  });
+
+  test('a probe that is not finite is paid for and not used', () => {
+    const { online } = made();
+    const broken = probe({ bias: 0, variance: Number.NaN });
+    expect(online.take(broken, { step: 0, spent: { forwards: PROBE, seconds: 0 } })).toBe(false);
+    expect(online.current).toEqual({ tokenDropout: 0, patchSize: 4 });
+    expect(
+      online.take(probe({ bias: 0, variance: 96 }), { step: 2, spent: { forwards: PROBE, seconds: 0 } }),
+    ).toBe(true);
+    expect(online.current.tokenDropout).toBe(0.75);
+    expect(online.state().spent.forwards).toBe(2 * PROBE);
+    expect(online.state().probes).toBe(1); // three of them would close nothing
+  });
+});
+
+describe('when it probes', () => {
+  test.each([
+    ['forwards', 0.03, 2000],
+    ['forwards', 0.1, 300],
+    ['forwards', 0.01, 1500],
+    ['steps', 0.03, 2000],
+    ['steps', 0.2, 80],
+  ] as const)(
+    '%s: a share of %f of %i steps is never passed at the end, and is nearly used',
+    (unit, overhead, steps) => {
+      for (const bias of [0, 8.5]) {
+        const { share } = run(made({ unit, overhead, forwards: steps * WHOLE }), () => ({
+          bias,
+          variance: 96,
+        }));
+        expect(share).toBeLessThanOrEqual(overhead);
+        if (bias === 0) expect(share).toBeGreaterThan(overhead / 2);
+      }
+    },
+  );
+
+  test('the first at the start, the others early: as the root of the progress, no batch in two of them', () => {
+    const { online, budget } = made();
+    const at: number[] = [];
+    for (let step = 0; !budget.over({ steps: 1, forwards: WHOLE }); step++) {
+      if (online.due(step)) {
+        const spent = { forwards: online.probeForwards, seconds: 0 };
+        expect(online.state().spent.forwards + spent.forwards).toBeLessThanOrEqual(
+          Math.max(PROBE, 0.03 * 2000 * WHOLE * Math.min(1, Math.sqrt(budget.progress / 0.75))),
+        );
+        at.push(budget.progress);
+        budget.spend({ steps: 0, ...spent });
+        online.take(probe({ bias: 8.5, variance: 96, strategies: online.candidates }), { step, spent });
+      }
+      budget.spend({ steps: 1, forwards: WHOLE, seconds: 0 });
+    }
+    // 3 % of 2,000 steps are 17 probes of 3.5 steps.
+    expect(at).toHaveLength(17);
+    expect(at[0]).toBe(0);
+    expect(at.slice(1)).toEqual(at.slice(1).map((_, i) => expect.closeTo(0.75 * ((i + 2) / 17.14) ** 2, 2)));
+  });
+
+  test('a batch is in one probe at most, also where the share would pay for more', () => {
+    const { online, budget } = made({ overhead: 0.2, forwards: 4000 * WHOLE });
+    const at: number[] = [];
+    for (let step = 0; step < 100; step++) {
+      if (online.due(step)) {
+        const spent = { forwards: online.probeForwards, seconds: 0 };
+        at.push(step);
+        budget.spend({ steps: 0, ...spent });
+        online.take(probe({ bias: 0, variance: 96, strategies: online.candidates }), { step, spent });
+      }
+      budget.spend({ steps: 1, forwards: WHOLE, seconds: 0 });
+    }
+    expect(Math.min(...at.slice(1).map((step, i) => step - at[i]!))).toBe(2);
+  });
+
+  test('a duration in steps that are dearer than the cheapest pays for more probes, later', () => {
+    const ofMiddle = () => ({
+      gradientSquared: 1,
+      points: {
+        '0 4': { biasSquared: 0, variance: 96 },
+        '0.5 4': { biasSquared: 1, variance: 96 },
+        '0.75 4': { biasSquared: 50, variance: 96 },
+      },
+    });
+    const { online, budget } = made({ unit: 'steps' });
+    const spentAt: number[] = [];
+    for (let step = 0; !budget.over({ steps: 1, forwards: 0 }); step++) {
+      if (online.due(step)) {
+        const spent = { forwards: online.probeForwards, seconds: 0 };
+        budget.spend({ steps: 0, ...spent });
+        online.take(ofMiddle(), { step, spent });
+        spentAt.push(online.state().spent.forwards / budget.spent.forwards);
+      }
+      budget.spend({ steps: 1, forwards: 2 * BATCH, seconds: 0 });
+    }
+    expect(spentAt.at(-1)).toBeLessThanOrEqual(0.03);
+    expect(online.state().spent.forwards).toBeGreaterThan(0.9 * 0.03 * budget.spent.forwards);
+  });
+
+  test('a table of seconds tells what a probe costs before it is taken', () => {
+    const context = { grid, globalBatchSize: BATCH, overhead: 0.03, gradientBudget: 1 };
+    const secondsOf = ({ cost }: Strategy) => cost; // a probe of all: 14 s
+    expect(
+      () => new OnlineCompression({ ...context, budget: new Budget('seconds', 400), secondsOf }),
+    ).toThrow(/the first probe takes 14\.0 s, more than the 12\.0 s that a share of 0\.03 of 400 s is/);
+    const budget = new Budget('seconds', 1000);
+    const online = new OnlineCompression({ ...context, budget, secondsOf });
+    const spent = { forwards: online.probeForwards, seconds: 14 };
+    budget.spend({ steps: 0, ...spent });
+    online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent });
+    budget.spend({ steps: 1, forwards: 0, seconds: 0.75 * 1000 * (28 / 30) ** 2 - 14 - 1 });
+    expect(online.due(2)).toBe(false);
+    budget.spend({ steps: 1, forwards: 0, seconds: 2 });
+    expect(online.due(3)).toBe(true);
+  });
+
+  test('one whose share pays for three has the first at once, one that is shorter is refused', () => {
+    const ofLength = (probes: number) => made({ forwards: (probes * PROBE) / 0.03 + WHOLE });
+    const { online } = ofLength(3.01);
+    expect(online.due(0)).toBe(true);
+    online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    expect(online.due(2)).toBe(false);
+    expect(() => ofLength(2.99)).toThrow(
+      /a probe of 3 strategies costs as much as 3\.5 steps on whole sequences, and a share of 0\.03 .* a duration 1\.1 times as long/,
+    );
+  });
+
+  test('none when nothing dearer is left', () => {
+    const setup = made();
+    const { chosen, probes } = run(setup, () => ({ bias: 100, variance: 96 }));
+    expect(chosen[0]).toBe(4);
+    expect(probes).toBe(3 * PROBE);
+  });
+
+  test('one probe that finds nothing cheaper leaves the choice open: a later one may take it', () => {
+    const { online, budget } = made({ unit: 'seconds', forwards: 1000 });
+    const take = (step: number, biases: { bias: number; variance: number }) => {
+      const spent = { forwards: online.probeForwards, seconds: 12 };
+      budget.spend({ steps: 0, ...spent });
+      online.take(probe({ ...biases, strategies: online.candidates }), { step, spent });
+      return online.current.tokenDropout;
+    };
+    expect(take(0, { bias: 1000, variance: 1 })).toBe(0);
+    expect(online.due(2)).toBe(false); // the advance is spent
+    budget.spend({ steps: 500, forwards: 0, seconds: 900 });
+    expect(online.due(502)).toBe(true);
+    expect(take(502, { bias: -4000, variance: 96 })).toBeGreaterThan(0);
+  });
+
+  test('a time is the budget: the next probe is weighed by the pace of the last', () => {
+    const { online, budget } = made({ unit: 'seconds', forwards: 1000 });
+    const take = (step: number, seconds: number) => {
+      const spent = { forwards: online.probeForwards, seconds };
+      budget.spend({ steps: 0, ...spent });
+      online.take(probe({ bias: 0, variance: 96, strategies: online.candidates }), { step, spent });
+    };
+    expect(online.due(0)).toBe(true);
+    take(0, 8);
+    expect(online.due(2)).toBe(false);
+    // 16 s are given out of 30 at a progress of 3/4 (16 / 30)^2.
+    budget.spend({ steps: 200, forwards: 0, seconds: 213 - 8 });
+    expect(online.due(202)).toBe(false);
+    budget.spend({ steps: 1, forwards: 0, seconds: 1 });
+    expect(online.due(203)).toBe(true);
+    take(203, 6);
+    budget.spend({ steps: 1, forwards: 0, seconds: 0 });
+    expect(online.row()['probe/share']).toBeCloseTo(14 / 220, 12);
+    expect(() =>
+      made({ unit: 'seconds', forwards: 100 }).online.take(probe({ bias: 0, variance: 96 }), {
+        step: 0,
+        spent: { forwards: PROBE, seconds: 8 },
+      }),
+    ).toThrow(/the first probe takes 8\.00 s, more than the 3\.00 s that a share of 0\.03 of 100 s is/);
+  });
+});
+
+describe('its state', () => {
+  test('goes through JSON at any step, and the rest of the run is the same', () => {
+    const find = (progress: number, step: number) => ({
+      bias: 30 * progress + 3 * Math.sin(step),
+      variance: 96,
+    });
+    const again = () => made({ forwards: 400 * WHOLE, overhead: 0.2 });
+    const whole = run(again(), find);
+    expect(new Set(whole.chosen).size).toBeGreaterThan(1);
+    for (let restartAt = 1; restartAt < whole.chosen.length; restartAt += restartAt < 6 ? 1 : 7)
+      expect(run(again(), find, { restartAt, again })).toEqual(whole);
+  });
+
+  test('a resume with a longer duration, which is earlier in its run, lets old probes count no more than new ones', () => {
+    const { online, budget } = made();
+    budget.spend({ steps: 1, forwards: 1500 * WHOLE, seconds: 0 });
+    online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    const { budget: longer, online: again } = made({ forwards: 4000 * WHOLE });
+    longer.restore(budget.spent);
+    again.restore(online.state(), 'here');
+    again.take(probe({ bias: 40, variance: 96 }), { step: 2, spent: { forwards: PROBE, seconds: 0 } });
+    const { points, weight } = again.state().averages;
+    expect(points['0.75 4']!.biasSquared / weight).toBeCloseTo(20, 10);
+  });
+
+  test('of other strategies, none, or of an earlier version is refused', () => {
+    const { online } = made();
+    expect(() => online.restore(undefined, 'step-3')).toThrow(
+      /^step-3 has no state of compression\.online, or one of other strategies/,
+    );
+    expect(() => online.restore({ ...online.state(), current: '0.1 4' }, 'step-3')).toThrow(
+      /one of other strategies/,
+    );
+    const { progress: _, ...averages } = online.state().averages;
+    expect(() => online.restore({ ...online.state(), averages: averages as never }, 'step-3')).toThrow(
+      /^step-3 was written by an earlier version, .* start the run again/,
+    );
+  });
+});

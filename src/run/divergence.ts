@@ -1,0 +1,37 @@
+// Signs that a run has gone wrong.
+import { CoupletError } from '../errors.ts';
+import { noGrad, scope } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import type { RunParts } from './build.ts';
+
+/** A loss that is no number any more only gets worse: stop while the last checkpoint is good. */
+export function checkFinite(row: Record<string, number>, runDir: string): void {
+  const bad = Object.entries(row).find(([, value]) => !Number.isFinite(value));
+  if (bad) throw diverged(`${bad[0]} is ${bad[1]} at step ${row.step}`, runDir);
+}
+
+/** The loss is seen on log steps only, and before the update: weights that are no numbers must not become the last checkpoint. */
+export function checkWeights({ method, runDir }: Pick<RunParts, 'method' | 'runDir'>, step: number): void {
+  const weights = [...method.model.values()].filter(({ dtype }) => dtype !== 'int64'); // counters have no norm
+  const norm = noGrad(() => scope(() => ops.stack(ops._foreach_norm_Scalar(weights, 2)).sum().item()));
+  if (!Number.isFinite(norm)) throw diverged(`a weight is not finite after step ${step}`, runDir);
+}
+
+function diverged(what: string, runDir: string): CoupletError {
+  return new CoupletError(
+    `${what}: training diverged. What was saved in ${runDir} before is untouched. Start a run with a lower optimizer.peakLr, a longer schedule.warmup, or optimizer.clipGradNorm.`,
+  );
+}
+
+/** Says once, whenever it begins, that features have become the same for all pictures. */
+export class CollapseAlarm {
+  #collapsed = false;
+
+  /** The warning that a row of metrics gives cause for, if any. */
+  heard(row: Record<string, number>): string | undefined {
+    const before = this.#collapsed;
+    this.#collapsed = row['train/collapsed'] === 1;
+    if (!this.#collapsed || before) return undefined;
+    return `at step ${row.step} features are nearly the same for all pictures (train/feature_std, train/effective_rank): the model collapses. A lower optimizer.peakLr or a longer schedule.warmup often helps.`;
+  }
+}

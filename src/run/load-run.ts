@@ -1,0 +1,77 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig, type RunConfig } from '../config/index.ts';
+import { loadTokenizer } from '../data/tokenizer/tokenizer.ts';
+import { CoupletError } from '../errors.ts';
+import type { Encoder } from '../evaluate/features.ts';
+import { loadTensorsInto } from '../io/checkpoint.ts';
+import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
+import { alone } from '../ranks/index.ts';
+import { bestPath } from './best.ts';
+import { contextLengthOf, createMethod, encoderOf, modelFor, prepareProcess } from './build.ts';
+import { findCheckpoint } from './checkpoint.ts';
+
+/** A trained model with all that evaluators need. `close()` frees it. */
+export interface LoadedRun extends Encoder {
+  config: RunConfig;
+  checkpoint: string;
+  step: number;
+  close(): void;
+}
+
+/**
+ * Loads the model of a run's checkpoint ('latest', 'best', 'start' or a folder), without its optimizer.
+ * Throws a CoupletError when there is none.
+ */
+export async function loadRun(
+  runDir: string,
+  { checkpoint = 'latest', set = [] }: { checkpoint?: string; set?: readonly string[] } = {},
+): Promise<LoadedRun> {
+  const paths = runPaths(runDir);
+  if (!existsSync(paths.config))
+    throw new CoupletError(
+      `${runDir} is no run: it has no config.json. Give the folder that couplet train wrote, such as runs/NAME.`,
+    );
+  const config = await loadConfig(paths.config, { set });
+  const wanted = checkpoint === 'best' ? bestCheckpoint(runDir) : checkpoint;
+  const found =
+    wanted === 'start'
+      ? { path: wanted, step: 0 }
+      : await findCheckpoint(runDir, wanted, { flag: '--checkpoint' });
+  if (!found)
+    throw new CoupletError(
+      `${runDir} has no checkpoint yet: train until the first one is saved (checkpoint.every).`,
+    );
+  const device = prepareProcess(config);
+  const contextLength = contextLengthOf(config);
+  const tokenizer =
+    contextLength === undefined
+      ? undefined
+      : await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
+  const model = modelFor(config, tokenizer);
+  const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });
+  try {
+    // The seed alone makes the weights before the first step.
+    if (wanted !== 'start') await loadTensorsInto(join(found.path, MODEL_FILE), method.model);
+  } catch (error) {
+    method.dispose();
+    throw error;
+  }
+  return {
+    ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),
+    config,
+    checkpoint: found.path,
+    step: found.step,
+    close: () => method.dispose(),
+  };
+}
+
+function bestCheckpoint(runDir: string): string {
+  const path = bestPath(runDir);
+  if (!existsSync(path))
+    throw new CoupletError(
+      `${runDir} has no best checkpoint: set evaluate.every and evaluate.bestBy, or use --checkpoint latest.`,
+    );
+  const { step } = JSON.parse(readFileSync(path, 'utf8')) as { step: number };
+  return checkpointPath(runDir, step);
+}
