@@ -16,7 +16,7 @@ import {
   V3,
 } from './settings.ts';
 
-const CONFIG = 'examples/icon-search/config.ts';
+const CONFIG = 'demos/icon-search/config.ts';
 const LRS = [6e-4, 1.2e-3];
 /** As many settings for each: OpenCLIP's are tried in whole runs, v3's in short ones, both as they are used. */
 const TUNED: Record<string, Row[]> = {
