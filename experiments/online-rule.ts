@@ -58,13 +58,13 @@ interface Setup {
   batch: number;
   seconds: number;
   stepTimes: StepTimes;
-  /** `compression.online.budget`. */
-  gradientBudget: number;
+  /** `compression.online.gradientCompute`. */
+  gradientCompute: number;
 }
 
 function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): Setup {
   const { online } = set.compression as {
-    online: { tokenDropout: number[]; patchSize: number[]; budget: number };
+    online: { tokenDropout: number[]; patchSize: number[]; gradientCompute: number };
   };
   const groups = stages.map((stage) => stage.groups.adam!);
   return {
@@ -82,7 +82,7 @@ function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): S
     batch: set['batch.globalBatchSize'] as number,
     seconds: (set.duration as { seconds: number }).seconds * Number(flags.longer),
     stepTimes: set.stepTimes as StepTimes,
-    gradientBudget: online.budget,
+    gradientCompute: online.gradientCompute,
   };
 }
 
@@ -128,7 +128,7 @@ function probed(
 
 /** One run: its regret, its probes, and what it trained with from when on. */
 function simulated(setup: Setup, normal: () => number) {
-  const { grid, batch, seconds, stepTimes, patch, gradientBudget } = setup;
+  const { grid, batch, seconds, stepTimes, patch, gradientCompute } = setup;
   const budget = new Budget('seconds', seconds);
   const timeOf = (candidate: Candidate) => secondsOf(candidate, stepTimes, { ownPatchSize: patch });
   const online = new OnlineCompression({
@@ -136,14 +136,14 @@ function simulated(setup: Setup, normal: () => number) {
     grid,
     globalBatchSize: batch,
     overhead: 0.03,
-    gradientBudget,
+    gradientCompute,
     firstStep: MOMENT_STEPS,
     secondsOf: timeOf,
   });
   const errorOf = (candidate: Candidate) =>
     adjustedValue(
       truthOf(setup, budget.progress, candidate),
-      candidate.cost / (gradientBudget * batch * grid[0]!.cost),
+      candidate.cost / (gradientCompute * batch * grid[0]!.cost),
     );
   const moves: string[] = [];
   let [regret, trained, probes] = [0, 0, 0];

@@ -35,14 +35,14 @@ function made({
   forwards = 2000 * WHOLE,
   overhead = 0.03,
   unit = 'forwards' as 'forwards' | 'steps' | 'seconds',
-  gradientBudget = 1,
+  gradientCompute = 1,
   rateShare = (_progress: number): number => 1,
 } = {}) {
   const budget = new Budget(unit, unit === 'steps' ? forwards / WHOLE : forwards);
   return {
     budget,
     online: new OnlineCompression({
-      ...{ budget, grid, globalBatchSize: BATCH, overhead, gradientBudget, rateShare },
+      ...{ budget, grid, globalBatchSize: BATCH, overhead, gradientCompute, rateShare },
     }),
   };
 }
@@ -84,18 +84,18 @@ function run(
 
 describe('what it chooses', () => {
   test('the shorter, the less compute a gradient has', () => {
-    const chosen = (gradientBudget: number) =>
-      run(made({ gradientBudget }), () => ({ bias: 1, variance: WHOLE / 4 })).chosen.at(-1);
+    const chosen = (gradientCompute: number) =>
+      run(made({ gradientCompute }), () => ({ bias: 1, variance: WHOLE / 4 })).chosen.at(-1);
     // 1 / b for whole sequences against 1 + 1 / (4 b) for a quarter: they meet at b = 3 / 4.
     expect([1, 0.8, 0.7, 0.1].map(chosen)).toEqual([4, 4, 1, 1]);
   });
 
   test('the longer, the lower the learning rate, which noise counts by and bias does not', () => {
     const chosen = (rate: number) =>
-      run(made({ gradientBudget: 0.5, rateShare: () => rate }), () => ({ bias: 1, variance: WHOLE / 4 }));
+      run(made({ gradientCompute: 0.5, rateShare: () => rate }), () => ({ bias: 1, variance: WHOLE / 4 }));
     // r / b for whole sequences against 1 + r / (4 b) for a quarter: they meet at r / b = 4 / 3.
     expect([1, 0.7, 0.6, 0].map((rate) => chosen(rate).chosen.at(-1))).toEqual([1, 1, 4, 4]);
-    const falling = run(made({ gradientBudget: 0.5, rateShare: (progress) => 1 - progress }), () => ({
+    const falling = run(made({ gradientCompute: 0.5, rateShare: (progress) => 1 - progress }), () => ({
       bias: 1,
       variance: WHOLE / 4,
     }));
@@ -290,7 +290,7 @@ describe('when it probes', () => {
   });
 
   test('a table of seconds tells what a probe costs before it is taken', () => {
-    const context = { grid, globalBatchSize: BATCH, overhead: 0.03, gradientBudget: 1 };
+    const context = { grid, globalBatchSize: BATCH, overhead: 0.03, gradientCompute: 1 };
     const secondsOf = ({ cost }: Candidate) => cost; // a probe of all: 14 s
     expect(
       () => new OnlineCompression({ ...context, budget: new Budget('seconds', 400), secondsOf }),

@@ -42,7 +42,7 @@ export interface OnlineContext extends AllowanceContext {
   /** The first step that may have a probe; 0 unless told. */
   firstStep?: number;
   /** Compute of one gradient at the peak learning rate, as a multiple of that of a batch on whole sequences. */
-  gradientBudget: number;
+  gradientCompute: number;
   /** The learning rate over its peak, 1 until a warm-up is over, by progress; 1 throughout unless told. */
   rateShare?: Schedule;
 }
@@ -147,8 +147,8 @@ export class OnlineCompression {
 
   /** Bias^2 + rate cost / budget Var: the smaller the steps, the more of them average their noise (Smith and Le 2018), and none its bias. */
   #error(candidate: Candidate): number {
-    const { globalBatchSize, gradientBudget, budget, rateShare = () => 1 } = this.#context;
-    const batch = gradientBudget * globalBatchSize * this.grid[0].cost;
+    const { globalBatchSize, gradientCompute, budget, rateShare = () => 1 } = this.#context;
+    const batch = gradientCompute * globalBatchSize * this.grid[0].cost;
     return this.#averages.errorOf(candidate, (rateShare(budget.progress) * candidate.cost) / batch);
   }
 

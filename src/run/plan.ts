@@ -132,11 +132,11 @@ function onlineOf(
 ): OnlineCompression | undefined {
   if (!compression?.online) return undefined;
   const grid = candidatesOf(compression.online, { method, model });
-  const { overhead, budget: gradientBudget } = compression.online;
+  const { overhead, gradientCompute } = compression.online;
   const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
   const secondsOf = stepTimes && ((strategy: Compression) => cost(strategy).seconds!);
   return new OnlineCompression({
-    ...{ budget, grid, globalBatchSize, overhead, firstStep, gradientBudget, rateShare },
+    ...{ budget, grid, globalBatchSize, overhead, firstStep, gradientCompute, rateShare },
     ...(secondsOf && { secondsOf }),
   });
 }
