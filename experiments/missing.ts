@@ -35,7 +35,7 @@ const parts: Part[] = [
     only: /^budget-(tiny|cifar)-(moco-v3|simclr)-(whole-120|patches|quarter|both)/,
   },
   { runs: schedule, only: /^long-/, measured: ['short-icons'], share: LARGE },
-  // Seeds and strategies that lack.
+  // Seeds and compressions that lack.
   {
     ...{ runs: ssl, measured: SSL, share: LARGE },
     only: /^cifar-(moco-v3|simclr)-both-|^cifar-(moco-v3|simclr|dino)-.*-0|^tiny-dino-(patches|dropout-75)-/,
