@@ -14,7 +14,7 @@ import { type Analysis, type AnalysisPoint, readAnalysis } from '../src/analysis
 import { type Candidate, keyOf, type StepTimes, secondsOf } from '../src/compress/index.ts';
 import { Draws } from '../src/data/random.ts';
 import { adjustedValue, studentQuantile } from '../src/gradient-error/estimate.ts';
-import { BATCHES } from '../src/online-compression/allowance.ts';
+import { BATCHES_PER_PROBE } from '../src/online-compression/allowance.ts';
 import { OnlineCompression } from '../src/online-compression/index.ts';
 import { MOMENT_STEPS } from '../src/run/plan.ts';
 import { Budget } from '../src/time/budget.ts';
@@ -115,7 +115,7 @@ function probed(
   const points = candidates.map((candidate) => {
     const { biasSquared, standardError, variance } = truthOf(setup, progress, candidate);
     // <d_A, d_B> scatters as 1 / samples around a bias that noise outweighs, as the root of it around one that it does not.
-    const more = samples / (BATCHES * batch);
+    const more = samples / (BATCHES_PER_PROBE * batch);
     const scatter = standardError * (biasSquared > 4 * standardError ? Math.sqrt(more) : more);
     const found = {
       biasSquared: biasSquared + scatter * normal(),
@@ -123,7 +123,7 @@ function probed(
     };
     return [keyOf(candidate), found] as const;
   });
-  return { gradientSquared: 1, points: Object.fromEntries(points) };
+  return { gradientSquared: 1, byCompression: Object.fromEntries(points) };
 }
 
 /** One run: its regret, its probes, and what it trained with from when on. */
@@ -148,12 +148,12 @@ function simulated(setup: Setup, normal: () => number) {
   const moves: string[] = [];
   let [regret, trained, probes] = [0, 0, 0];
   for (let step = 0; budget.progress < 1; step++) {
-    if (online.due(step)) {
+    if (online.isDue(step)) {
       const { candidates, probeForwards: forwards, probeSeconds } = online;
       const found = probed(setup, budget.progress, { candidates, normal });
       const spent = { forwards, seconds: probeSeconds! };
       budget.spend({ steps: 0, ...spent });
-      online.take(found, { step, spent });
+      online.add(found, { step, spent });
       probes++;
     }
     const now = grid.find((one) => keyOf(one) === keyOf(online.current))!;
