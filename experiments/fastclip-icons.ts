@@ -1,4 +1,4 @@
-// OpenCLIP, SigLIP and every version of FastCLIP on the icons of examples/icon-search: which settings, then which method.
+// OpenCLIP, SigLIP and every version of FastCLIP on the icons of demos/icon-search: which settings, then which method.
 // node --import jiti/register scripts/sweep.ts experiments/fastclip-icons.ts --out DIR --parallel 6 --only '^tune'
 import type { SweepRun } from '../scripts/sweep.ts';
 import {
@@ -16,7 +16,7 @@ import {
   V3,
 } from './settings.ts';
 
-const CONFIG = 'examples/icon-search/config.ts';
+const CONFIG = 'demos/icon-search/config.ts';
 const LRS = [3e-4, 6e-4, 1.2e-3];
 /** Where the settings of the temperature are compared. */
 const LR = 6e-4;

@@ -16,7 +16,7 @@ import {
   V3,
 } from './settings.ts';
 
-const CONFIG = 'examples/icon-search/config.ts';
+const CONFIG = 'demos/icon-search/config.ts';
 const LRS = [6e-4, 1.2e-3];
 /** As many settings for each: OpenCLIP's are tried in whole runs, v3's in short ones, both as they are used. */
 const TUNED: Record<string, Row[]> = {
@@ -51,7 +51,7 @@ function run(name: string, method: string, more: Record<string, unknown>, row = 
 /** What scripts/sweep-best.ts found, else what was best before: the second row of each. */
 const rowOf = (method: string) => chosenRow(`sched-tune-${method}`) ?? TUNED[method]![1]!;
 
-const strategies: Record<string, Record<string, unknown>> = {
+const compressions: Record<string, Record<string, unknown>> = {
   none: {},
   late: { compression: { stages: [{ from: 0, tokenDropout: 0.75 }, { from: 0.75 }] } },
   ...compressionsOf('icons-v3', PATCH),
@@ -61,7 +61,7 @@ const EVERY = { 'evaluate.every': { share: 1 / 10 } };
 /** They are also the first seeds of what they choose. */
 const tunes = Object.entries(TUNED).flatMap(([method, rows]) =>
   rows.map((row, i) => {
-    const short = method === 'v3' && { ...strategies.late, duration: { seconds: SECONDS * SHARE } };
+    const short = method === 'v3' && { ...compressions.late, duration: { seconds: SECONDS * SHARE } };
     return run(
       `sched-tune-${method}-${i}`,
       method,
@@ -79,7 +79,7 @@ const finals = [0, 1, 2].flatMap((seed) => [
     seed,
     ...(seed === 0 && ANALYSED),
   }),
-  ...Object.entries(strategies).flatMap(([name, set]) =>
+  ...Object.entries(compressions).flatMap(([name, set]) =>
     ['v3', 'clip'].map((method) =>
       run(`sched-${method}-${name}-${seed}`, method, {
         ...EVERY,
@@ -104,7 +104,7 @@ const longRows: Record<string, { method: string; row: Row; set: Record<string, u
       `v3-${name}`,
       longLrs.map((lr) => ({
         ...{ method: 'v3', row: { method: fastclip('v3', V3), lr } },
-        set: { ...strategies[name], duration: { seconds: LONG * SHARE } },
+        set: { ...compressions[name], duration: { seconds: LONG * SHARE } },
       })),
     ]),
   ),

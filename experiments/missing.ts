@@ -35,7 +35,7 @@ const parts: Part[] = [
     only: /^budget-(tiny|cifar)-(moco-v3|simclr)-(whole-120|patches|quarter|both)/,
   },
   { runs: schedule, only: /^long-/, measured: ['fastclip-schedule-3'], share: LARGE },
-  // Seeds and strategies that lack. The first file of tiny-imagenet-100 has DINO with another momentum.
+  // Seeds and compressions that lack. The first file of tiny-imagenet-100 has DINO with another momentum.
   {
     ...{ runs: ssl, measured: SSL.filter((file) => file !== 'ssl-tiny-imagenet-100'), share: LARGE },
     only: /^cifar-(moco-v3|simclr)-both-|^cifar-(moco-v3|simclr|dino)-.*-0|^tiny-dino-(patches|dropout-75)-/,

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { mean } from '../scripts/rows.ts';
 import type { SweepRun } from '../scripts/sweep.ts';
 import { type Analysis, type AnalysisPoint, readAnalysis } from '../src/analysis/schema.ts';
-import { keyOf, type StepTimes, type Strategy, secondsOf } from '../src/compress/index.ts';
+import { type Candidate, keyOf, type StepTimes, secondsOf } from '../src/compress/index.ts';
 import { Draws } from '../src/data/random.ts';
 import { adjustedValue, studentQuantile } from '../src/gradient-error/estimate.ts';
 import { BATCHES } from '../src/online-compression/allowance.ts';
@@ -40,7 +40,7 @@ function normals(...parts: number[]): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - draws.unit())) * Math.cos(2 * Math.PI * draws.unit());
 }
 
-/** A stage of an analysis: |G|^2, and strategies by keyOf(). */
+/** A stage of an analysis: |G|^2, and candidates by keyOf(). */
 interface Stage {
   gradientSquared: number;
   points: Map<string, AnalysisPoint>;
@@ -48,7 +48,7 @@ interface Stage {
 
 interface Setup {
   /** The whole sequence first. */
-  grid: Strategy[];
+  grid: Candidate[];
   stages: Stage[];
   samples: number;
   /** Of a confidence interval, in standard errors. */
@@ -86,11 +86,11 @@ function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): S
   };
 }
 
-/** What is true of a strategy at a progress, in the gradient's own unit, and the standard error of the analysis's bias. */
-function truthOf({ stages, interval }: Setup, progress: number, strategy: Strategy) {
+/** What is true of a candidate at a progress, in the gradient's own unit, and the standard error of the analysis's bias. */
+function truthOf({ stages, interval }: Setup, progress: number, candidate: Candidate) {
   const place = progress * (stages.length - 1);
   const before = Math.min(Math.floor(place), stages.length - 2);
-  const key = keyOf(strategy);
+  const key = keyOf(candidate);
   const between = (of: (point: AnalysisPoint) => number) => {
     const [low, high] = [before, before + 1].map((i) => {
       const { points, gradientSquared } = stages[i]!;
@@ -109,11 +109,11 @@ function truthOf({ stages, interval }: Setup, progress: number, strategy: Strate
 function probed(
   setup: Setup,
   progress: number,
-  { candidates, normal }: { candidates: readonly Strategy[]; normal: () => number },
+  { candidates, normal }: { candidates: readonly Candidate[]; normal: () => number },
 ) {
   const { samples, batch } = setup;
-  const points = candidates.map((strategy) => {
-    const { biasSquared, standardError, variance } = truthOf(setup, progress, strategy);
+  const points = candidates.map((candidate) => {
+    const { biasSquared, standardError, variance } = truthOf(setup, progress, candidate);
     // <d_A, d_B> scatters as 1 / samples around a bias that noise outweighs, as the root of it around one that it does not.
     const more = samples / (BATCHES * batch);
     const scatter = standardError * (biasSquared > 4 * standardError ? Math.sqrt(more) : more);
@@ -121,7 +121,7 @@ function probed(
       biasSquared: biasSquared + scatter * normal(),
       variance: variance * (1 + VARIANCE_NOISE * normal()),
     };
-    return [keyOf(strategy), found] as const;
+    return [keyOf(candidate), found] as const;
   });
   return { gradientSquared: 1, points: Object.fromEntries(points) };
 }
@@ -130,7 +130,7 @@ function probed(
 function simulated(setup: Setup, normal: () => number) {
   const { grid, batch, seconds, stepTimes, patch, gradientBudget } = setup;
   const budget = new Budget('seconds', seconds);
-  const timeOf = (strategy: Strategy) => secondsOf(strategy, stepTimes, { own: patch });
+  const timeOf = (candidate: Candidate) => secondsOf(candidate, stepTimes, { ownPatchSize: patch });
   const online = new OnlineCompression({
     budget,
     grid,
@@ -140,10 +140,10 @@ function simulated(setup: Setup, normal: () => number) {
     firstStep: MOMENT_STEPS,
     secondsOf: timeOf,
   });
-  const errorOf = (strategy: Strategy) =>
+  const errorOf = (candidate: Candidate) =>
     adjustedValue(
-      truthOf(setup, budget.progress, strategy),
-      strategy.cost / (gradientBudget * batch * grid[0]!.cost),
+      truthOf(setup, budget.progress, candidate),
+      candidate.cost / (gradientBudget * batch * grid[0]!.cost),
     );
   const moves: string[] = [];
   let [regret, trained, probes] = [0, 0, 0];

@@ -97,9 +97,9 @@ const runs = Object.keys(SETS).flatMap((name) =>
         seed,
       },
     }));
-    const short = Object.entries(all).flatMap(([strategy, changes]) =>
+    const short = Object.entries(all).flatMap(([compression, changes]) =>
       [0, 1, 2].map((seed) => ({
-        name: `${name}-${method}-${strategy}-${seed}`,
+        name: `${name}-${method}-${compression}-${seed}`,
         config,
         set: {
           ...base,
@@ -132,11 +132,11 @@ const budgets = Object.keys(SETS).flatMap((name) =>
   ['moco-v3', 'simclr'].flatMap((method) => {
     const { config, base, compressions } = kindOf(name, method);
     const all: Record<string, Record<string, unknown>> = { whole: COSINE, ...compressions };
-    return LONGER.filter((strategy) => strategy in all).flatMap((strategy) =>
+    return LONGER.filter((compression) => compression in all).flatMap((compression) =>
       [SECONDS, 2 * SECONDS].map((seconds) => ({
-        name: `budget-${name}-${method}-${strategy}-${seconds}`,
+        name: `budget-${name}-${method}-${compression}-${seconds}`,
         config,
-        set: { ...base, ...all[strategy], 'evaluate.every': { share: 0.1 }, duration: { seconds } },
+        set: { ...base, ...all[compression], 'evaluate.every': { share: 0.1 }, duration: { seconds } },
       })),
     );
   }),

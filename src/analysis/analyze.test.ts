@@ -44,7 +44,7 @@ describe('an analysis of FastCLIP', () => {
     analysis = (await analyzeRun(runDir, { ...small, out: path, onEvent: (event) => events.push(event) }))!;
   });
 
-  it('has each stage, group and strategy, the whole sequence first', () => {
+  it('has each stage, group and candidate, the whole sequence first', () => {
     expect(analysis.stages.map(({ share, step }) => [share, step])).toEqual([
       [0, 0],
       [0.25, 5],

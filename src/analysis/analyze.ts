@@ -18,7 +18,7 @@ import { findStages } from './stages.ts';
 import { summaryOf } from './summary.ts';
 
 /**
- * Measures bias, variance and cost-adjusted error of every strategy of a grid at several checkpoints of a run (section 2), and writes
+ * Measures bias, variance and cost-adjusted error of every candidate of a grid at several checkpoints of a run (section 2), and writes
  * them to analysis.json. Started again, it goes on where it stopped. Returns undefined when the signal ended it before its end.
  * Throws a CoupletError for what a person can mend.
  */

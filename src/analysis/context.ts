@@ -1,5 +1,5 @@
 // What an analysis is asked for, made of, and says.
-import type { Strategy } from '../compress/index.ts';
+import type { Candidate } from '../compress/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type { AnalysisRecord } from './record.ts';
 import type { GridOptions, Settings } from './settings.ts';
@@ -8,11 +8,11 @@ import type { Stage } from './stages.ts';
 /** What happens in an analysis, for whoever shows it. */
 export type AnalyzeEvent =
   | { type: 'start'; stages: Stage[]; settings: Settings; left: number }
-  | { type: 'batch'; share: number; strategy: Strategy; done: number; secondsLeft: number }
+  | { type: 'batch'; share: number; candidate: Candidate; done: number; secondsLeft: number }
   | {
       type: 'pass';
       share: number;
-      strategy: Strategy;
+      candidate: Candidate;
       kind: 'point' | 'control';
       left: number;
       seconds: number;

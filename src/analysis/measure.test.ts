@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Strategy } from '../compress/index.ts';
+import type { Candidate } from '../compress/index.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import type { Batch, Method } from '../methods/index.ts';
 import { clockAt } from '../time/schedules.ts';
@@ -17,7 +17,7 @@ afterAll(() => w.dispose());
 function method(scale: (dropped: number) => number): Method {
   return {
     params: new Map([['backbone.w', w]]),
-    features: ({ views }: Batch, { compression }: { compression: Strategy }) => ({
+    features: ({ views }: Batch, { compression }: { compression: Candidate }) => ({
       x: views[0].mul(scale(compression.tokenDropout)),
     }),
     loss: ({ x }: { x: Tensor }) => ({ loss: x.matmul(w.view(2, 1)).mean() }),
@@ -35,7 +35,7 @@ const samples = {
   },
 } as unknown as Samples;
 
-const strategy = (tokenDropout: number): Strategy => ({
+const candidate = (tokenDropout: number): Candidate => ({
   tokenDropout,
   patchSize: 8,
   cost: 1,
@@ -45,7 +45,7 @@ const strategy = (tokenDropout: number): Strategy => ({
 function measured(scale: (dropped: number) => number, dropouts: number[], adam?: AdamState) {
   const settings = {
     shares: [0],
-    grid: [0, ...dropouts].map(strategy),
+    grid: [0, ...dropouts].map(candidate),
     samples: 16,
     subBatch: 2,
     folds: 4,
@@ -72,9 +72,9 @@ async function all(stage: AsyncGenerator<Measured>): Promise<Measured[]> {
 }
 
 describe('a stage', () => {
-  it('gives the whole sequence, the control, then each strategy against the whole', async () => {
+  it('gives the whole sequence, the control, then each candidate against the whole', async () => {
     const found = await all(measured((d) => 1 - d, [0.5]));
-    expect(found.map(({ kind, strategy: { tokenDropout } }) => [kind, tokenDropout])).toEqual([
+    expect(found.map(({ kind, candidate: { tokenDropout } }) => [kind, tokenDropout])).toEqual([
       ['point', 0],
       ['control', 0],
       ['point', 0.5],
@@ -86,7 +86,7 @@ describe('a stage', () => {
     for (const square of squares) expect(square).toBeCloseTo(4, 12);
   });
 
-  it('memory does not grow with the strategies', async () => {
+  it('memory does not grow with the candidates', async () => {
     const peaks = [];
     for (const count of [1, 6]) {
       let peak = 0;

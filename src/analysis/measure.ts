@@ -1,6 +1,6 @@
-// One stage of a run: every strategy's gradient against that of whole sequences.
+// One stage of a run: every candidate's gradient against that of whole sequences.
 
-import type { Compression, Strategy } from '../compress/index.ts';
+import type { Candidate, Compression } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import type { Moments } from '../gradient-error/estimate.ts';
@@ -28,24 +28,24 @@ export interface StageContext {
   adam?: AdamState;
   signal?: AbortSignal;
   /** After each sub-batch. */
-  onBatch(strategy: Strategy): void;
+  onBatch(candidate: Candidate): void;
 }
 
 export interface Measured {
   kind: 'point' | 'control';
-  strategy: Strategy;
+  candidate: Candidate;
   moments: Record<string, Moments>;
 }
 
 /**
- * Passes over the samples once for each strategy, the whole sequence first: two sets of fold sums are all that is held, whatever the
- * number of samples and strategies. Samples, views and draws are the same in all passes, so that noise which strategies share cancels
+ * Passes over the samples once for each candidate, the whole sequence first: two sets of fold sums are all that is held, whatever the
+ * number of samples and candidates. Samples, views and draws are the same in all passes, so that noise which candidates share cancels
  * in their difference; token masks of one patch size are then nested, each by itself as random as in training.
  * @param wanted which to measure; the whole sequence is passed over in any case
  */
 export async function* measureStage(
   context: StageContext,
-  wanted: (kind: Measured['kind'], strategy: Strategy) => boolean,
+  wanted: (kind: Measured['kind'], candidate: Candidate) => boolean,
 ): AsyncGenerator<Measured> {
   const { settings, device, method, clock } = context;
   const learned = parameterGroups(method, clock);
@@ -54,10 +54,10 @@ export async function* measureStage(
   const shape = { folds: settings.folds, segments: groups.segments, device };
   const baseline = new FoldSums(shape);
   const sums = new FoldSums(shape);
-  const found = (kind: Measured['kind'], strategy: Strategy, of: FoldSums): Measured => ({
+  const found = (kind: Measured['kind'], candidate: Candidate, of: FoldSums): Measured => ({
     kind,
-    strategy,
-    moments: momentsOf(of, { baseline, groups, context, strategy }),
+    candidate,
+    moments: momentsOf(of, { baseline, groups, context, candidate }),
   });
   const [whole, ...rest] = settings.grid;
   try {
@@ -68,9 +68,9 @@ export async function* measureStage(
       if (!(await pass(sums, whole, { context, groups, samples: context.others }))) return;
       yield found('control', whole, sums);
     }
-    for (const strategy of rest.filter((each) => wanted('point', each))) {
-      if (!(await pass(sums, strategy, { context, groups, samples: context.samples }))) return;
-      yield found('point', strategy, sums);
+    for (const candidate of rest.filter((each) => wanted('point', each))) {
+      if (!(await pass(sums, candidate, { context, groups, samples: context.samples }))) return;
+      yield found('point', candidate, sums);
     }
   } finally {
     baseline.dispose();
@@ -120,14 +120,14 @@ async function scaleOf(context: StageContext, groups: ParameterGroups): Promise<
   return scale;
 }
 
-/** Sums a strategy's gradients; whether all sub-batches were seen. */
+/** Sums a candidate's gradients; whether all sub-batches were seen. */
 function pass(
   sums: FoldSums,
-  strategy: Strategy,
+  candidate: Candidate,
   { context, groups, samples }: PassContext,
 ): Promise<boolean> {
   const { method, clock, signal, onBatch } = context;
-  const { tokenDropout, patchSize } = strategy;
+  const { tokenDropout, patchSize } = candidate;
   const compression: Compression = { tokenDropout, patchSize };
   sums.clear();
   return samples.pass((batch, index) => {
@@ -135,7 +135,7 @@ function pass(
     const at = { ...clock, step: clock.step + index, compression, wanted: false };
     const gradient = gradientOf(method, { batch, clock: at }, groups.params);
     sums.add(groups.scale ? ops.cat([gradient, gradient.mul(groups.scale)], 0) : gradient);
-    onBatch(strategy);
+    onBatch(candidate);
   }, signal);
 }
 
@@ -146,8 +146,8 @@ function momentsOf(
     baseline,
     groups,
     context,
-    strategy,
-  }: { baseline: FoldSums; groups: ParameterGroups; context: StageContext; strategy: Strategy },
+    candidate,
+  }: { baseline: FoldSums; groups: ParameterGroups; context: StageContext; candidate: Candidate },
 ): Record<string, Moments> {
   const parts = sums.moments(baseline, { subBatch: context.settings.subBatch });
   const entries = Object.entries(groups.groups).map(([name, segments]) => {
@@ -155,7 +155,7 @@ function momentsOf(
     const [size] = [moments.own, moments.difference].map((table) =>
       table.flat().reduce((sum, value) => sum + value, 0),
     );
-    const what = `${context.moment}: the gradient of ${name === 'image' ? 'the image tower' : 'the model'} with tokenDropout ${strategy.tokenDropout} and patchSize ${strategy.patchSize}`;
+    const what = `${context.moment}: the gradient of ${name === 'image' ? 'the image tower' : 'the model'} with tokenDropout ${candidate.tokenDropout} and patchSize ${candidate.patchSize}`;
     if (![...moments.own.flat(), ...moments.difference.flat(), ...moments.squares].every(Number.isFinite))
       throw new CoupletError(
         `${what} is not finite. If the run has diverged, ask for earlier stages with --at; else try --set precision=float32.`,

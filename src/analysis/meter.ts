@@ -1,10 +1,10 @@
-import type { Strategy } from '../compress/index.ts';
+import type { Candidate } from '../compress/index.ts';
 import type { RecordLine } from './record.ts';
 import type { Settings } from './settings.ts';
 import type { Stage } from './stages.ts';
 
 /** One pass of an analysis. */
-type Pass = Pick<Strategy, 'tokenDropout' | 'patchSize'> & { kind: 'point' | 'control' };
+type Pass = Pick<Candidate, 'tokenDropout' | 'patchSize'> & { kind: 'point' | 'control' };
 
 /** What is left of an analysis, what it has taken and how long the rest will take. */
 export class Meter {
@@ -46,7 +46,7 @@ export class Meter {
   }
 
   /** After a sub-batch: the share of the work that is done, of what this process has to do, and the seconds that are left at its pace. */
-  batch({ cost }: Strategy): { done: number; secondsLeft: number } {
+  batch({ cost }: Candidate): { done: number; secondsLeft: number } {
     const { subBatch } = this.#settings;
     this.#forwards += cost * subBatch;
     this.#allForwards += cost * subBatch;

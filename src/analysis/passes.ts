@@ -1,4 +1,4 @@
-// All passes of an analysis: stage by stage, strategy by strategy.
+// All passes of an analysis: stage by stage, candidate by candidate.
 import { hash32 } from '../data/random.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
 import type { RunParts } from '../run/build.ts';
@@ -44,10 +44,10 @@ export async function measureAll(
           others,
           ...(settings.adam && { adam: adamStateOf(parts) }),
           ...(signal && { signal }),
-          onBatch: (strategy) =>
-            onEvent({ type: 'batch', share: stage.share, strategy, ...meter.batch(strategy) }),
+          onBatch: (candidate) =>
+            onEvent({ type: 'batch', share: stage.share, candidate, ...meter.batch(candidate) }),
         },
-        (kind, strategy) => meter.isLeft(stage, { kind, ...strategy }),
+        (kind, candidate) => meter.isLeft(stage, { kind, ...candidate }),
       );
       for await (const found of measured) keep(found, { stage, record, meter, onEvent });
     }
@@ -64,7 +64,7 @@ export async function measureAll(
 
 /** Writes a pass down, and tells of it. */
 function keep(
-  { kind, strategy, moments }: Measured,
+  { kind, candidate, moments }: Measured,
   {
     stage,
     record,
@@ -72,11 +72,11 @@ function keep(
     onEvent,
   }: { stage: Stage; record: AnalysisRecord; meter: Meter; onEvent: (event: AnalyzeEvent) => void },
 ): void {
-  const { tokenDropout, patchSize } = strategy;
+  const { tokenDropout, patchSize } = candidate;
   const spent = meter.lap();
-  meter.finish(stage, { kind, ...strategy });
+  meter.finish(stage, { kind, ...candidate });
   record.add({ kind, step: stage.step, tokenDropout, patchSize, moments, ...spent });
-  onEvent({ type: 'pass', share: stage.share, strategy, kind, left: meter.left, seconds: spent.seconds });
+  onEvent({ type: 'pass', share: stage.share, candidate, kind, left: meter.left, seconds: spent.seconds });
 }
 
 function samplesOf(

@@ -142,9 +142,9 @@ describe('the rule', () => {
     }
   });
 
-  it('interpolated, a strategy ends where the curves cross rather than half way', () => {
+  it('interpolated, a candidate ends where the curves cross rather than half way', () => {
     const made = madeUpAnalysis();
-    // Two strategies alone: errors 1 -> 10 and 4 -> 5 on logarithms cross at log 4 / (log 4 + log 2) = 2/3.
+    // Two candidates alone: errors 1 -> 10 and 4 -> 5 on logarithms cross at log 4 / (log 4 + log 2) = 2/3.
     made.stages = [made.stages[0], made.stages[4]];
     const given = [
       [1, 10],

@@ -1,4 +1,4 @@
-// From the errors of strategies at several stages to the strategy of each moment (section 3.1).
+// From the errors of candidates at several stages to the candidate of each moment (section 3.1).
 import { type Compression, type ScheduleFile, type StepTimes, secondsOf } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import { adjustedError, type Estimate } from '../gradient-error/estimate.ts';
@@ -17,7 +17,7 @@ export interface RuleOptions {
   stepTimes?: StepTimes;
 }
 
-/** A strategy with its error at one moment, at some budget. */
+/** A candidate with its error at one moment, at some budget. */
 export interface Weighed extends Compression {
   cost: number;
   error: Estimate;
@@ -49,7 +49,7 @@ export function scheduleOf(analysis: Analysis, options: RuleOptions = {}): Found
   if (!(budgetFactor > 0)) throw new CoupletError(`--budget ${budgetFactor}: expected a number above 0.`);
   const stages = analysis.stages.map((stage) => ({
     progress: stage.share, // a step from stage.progress at most, and a rounder number
-    points: weighed(timed(groupOf(stage, options), { ...options, own: analysis.run.patchSize }), {
+    points: weighed(timed(groupOf(stage, options), { ...options, ownPatchSize: analysis.run.patchSize }), {
       budget: analysis.settings.budget * budgetFactor,
     }),
   }));
@@ -88,12 +88,12 @@ const pick = ({ tokenDropout, patchSize }: AnalysisPoint | Weighed): Compression
 /** Points with costs in proportion to a table of step times, that of whole sequences as it was; as they are without a table. */
 function timed(
   group: AnalysisGroup,
-  { stepTimes, own }: Pick<RuleOptions, 'stepTimes'> & { own: number },
+  { stepTimes, ownPatchSize }: Pick<RuleOptions, 'stepTimes'> & { ownPatchSize: number },
 ): AnalysisGroup {
   if (!stepTimes) return group;
   const [whole] = group.points;
   const secondsAt = (point: AnalysisPoint) =>
-    secondsOf(pick(point), stepTimes, { own, name: '--step-times' });
+    secondsOf(pick(point), stepTimes, { ownPatchSize, name: '--step-times' });
   const scale = whole.cost / secondsAt(whole);
   return { ...group, points: group.points.map((point) => ({ ...point, cost: scale * secondsAt(point) })) };
 }
@@ -116,7 +116,7 @@ function choiceOf(progress: number, points: readonly Weighed[]): Choice {
   };
 }
 
-/** A piece of a run and the error of each strategy in it. */
+/** A piece of a run and the error of each candidate in it. */
 interface Piece {
   from: number;
   length: number;
@@ -173,7 +173,7 @@ function fallingPath(pieces: readonly Piece[], points: readonly Compression[]): 
   return best.reduce((least, next) => (next.loss < least.loss ? next : least)).path;
 }
 
-/** Neither more dropout nor larger patches; a strategy may follow itself. */
+/** Neither more dropout nor larger patches; a candidate may follow itself. */
 const isLighter = (next: Compression, before: Compression) =>
   next.tokenDropout <= before.tokenDropout && next.patchSize <= before.patchSize;
 

@@ -15,7 +15,7 @@ const squaredMean = z.strictObject({
   high: real,
 });
 
-const strategy = {
+const candidate = {
   tokenDropout: real,
   patchSize: z.int(),
   cost: real.describe('of one sample, in forwards of a whole sequence'),
@@ -23,7 +23,7 @@ const strategy = {
 };
 
 const point = z.strictObject({
-  ...strategy,
+  ...candidate,
   biasSquared: squaredMean,
   variance: estimate.describe("of one sample's gradient"),
   error: estimate.describe('bias^2 + cost / budget variance'),

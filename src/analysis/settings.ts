@@ -1,4 +1,4 @@
-import { gridOf, type Strategy } from '../compress/index.ts';
+import { type Candidate, gridOf } from '../compress/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
@@ -28,7 +28,7 @@ export interface GridOptions {
 export interface Settings {
   shares: number[];
   /** The first is the whole sequence, which all others are measured against. */
-  grid: Strategy[];
+  grid: Candidate[];
   samples: number;
   subBatch: number;
   folds: number;
@@ -54,7 +54,7 @@ const FOLDS = [8, 7, 6, 5, 4, 9, 10, 11, 12, 13, 14, 15, 16];
 /** Fills in and checks the settings. Throws a CoupletError that says which is wrong and what to do. */
 export function settingsOf(options: GridOptions, context: SettingsContext): Settings {
   const { config } = context;
-  const grid = strategiesOf(options, context);
+  const grid = candidatesOf(options, context);
   const { globalBatchSize } = config.batch;
   const subBatch = whole(options.subBatch ?? globalBatchSize, { flag: '--sub-batch', least: 2 });
   const around = Math.max(1, Math.round(SAMPLES / (FOLDS[0] * subBatch))) * FOLDS[0] * subBatch;
@@ -107,11 +107,11 @@ function foldsOf(samples: number, subBatch: number): number {
   );
 }
 
-/** The strategies of an analysis. Throws a CoupletError for a model or a method that has none, and for what fits no image. */
-function strategiesOf(
+/** The candidates of an analysis. Throws a CoupletError for a model or a method that has none, and for what fits no image. */
+function candidatesOf(
   { tokenDropout, patchSize }: GridOptions,
   { config, model }: SettingsContext,
-): Strategy[] {
+): Candidate[] {
   const { image } = model;
   if (image.type === 'resnet')
     throw new CoupletError(

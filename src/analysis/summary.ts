@@ -1,4 +1,4 @@
-import type { Strategy } from '../compress/index.ts';
+import type { Candidate } from '../compress/index.ts';
 import {
   adjustedError,
   type Moments,
@@ -54,9 +54,9 @@ export function summaryOf({
 
 function groupOf(
   passes: readonly PassLine[],
-  { name, grid, budget }: { name: string; grid: readonly Strategy[]; budget: number },
+  { name, grid, budget }: { name: string; grid: readonly Candidate[]; budget: number },
 ): AnalysisGroup {
-  const of = (kind: PassLine['kind'], { tokenDropout, patchSize }: Strategy) =>
+  const of = (kind: PassLine['kind'], { tokenDropout, patchSize }: Candidate) =>
     passes.find(
       (line) => line.kind === kind && line.tokenDropout === tokenDropout && line.patchSize === patchSize,
     )!;
@@ -68,11 +68,11 @@ function groupOf(
   return {
     gradientSquared,
     control: normalised(squaredMean(control.moments[name].difference), unit),
-    points: grid.map((strategy) => {
-      const line = of('point', strategy);
+    points: grid.map((candidate) => {
+      const line = of('point', candidate);
       return {
-        ...strategy,
-        ...pointOf(line.moments[name], { unit, weight: strategy.cost / budget }),
+        ...candidate,
+        ...pointOf(line.moments[name], { unit, weight: candidate.cost / budget }),
         seconds: line.seconds,
       };
     }),

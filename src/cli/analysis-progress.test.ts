@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { AnalysisProgress } from './analysis-progress.ts';
 
-const strategy = { tokenDropout: 0.5, patchSize: 16, cost: 1, sequenceLength: 9 };
+const candidate = { tokenDropout: 0.5, patchSize: 16, cost: 1, sequenceLength: 9 };
 
 function shown({ isTTY }: { isTTY: boolean }) {
   const said: string[] = [];
@@ -11,9 +11,9 @@ function shown({ isTTY }: { isTTY: boolean }) {
     env: {},
     now: () => now++,
   });
-  progress.show({ type: 'batch', share: 0.25, strategy, done: 0.42, secondsLeft: 75 });
-  progress.show({ type: 'pass', share: 0.25, strategy, kind: 'point', left: 3, seconds: 4 });
-  progress.show({ type: 'pass', share: 0.25, strategy, kind: 'control', left: 0, seconds: 4 });
+  progress.show({ type: 'batch', share: 0.25, candidate, done: 0.42, secondsLeft: 75 });
+  progress.show({ type: 'pass', share: 0.25, candidate, kind: 'point', left: 3, seconds: 4 });
+  progress.show({ type: 'pass', share: 0.25, candidate, kind: 'control', left: 0, seconds: 4 });
   progress.show({ type: 'warning', message: 'few samples' });
   return said;
 }

@@ -59,23 +59,23 @@ export class AnalysisProgress {
   #start({ stages, settings, left }: Event<'start'>): void {
     const { samples, subBatch, grid } = settings;
     const at = stages.map(({ share }) => `${Math.round(share * 100)}`).join(', ');
-    this.say(`${grid.length} strategies at ${at} %, ${samples} samples in sub-batches of ${subBatch}`);
+    this.say(`${grid.length} candidates at ${at} %, ${samples} samples in sub-batches of ${subBatch}`);
     const all = stages.length * (grid.length + 1); // the control too
     if (left < all) this.say(`${all - left} of ${all} passes are there already`);
   }
 
-  #batch({ share, strategy, done, secondsLeft }: Event<'batch'>): void {
+  #batch({ share, candidate, done, secondsLeft }: Event<'batch'>): void {
     this.#secondsLeft = secondsLeft;
     const now = this.#now();
     if (!this.#live || now - this.#drawnAt < REDRAW_SECONDS) return;
     this.#drawnAt = now;
     this.#shown = true;
-    const text = `${percentOf(done)}  at ${percentOf(share)}: ${nameOf(strategy)}  ${formatDuration(secondsLeft)} left`;
+    const text = `${percentOf(done)}  at ${percentOf(share)}: ${nameOf(candidate)}  ${formatDuration(secondsLeft)} left`;
     this.#stream.write(`\r\x1b[K${text.slice(0, (this.#stream.columns || 80) - 1)}`);
   }
 
-  #pass({ share, strategy, kind, seconds, left }: Event<'pass'>): void {
-    const what = kind === 'control' ? 'control, other samples' : nameOf(strategy);
+  #pass({ share, candidate, kind, seconds, left }: Event<'pass'>): void {
+    const what = kind === 'control' ? 'control, other samples' : nameOf(candidate);
     const time =
       this.#secondsLeft === undefined || left === 0 ? '' : `, ${formatDuration(this.#secondsLeft)} left`;
     this.say(`${percentOf(share)}  ${what}  ${formatDuration(seconds)}${time}`);

@@ -31,7 +31,7 @@ export function addAnalyze(program: Command): void {
     )
     .option('--samples <count>', 'samples of each gradient; default about 16,384', number)
     .option('--sub-batch <size>', "samples that a loss sees at once; default the run's batch", number)
-    .option('--adam', "also in the scale of Adam's steps, which may rank strategies otherwise")
+    .option('--adam', "also in the scale of Adam's steps, which may rank candidates otherwise")
     .option('--out <file>', "where the analysis is saved; default analysis.json in the run's folder")
     .option('--set <path=value>', SET_HELP, collect)
     .option('--json', 'print the analysis as JSON')

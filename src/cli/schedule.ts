@@ -18,7 +18,7 @@ export function addSchedule(program: Command): void {
     .command('schedule')
     .summary('the schedule of compression that follows from an analysis')
     .description(
-      'The strategy of least cost-adjusted error at each moment of a run, as a schedule.json for compression.file in a config.',
+      'The candidate of least cost-adjusted error at each moment of a run, as a schedule.json for compression.file in a config.',
     )
     .argument('<analysis>', 'the analysis.json that couplet analyze wrote')
     .option('--out <file>', 'where the schedule is saved; default schedule.json beside the analysis')

@@ -2,14 +2,14 @@ import { arange, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { purpose, type StepRows, stepRandom } from './step-random.ts';
 
-/** Stochastic depth (Huang et al. 2016) as DINO's student has it. */
+/** Stochastic depth (Huang et al. 2016), as in DINO's student. */
 export interface DropPath {
-  /** Probability that the last block's attention or MLP is left out, in [0, 1); from the first block, 0, it rises linearly. */
+  /** Probability that the last block's attention or MLP is left out, in [0, 1). It rises linearly from 0 in the first block. */
   rate: number;
   layers: number;
 }
 
-/** What each branch of each sample is multiplied by, float32 [layers, 2, count]: 0, or 1 / (1 - rate) of its block. */
+/** Factor of each branch of each sample, float32 [layers, 2, count]: 0, or 1 / (1 - rate) of its block. */
 export function dropPathScales(at: StepRows, { rate, layers }: DropPath): Tensor {
   return scope(() => {
     const rates = arange(0, layers, { dtype: 'float64', device: at.device })

@@ -8,15 +8,15 @@ import {
   sequenceLength,
 } from './compression.ts';
 
-/** One way to shorten sequences, and what it costs. */
-export interface Strategy extends Compression {
-  /** Of one sample, in forwards of a whole sequence. */
+/** A compression and its cost. */
+export interface Candidate extends Compression {
+  /** Of one sample, in forwards of a whole sequence (cost.ts). */
   cost: number;
   /** Tokens of the trained net's sequence. */
   sequenceLength: number;
 }
 
-/** What a person gave of a grid. */
+/** The values of each axis, where a person listed them. */
 export interface GridAxes {
   tokenDropout?: readonly number[] | undefined;
   patchSize?: readonly number[] | undefined;
@@ -26,35 +26,37 @@ export interface GridContext {
   imageSize: number;
   /** The model's own. */
   patchSize: number;
-  /** What stands for an axis that was left out: these dropouts, and the patches that divide the image up to so many times the own side. */
+  /** Values of an axis without a list: these dropouts, and patches up to `patchScale` times the model's own. */
   defaults: { tokenDropout: readonly number[]; patchScale: number };
   /** Of a sample, in forwards (methods/method.ts). */
   cost: (compression: Compression) => number;
-  /** What errors call the grid's lists: `compression.online`, or a name for each. */
+  /** Names of the lists in errors: `compression.online`, or one name each. */
   name: NonNullable<CheckContext['name']>;
-  /** Of lists that were given, what must be possible: all `pairs` of them, or each value by itself. */
+  /** What must be possible of lists that a person gave: every pair, or every value by itself. */
   mustFit: 'pairs' | 'values';
 }
 
 /**
- * All pairs of dropout and patch, the whole sequence first. Throws a CoupletError for a given value that does not fit the image; pairs
- * that leave no token are left out, unless all pairs of given lists must fit.
+ * All pairs of dropout and patch, the whole sequence first. Pairs that leave no token are left out, unless `mustFit` is `pairs`.
+ * Throws a CoupletError for a listed value that does not fit the image.
  */
-export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
-  const { imageSize, patchSize: own, defaults, cost, name, mustFit } = context;
+export function gridOf(axes: GridAxes, context: GridContext): Candidate[] {
+  const { imageSize, patchSize: ownPatchSize, defaults, cost, name, mustFit } = context;
   const {
     tokenDropout = defaults.tokenDropout,
-    patchSize = patchSizesThatFit(imageSize).filter((q) => q >= own && q <= defaults.patchScale * own),
+    patchSize = patchSizesThatFit(imageSize).filter(
+      (q) => q >= ownPatchSize && q <= defaults.patchScale * ownPatchSize,
+    ),
   } = axes;
-  const none = noCompression(own);
-  const within = { imageSize, own, name };
-  if (mustFit === 'values') checkValues(axes, within);
+  const check = { imageSize, ownPatchSize, name };
+  if (mustFit === 'values') checkValues(axes, check);
   const pairs = tokenDropout.flatMap((d) => patchSize.map((q) => ({ tokenDropout: d, patchSize: q })));
-  const asked = axes.tokenDropout !== undefined && axes.patchSize !== undefined;
-  const fitting = pairs.filter((pair) =>
-    fits(pair, { ...within, mustFit: mustFit === 'pairs' && (asked || isOnAxis(pair, { axes, own })) }),
-  );
-  const unique = new Map([none, ...fitting].map((pair) => [keyOf(pair), pair]));
+  const areBothListed = axes.tokenDropout !== undefined && axes.patchSize !== undefined;
+  const fitting = pairs.filter((pair) => {
+    const isListed = areBothListed || isListedValue(pair, { axes, ownPatchSize });
+    return fits(pair, { ...check, mustFit: mustFit === 'pairs' && isListed });
+  });
+  const unique = new Map([noCompression(ownPatchSize), ...fitting].map((pair) => [keyOf(pair), pair]));
   return [...unique.values()].map((compression) => ({
     ...compression,
     cost: cost(compression),
@@ -62,32 +64,29 @@ export function gridOf(axes: GridAxes, context: GridContext): Strategy[] {
   }));
 }
 
-/** Throws a CoupletError for a given dropout that does not fit the own patch, and for a given patch that does not fit the image. */
+/** Checks each listed dropout with the model's own patch, and each listed patch without dropout. */
 function checkValues(
   { tokenDropout = [], patchSize = [] }: GridAxes,
-  within: CheckContext & { own: number },
+  check: CheckContext & { ownPatchSize: number },
 ): void {
-  for (const d of tokenDropout) checkCompression({ tokenDropout: d, patchSize: within.own }, within);
-  for (const q of patchSize) checkCompression({ tokenDropout: 0, patchSize: q }, within);
+  for (const d of tokenDropout) checkCompression({ tokenDropout: d, patchSize: check.ownPatchSize }, check);
+  for (const q of patchSize) checkCompression({ tokenDropout: 0, patchSize: q }, check);
 }
 
-/** Of lists that a person gave, each value must be possible by itself. */
-function isOnAxis(
+/** Whether a pair is a listed value by itself. */
+function isListedValue(
   { tokenDropout, patchSize }: Compression,
-  { axes, own }: { axes: GridAxes; own: number },
+  { axes, ownPatchSize }: { axes: GridAxes; ownPatchSize: number },
 ): boolean {
   return (
-    (axes.tokenDropout !== undefined && patchSize === own) ||
+    (axes.tokenDropout !== undefined && patchSize === ownPatchSize) ||
     (axes.patchSize !== undefined && tokenDropout === 0)
   );
 }
 
-function fits(
-  compression: Compression,
-  { mustFit, ...within }: CheckContext & { mustFit: boolean },
-): boolean {
+function fits(compression: Compression, { mustFit, ...check }: CheckContext & { mustFit: boolean }): boolean {
   try {
-    checkCompression(compression, within);
+    checkCompression(compression, check);
     return true;
   } catch (error) {
     if (mustFit) throw error;

@@ -2,6 +2,7 @@ export {
   type Compression,
   keyOf,
   noCompression,
+  refuseResNet,
   type SequencePlan,
   sequenceLength,
 } from './compression.ts';
@@ -13,7 +14,7 @@ export {
   simclrCost,
 } from './cost.ts';
 export type { DropPath } from './drop-path.ts';
-export { gridOf, type Strategy } from './grid.ts';
+export { type Candidate, gridOf } from './grid.ts';
 export { patchScalingTensor, scaleKernel } from './patch-scaling.ts';
 export { compressionSchedule, compressionStages, readScheduleFile } from './schedule.ts';
 export {

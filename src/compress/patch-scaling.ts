@@ -1,8 +1,8 @@
 import { type Tensor, tensor } from '../torch/index.ts';
 
-// Matrices in this file are float64, row by row.
+// FlexiViT's PI-resize of a patch kernel (Beyer et al. 2023, section 3.4). Matrices are float64, row by row.
 
-/** Samples of a grid of `to` cells between the centres of `from` cells on the same stretch (half-pixel rule): cell and weight of the two neighbours. */
+/** For each of `to` cells, its two neighbours among `from` cells on the same stretch, between centres (half-pixel rule). */
 function bilinearTaps(from: number, to: number): { low: number; high: number; weight: number }[] {
   return Array.from({ length: to }, (_, i) => {
     const at = Math.max(0, ((i + 0.5) * from) / to - 0.5);
@@ -11,7 +11,7 @@ function bilinearTaps(from: number, to: number): { low: number; high: number; we
   });
 }
 
-/** b [to, from]: bilinear resize of a line, without antialias. A picture's is b ⊗ b. */
+/** b [to, from]: bilinear resize of a line, without antialias. That of a picture is b ⊗ b. */
 export function bilinearMatrix(from: number, to: number): Float64Array {
   const b = new Float64Array(to * from);
   bilinearTaps(from, to).forEach(({ low, high, weight }, i) => {
@@ -21,7 +21,7 @@ export function bilinearMatrix(from: number, to: number): Float64Array {
   return b;
 }
 
-/** X [n, columns] with G X = R, for a symmetric positive definite G [n, n]: Gauss and Jordan, no pivots needed. */
+/** X [n, columns] with G X = R for a symmetric positive definite G [n, n], by Gauss and Jordan without pivots. */
 function solve(G: Float64Array, R: Float64Array, n: number): Float64Array {
   const [g, x] = [G.slice(), R.slice()];
   const columns = R.length / n;
@@ -53,8 +53,8 @@ function gram(a: Float64Array, rows: number): Float64Array {
 }
 
 /**
- * (b^T)^+ [to, from] of bilinearMatrix(from, to). Larger: b has full column rank, so it is b (b^T b)^-1; smaller: full row rank,
- * (b b^T)^-1 b. Normal equations are good enough: the condition number of b is below 2 for the sizes in use (section 1.4).
+ * (b^T)^+ [to, from] of bilinearMatrix(from, to): b (b^T b)^-1 when the patch grows, (b b^T)^-1 b when it shrinks. Normal equations are
+ * exact enough, since the condition number of b is below 2 (docs/papers/fastcl.md, section 1.4).
  */
 export function lineScaling(from: number, to: number): Float64Array {
   const b = bilinearMatrix(from, to);
@@ -64,9 +64,8 @@ export function lineScaling(from: number, to: number): Float64Array {
 }
 
 /**
- * P^T [p p, q q] of FlexiViT's PI-resize (Beyer et al. 2023, section 3.4; section 1.4): P = (B^T)^+ of the bilinear resize B from
- * p x p to q x q, so that <B x, P w> = <x, w> for all patches x when q >= p, and as nearly as possible when q < p.
- * B = b ⊗ b, so P = a ⊗ a with a = (b^T)^+.
+ * P^T [p p, q q], with P = (B^T)^+ of the bilinear resize B from p x p to q x q. So <B x, P w> = <x, w> for all patches x when q >= p,
+ * and as nearly as possible when q < p. B = b ⊗ b, so P = a ⊗ a with a = (b^T)^+.
  */
 export function patchScaling(p: number, q: number): Float64Array {
   const a = lineScaling(p, q); // [q, p]
@@ -78,21 +77,21 @@ export function patchScaling(p: number, q: number): Float64Array {
   return PT;
 }
 
-/** patchScaling() on a device: it depends on p and q alone, so a model makes it once for each q. */
+/** patchScaling() as a tensor. A model makes it once for each q. */
 export function patchScalingTensor(p: number, q: number, device: string): Tensor {
   return tensor(patchScaling(p, q), [p * p, q * q], { device });
 }
 
 /**
- * The kernel [D, C, p, p] for patches of side q: [D, C, q, q], with gradient to the kernel. Always from the stored kernel: a resized one
- * that is resized again has lost something.
+ * The kernel [D, C, p, p] for patches of side q: [D, C, q, q], with gradient to the kernel. Always start from the stored kernel: two
+ * resizes in a row lose information.
  * @param scaling P^T of patchScalingTensor(p, q)
  */
 export function scaleKernel(kernel: Tensor, scaling: Tensor): Tensor {
   const [width, channels, p] = kernel.shape;
   const q = Math.sqrt(scaling.shape[1]);
   if (q === p) return kernel;
-  // In float64, which autocast leaves alone: in bfloat16 the identity would hold to two digits only.
+  // Autocast leaves float64 alone; in bfloat16 the identity would hold to two digits only.
   const rows = kernel.view(width * channels, p * p).to('float64');
   return rows.matmul(scaling).to(kernel.dtype).view(width, channels, q, q);
 }

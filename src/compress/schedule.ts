@@ -1,4 +1,4 @@
-// How a run's sequences are shortened over its course: from a config or a file, plain data, to a function of progress.
+// The compression of a run as a function of progress, from a config or a file.
 import { readFileSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
 import { type Compression, checkCompression } from './compression.ts';
@@ -16,38 +16,38 @@ export interface ScheduleContext {
 }
 
 /**
- * The compression at each moment of a run, piecewise constant, so that there are as many lengths as stages.
- * Throws a CoupletError when it does not fit the model, and when a file is missing, broken or made for another one.
+ * The compression at each progress of a run, constant within a stage.
+ * Throws a CoupletError when it does not fit the model, and when the file is missing, broken or made for another model.
  */
 export function compressionSchedule(
   config: CompressionConfig,
   context: ScheduleContext,
 ): (progress: number) => Compression {
   const list = compressionStages(config, context);
-  // Sums of fractions may come out just below a stage's beginning.
+  // A sum of fractions may come out just below a stage's beginning.
   return (progress) => {
     const { tokenDropout, patchSize } = list.findLast(({ from }) => progress >= from - 1e-9) ?? list[0];
     return { tokenDropout, patchSize };
   };
 }
 
-/** The stages of a config in full; one from 0 for a constant compression. Throws as compressionSchedule() does. */
+/** The stages of a config with all defaults; a constant compression is one stage. Throws as compressionSchedule() does. */
 export function compressionStages(
   config: CompressionConfig,
   context: ScheduleContext,
 ): Required<CompressionStage>[] {
-  const { imageSize, patchSize: own } = context;
-  const given = stagesOf(config, context);
-  return given.list.map(({ from, tokenDropout, patchSize = own }, i) => {
-    checkCompression({ tokenDropout, patchSize }, { imageSize, own, name: given.nameOf(i) });
+  const { imageSize, patchSize: ownPatchSize } = context;
+  const { list, nameOf } = stagesOf(config, context);
+  return list.map(({ from, tokenDropout, patchSize = ownPatchSize }, i) => {
+    checkCompression({ tokenDropout, patchSize }, { imageSize, ownPatchSize, name: nameOf(i) });
     return { from, tokenDropout, patchSize };
   });
 }
 
 interface NamedStages {
   list: CompressionStage[];
-  /** What an error calls a stage. */
-  nameOf(index: number): string;
+  /** A stage's name in errors. */
+  nameOf: (index: number) => string;
 }
 
 function stagesOf(config: CompressionConfig, context: ScheduleContext): NamedStages {
@@ -60,7 +60,7 @@ function stagesOf(config: CompressionConfig, context: ScheduleContext): NamedSta
   return { list: [{ from: 0, tokenDropout, patchSize }], nameOf: () => 'compression' };
 }
 
-/** Reads a schedule.json. Throws a CoupletError when it is not one, or is for another image or patch than the model's. */
+/** Reads a schedule.json. Throws a CoupletError when it is none, or is for another image size or patch than the model's. */
 export function readScheduleFile(path: string, context: ScheduleContext): ScheduleFile {
   const parsed = scheduleFileSchema.safeParse(readJson(path));
   if (!parsed.success) {

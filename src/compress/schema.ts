@@ -1,4 +1,4 @@
-// What a config and a schedule.json may say about compression.
+// Compression in a config and in a schedule.json.
 import { z } from 'zod';
 
 const dropout = z.number().min(0).lt(1);
@@ -13,7 +13,7 @@ const stage = z.strictObject({
     .number()
     .min(0)
     .lt(1, 'expected a share of the budget, from 0 to below 1')
-    .describe("share of the run's budget that is spent when it begins"),
+    .describe("share of the run's budget that is spent when the stage begins"),
   tokenDropout: dropout.default(0).describe(ABOUT.tokenDropout),
   patchSize: side.optional().describe(ABOUT.patchSize),
 });
@@ -55,7 +55,7 @@ const online = z.strictObject({
     .positive()
     .max(0.2)
     .default(0.03)
-    .describe("greatest share of the run's compute, or time, that may go into probes"),
+    .describe("greatest share of the run's compute or time that probes may take"),
   budget: z
     .number()
     .positive()
@@ -67,29 +67,29 @@ const online = z.strictObject({
     .enum(['gradient', 'adam'])
     .optional()
     .describe(
-      "what bias and variance are of: the gradient as it is, or as Adam's step weighs it; default 'adam' with adamw and lamb, which have what that takes",
+      "scale of bias and variance: 'gradient', or 'adam', as Adam's step weighs it; default 'adam' with adamw and lamb",
     ),
 });
 
-/** Which keys make one form of `compression`. */
+/** The keys of each form of `compression`. */
 const FORMS = [['tokenDropout', 'patchSize'], ['stages'], ['file'], ['online']] as const;
 
-/** `compression` of a run's config: one for the whole run, or stages, or a file with them, or chosen while it trains. */
+/** `compression` of a config: constant, or stages, or a file with stages, or chosen while training. */
 export const compressionSchema = z
   .strictObject({
     tokenDropout: dropout.optional().describe(ABOUT.tokenDropout),
     patchSize: side.optional().describe(ABOUT.patchSize),
     stages: stages
       .optional()
-      .describe('one after the other, each from a share of the budget to that of the next'),
+      .describe('stages of the run, each from a share of the budget to that of the next'),
     file: z
       .string()
       .min(1)
       .optional()
-      .describe('a schedule.json with stages for images and patches of these sizes'),
+      .describe('path of a schedule.json that was made for this image size and patch'),
     online: online
       .optional()
-      .describe('chosen while training, by probes of the gradient on shortened sequences'),
+      .describe('compression that the run chooses itself, by probes of the gradient on shortened sequences'),
   })
   .refine((config) => FORMS.filter((keys) => keys.some((key) => config[key] !== undefined)).length === 1, {
     error: 'expected tokenDropout and patchSize, or stages, or file, or online',
@@ -99,13 +99,13 @@ export type CompressionConfig = z.output<typeof compressionSchema>;
 export type OnlineConfig = z.output<typeof online>;
 export type CompressionStage = z.output<typeof stage>;
 
-/** What is in a schedule.json. */
+/** Content of a schedule.json. */
 export const scheduleFileSchema = z.strictObject({
-  version: z.literal(1).describe('of this format'),
-  imageSize: side.describe('side in pixels of the images that it was made for'),
-  patchSize: side.describe("the model's own patch"),
-  method: z.string().optional().describe('what it was made with'),
-  stages: stages.describe('as in a config'),
+  version: z.literal(1).describe('version of this format'),
+  imageSize: side.describe('side in pixels of the images that the schedule was made for'),
+  patchSize: side.describe("side in pixels of the model's own patch"),
+  method: z.string().optional().describe('method that the schedule was made with'),
+  stages: stages.describe('stages, as in a config'),
 });
 
 export type ScheduleFile = z.output<typeof scheduleFileSchema>;

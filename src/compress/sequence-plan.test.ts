@@ -15,20 +15,21 @@ const OPTIONS = {
 const ROWS = { first: 8, total: 32 };
 
 test('masks and paths of a recorded step are inputs: drawn anew for another step and other rows', () => {
-  const plan = (step: number, rows = ROWS) => {
+  const sequenceAt = (step: number, rows = ROWS) => {
     const { keep, pathScales } = sequencePlan({ ...OPTIONS, step, rows });
     return [keep!, pathScales!];
   };
-  const numbers = (body: () => ReturnType<typeof plan>) => scope(() => body().map((t) => t.toNumbers()));
+  const numbers = (body: () => ReturnType<typeof sequenceAt>) =>
+    scope(() => body().map((t) => t.toNumbers()));
   const inputs = new StepInputs();
-  const first = numbers(() => inputs.collect(() => plan(4)));
-  expect(first).toEqual(numbers(() => plan(4)));
-  expect(numbers(() => inputs.reuse(() => plan(4)))).toEqual(first);
+  const first = numbers(() => inputs.collect(() => sequenceAt(4)));
+  expect(first).toEqual(numbers(() => sequenceAt(4)));
+  expect(numbers(() => inputs.reuse(() => sequenceAt(4)))).toEqual(first);
 
   const other = { first: 16, total: 32 };
   inputs.refresh({ step: 5, rows: other });
-  const second = numbers(() => inputs.reuse(() => plan(4))); // a record calls with what it was made with
-  expect(second).toEqual(numbers(() => plan(5, other)));
+  const second = numbers(() => inputs.reuse(() => sequenceAt(4))); // a record calls with what it was made with
+  expect(second).toEqual(numbers(() => sequenceAt(5, other)));
   expect(second[0]).not.toEqual(first[0]);
   expect(second[1]).not.toEqual(first[1]);
   inputs.dispose();

@@ -11,35 +11,35 @@ import type { StepRows } from './step-random.ts';
 import { keepTokens } from './token-dropout.ts';
 
 export interface SequencePlanOptions extends StepRows {
-  /** What the clock says; absent: whole sequences. */
+  /** The clock's; without one, sequences stay whole. */
   compression?: Compression | undefined;
   /** Side of this view's images in pixels. */
   imageSize: number;
   /** The model's own patch. */
   patchSize: number;
-  /** false: all tokens stay, as MoCo v3's keys do. */
+  /** false: all tokens stay, as in MoCo v3's keys. */
   dropTokens?: boolean;
   /** false: patches stay the model's own, as in DINO's local crops. */
   scalePatches?: boolean;
-  /** The student's stochastic depth in DINO; does not shorten anything. */
+  /** Stochastic depth of DINO's student. */
   dropPath?: DropPath;
 }
 
 /**
- * What one forward pass does to the sequences of one view in one step (table 1.2 says which views a method compresses).
- * Random parts are inputs of the step, so that a recorded one gets them anew. Throws a CoupletError when the compression does not fit.
+ * How the sequences of one view are shortened in one step. Which views a method compresses: docs/papers/fastcl.md, table 1.2.
+ * Random parts are inputs of the step, so that a CUDA graph gets new ones. Throws a CoupletError when the compression does not fit.
  */
 export function sequencePlan(options: SequencePlanOptions): SequencePlan {
-  const { compression, patchSize: own, imageSize, dropPath } = options;
+  const { compression, patchSize: ownPatchSize, imageSize, dropPath } = options;
   const { dropTokens = true, scalePatches = true } = options;
-  const patchSize = scalePatches ? (compression?.patchSize ?? own) : own;
+  const patchSize = scalePatches ? (compression?.patchSize ?? ownPatchSize) : ownPatchSize;
   const tokenDropout = dropTokens ? (compression?.tokenDropout ?? 0) : 0;
-  if (compression) checkCompression({ tokenDropout, patchSize }, { imageSize, own });
+  if (compression) checkCompression({ tokenDropout, patchSize }, { imageSize, ownPatchSize });
   const patches = patchCount(imageSize, patchSize);
-  const plan: SequencePlan = patchSize === own ? {} : { patchSize };
+  const sequence: SequencePlan = patchSize === ownPatchSize ? {} : { patchSize };
   if (keptTokens(patches, tokenDropout) < patches)
-    plan.keep = stepInput(options, (at) => keepTokens({ ...options, ...at }, { patches, tokenDropout }));
+    sequence.keep = stepInput(options, (at) => keepTokens({ ...options, ...at }, { patches, tokenDropout }));
   if (dropPath && dropPath.rate > 0)
-    plan.pathScales = stepInput(options, (at) => dropPathScales({ ...options, ...at }, dropPath));
-  return plan;
+    sequence.pathScales = stepInput(options, (at) => dropPathScales({ ...options, ...at }, dropPath));
+  return sequence;
 }

@@ -1,28 +1,26 @@
 import { hash32 } from '../data/random.ts';
 import { Generator, rand, type Tensor } from '../torch/index.ts';
 
-/** Which rows of which random table: one of each step and view, drawn for the whole global batch. */
+/** Rows of a random table. There is one table for each step and view, drawn for the whole global batch. */
 export interface StepRows {
   seed: number;
   step: number;
-  /** Views of one sample are independent. */
   view: number;
-  /** Where these rows are in the global batch. */
+  /** Place of these rows in the global batch. */
   rows: { first: number; total: number };
-  /** How many rows there are here. */
   count: number;
   device: string;
 }
 
-/** What a table is for; apart from the purposes of data/random.ts and views/draws.ts. */
+/** Uses of tables; other numbers than in data/random.ts and views/draws.ts. */
 export const purpose = { tokens: 64, paths: 65 } as const;
 
-/** One stream a device, seeded anew for each table: nothing of it needs to be saved. */
+/** One stream a device, seeded again for each table, so that a checkpoint needs none of it. */
 const streams = new Map<string, Generator>();
 
 /**
- * Uniform numbers in [0, 1), float64 [count, columns]: rows of a table that depends on (seed, step, view, purpose) and the kind of
- * device alone, so that they are the same whatever the ranks and parts, and after a resume.
+ * Uniform numbers in [0, 1), float64 [count, columns]. They depend on (seed, step, view, purpose) and the kind of device alone: ranks,
+ * parts of a batch and a resume change nothing.
  */
 export function stepRandom(at: StepRows, columns: number, purpose: number): Tensor {
   const { seed, step, view, rows, count, device } = at;

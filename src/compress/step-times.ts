@@ -1,4 +1,4 @@
-// What a step takes in seconds under each compression, measured beforehand (bench/step-times.ts).
+// Seconds of a step under each compression, measured by bench/step-times.ts.
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import type { Compression } from './compression.ts';
@@ -6,9 +6,18 @@ import type { Compression } from './compression.ts';
 export const stepTimesSchema = z
   .array(
     z.strictObject({
-      tokenDropout: z.number().min(0).lt(1).default(0).describe('of these steps'),
-      patchSize: z.int().min(1).optional().describe("of these steps; default the model's own"),
-      seconds: z.number().positive().describe('that one takes'),
+      tokenDropout: z
+        .number()
+        .min(0)
+        .lt(1)
+        .default(0)
+        .describe('share of patch tokens that these steps drop; default 0'),
+      patchSize: z
+        .int()
+        .min(1)
+        .optional()
+        .describe("side of a patch in these steps, in pixels; default the model's own"),
+      seconds: z.number().positive().describe('seconds per step'),
     }),
   )
   .min(1);
@@ -16,18 +25,18 @@ export const stepTimesSchema = z
 export type StepTimes = z.output<typeof stepTimesSchema>;
 
 /**
- * Seconds of a step. Throws a CoupletError when the table has no row for it.
- * @param options.own the model's own patch, @param options.name what the error calls the table
+ * Seconds of a step. Throws a CoupletError when the table has no row for the compression.
+ * @param options.name the table's name in the error
  */
 export function secondsOf(
   { tokenDropout, patchSize }: Compression,
   times: StepTimes,
-  { own, name = 'stepTimes' }: { own: number; name?: string },
+  { ownPatchSize, name = 'stepTimes' }: { ownPatchSize: number; name?: string },
 ): number {
-  const found = times.find(
-    (row) => row.tokenDropout === tokenDropout && (row.patchSize ?? own) === patchSize,
+  const row = times.find(
+    (each) => each.tokenDropout === tokenDropout && (each.patchSize ?? ownPatchSize) === patchSize,
   );
-  if (found) return found.seconds;
+  if (row) return row.seconds;
   throw new CoupletError(
     `${name} has no row for tokenDropout ${tokenDropout} and patchSize ${patchSize}: measure it too, or leave the table out.`,
   );

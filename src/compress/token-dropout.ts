@@ -4,9 +4,9 @@ import { keptTokens } from './compression.ts';
 import { purpose, type StepRows, stepRandom } from './step-random.ts';
 
 /**
- * Which patch tokens stay: int64 [count, K], K = floor((1 - d) N), uniform without replacement, each row by itself.
- * Random keys are sorted and the first K places kept, as in MAE (He et al. 2022); nothing waits for the device.
- * @param options.patches N, of one sequence
+ * Indices of the patch tokens that stay: int64 [count, K], K = floor((1 - d) N), uniform without replacement in each row.
+ * The first K places of sorted random keys, as in MAE (He et al. 2022). Nothing waits for the device.
+ * @param options.patches N of one sequence
  */
 export function keepTokens(
   at: StepRows,

@@ -68,7 +68,7 @@ function pass(sums: FoldSums, seed: number, dropped: number, batches = BATCHES):
   for (let batch = 0; batch < batches; batch++) scope(() => sums.add(gradient(seed, { batch, dropped })));
 }
 
-/** What is measured with one seed: the strategy, and the baseline against itself on other samples. */
+/** What is measured with one seed: the candidate, and the baseline against itself on other samples. */
 function measure(seed: number) {
   const [baseline, sums] = [new FoldSums(shape), new FoldSums(shape)];
   const moments = (samples: number, dropped: number) => {
@@ -190,7 +190,7 @@ it.each([
 });
 
 describe('memory', () => {
-  it('is flat in samples and in strategies: 2 F vectors', () => {
+  it('is flat in samples and in candidates: 2 F vectors', () => {
     const baseline = new FoldSums(shape);
     const sums = new FoldSums(shape);
     pass(baseline, 1, 0, 8);

@@ -1,4 +1,4 @@
-// What is known of a strategy's gradient after one pass over the samples: inner products of its fold means, nothing of size P.
+// What is known of a candidate's gradient after one pass over the samples: inner products of its fold means, nothing of size P.
 // F folds, M sub-batches, m = M / F of them in a fold, K samples in each.
 
 /** Plain data from which every estimate follows, so that a file of them is all that a finished pass leaves. */

@@ -15,7 +15,7 @@ export interface FoldShape {
 }
 
 /**
- * Sums of a strategy's sub-batch gradients, one for each fold: F vectors, however many samples come and strategies follow.
+ * Sums of a candidate's sub-batch gradients, one for each fold: F vectors, however many samples come and candidates follow.
  * A fold adds a few hundred float32 numbers at most, which leaves an error of some 1e-7 of a gradient: 1e-14 of |G|^2 in a squared
  * bias, 1e-7 K in a variance, which is seldom below K. Squares and inner products, in which near-equal numbers cancel, are float64.
  */
@@ -58,7 +58,7 @@ export class FoldSums {
     });
   }
 
-  /** Begins anew, for the next strategy. */
+  /** Begins anew, for the next candidate. */
   clear(): void {
     this.#count = 0;
     noGrad(() => {

@@ -1,6 +1,6 @@
 // How much of a run may go into probes.
 
-import type { Strategy } from '../compress/index.ts';
+import type { Candidate } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import type { Budget } from '../time/budget.ts';
 
@@ -13,17 +13,17 @@ export interface AllowanceContext {
   /** What the run may spend. */
   budget: Pick<Budget, 'unit' | 'total'>;
   /** All that it may choose from, the whole sequence first. */
-  grid: readonly Strategy[];
+  grid: readonly Candidate[];
   globalBatchSize: number;
   /** Share of the run. */
   overhead: number;
-  /** What a step takes under a strategy, where a table says so (config `stepTimes`). */
-  secondsOf?: (strategy: Strategy) => number;
+  /** What a step takes under a candidate, where a table says so (config `stepTimes`). */
+  secondsOf?: (candidate: Candidate) => number;
 }
 
-/** What a probe of these strategies costs, in forwards. */
-export const probeForwards = (strategies: readonly Strategy[], globalBatchSize: number): number =>
-  BATCHES * globalBatchSize * strategies.reduce((sum, { cost }) => sum + cost, 0);
+/** What a probe of these candidates costs, in forwards. */
+export const probeForwards = (candidates: readonly Candidate[], globalBatchSize: number): number =>
+  BATCHES * globalBatchSize * candidates.reduce((sum, { cost }) => sum + cost, 0);
 
 /**
  * What all probes together may cost: in seconds where they are the budget, else in forwards. `least` holds however the run chooses: a
@@ -54,7 +54,7 @@ export function checkAllowance(context: AllowanceContext): void {
   const steps = (probe / (grid[0].cost * globalBatchSize)).toPrecision(2);
   const longer = least > 0 ? `${roundedUp(times)} times as long` : 'much longer';
   throw new CoupletError(
-    `compression.online: a probe of ${grid.length} strategies costs as much as ${steps} steps on whole sequences, and a share of ${overhead} of this run does not pay for the few that it needs: give a duration ${longer}, fewer tokenDropout and patchSize, or a larger overhead.`,
+    `compression.online: a probe of ${grid.length} candidates costs as much as ${steps} steps on whole sequences, and a share of ${overhead} of this run does not pay for the few that it needs: give a duration ${longer}, fewer tokenDropout and patchSize, or a larger overhead.`,
   );
 }
 

@@ -1,8 +1,8 @@
-// What probes have found so far. C strategies.
+// What probes have found so far. C candidates.
 import { type Compression, keyOf } from '../compress/index.ts';
 import { adjustedValue } from '../gradient-error/estimate.ts';
 
-/** What one probe says of a strategy, in the gradient's own unit. */
+/** What one probe says of a candidate, in the gradient's own unit. */
 export interface ProbedPoint {
   /** Without the noise; may be negative. */
   biasSquared: number;
@@ -68,16 +68,16 @@ export class Averages {
     return true;
   }
 
-  /** A strategy's averages; undefined before its first probe. */
-  of(strategy: Compression): ProbedPoint | undefined {
-    const sums = this.#sums.points[keyOf(strategy)];
+  /** A candidate's averages; undefined before its first probe. */
+  of(candidate: Compression): ProbedPoint | undefined {
+    const sums = this.#sums.points[keyOf(candidate)];
     const { weight } = this.#sums;
     return sums && { biasSquared: sums.biasSquared / weight, variance: sums.variance / weight };
   }
 
   /** The cost-adjusted error (Lin et al. 2024, section 5). @param weight cost / budget */
-  errorOf(strategy: Compression, weight: number): number {
-    const found = this.of(strategy);
+  errorOf(candidate: Compression, weight: number): number {
+    const found = this.of(candidate);
     return found ? adjustedValue(found, weight) : Number.POSITIVE_INFINITY;
   }
 

@@ -1,4 +1,10 @@
-import { type Compression, gridOf, type OnlineConfig, type Strategy } from '../compress/index.ts';
+import {
+  type Candidate,
+  type Compression,
+  gridOf,
+  type OnlineConfig,
+  refuseResNet,
+} from '../compress/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
@@ -15,16 +21,13 @@ const DEFAULTS = { tokenDropout: [0, 0.25, 0.5, 0.75], patchScale: 2 };
 export function candidatesOf(
   { tokenDropout, patchSize }: Pick<OnlineConfig, 'tokenDropout' | 'patchSize'>,
   { method, model }: { method: RunConfig['method']; model: AnyModelSpec },
-): Strategy[] {
+): Candidate[] {
   const { image } = model;
-  if (image.type === 'resnet')
-    throw new CoupletError(
-      'compression shortens the sequence of a ViT, but model.image is a ResNet: leave it out.',
-    );
+  refuseResNet(image);
   const { cost } = findMethod(method.name);
   if (!cost)
     throw new CoupletError(
-      `method ${method.name} does not say what a step costs, so compression.online cannot weigh its strategies: give compression.stages, or leave compression out.`,
+      `method ${method.name} does not say what a step costs, so compression.online cannot weigh its candidates: give compression.stages, or leave compression out.`,
     );
   const smaller = patchSize?.find((side) => side < image.patchSize);
   if (smaller !== undefined)
@@ -59,13 +62,13 @@ export function scaleOf({ scale }: OnlineConfig, optimizer: OptimizerConfig): 'g
 /** The config with its defaults: sorted lists of what the grid has. */
 export function onlineInFull(
   given: OnlineConfig,
-  { grid, optimizer }: { grid: readonly Strategy[]; optimizer: OptimizerConfig },
+  { grid, optimizer }: { grid: readonly Candidate[]; optimizer: OptimizerConfig },
 ): Required<OnlineConfig> {
-  const values = (of: (strategy: Strategy) => number) => [...new Set(grid.map(of))].sort((a, b) => a - b);
+  const values = (of: (candidate: Candidate) => number) => [...new Set(grid.map(of))].sort((a, b) => a - b);
   return {
     ...given,
-    tokenDropout: given.tokenDropout ?? values((strategy) => strategy.tokenDropout),
-    patchSize: given.patchSize ?? values((strategy) => strategy.patchSize),
+    tokenDropout: given.tokenDropout ?? values((candidate) => candidate.tokenDropout),
+    patchSize: given.patchSize ?? values((candidate) => candidate.patchSize),
     scale: scaleOf(given, optimizer),
   };
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { keyOf, type Strategy } from '../compress/index.ts';
+import { type Candidate, keyOf } from '../compress/index.ts';
 import { Budget } from '../time/budget.ts';
 import type { Probe } from './averages.ts';
 import { OnlineCompression } from './controller.ts';
 
 /** The whole sequence costs 4 forwards, half of its tokens 2, a quarter 1. */
-const grid: Strategy[] = [
+const grid: Candidate[] = [
   { tokenDropout: 0, patchSize: 4, cost: 4, sequenceLength: 65 },
   { tokenDropout: 0.5, patchSize: 4, cost: 2, sequenceLength: 33 },
   { tokenDropout: 0.75, patchSize: 4, cost: 1, sequenceLength: 17 },
@@ -18,15 +18,15 @@ const PROBE = 2 * BATCH * 7;
 function probe({
   bias,
   variance,
-  strategies = grid,
+  candidates = grid,
 }: {
   bias: number;
   variance: number;
-  strategies?: readonly Strategy[];
+  candidates?: readonly Candidate[];
 }): Probe {
-  const points = strategies.map((strategy) => [
-    keyOf(strategy),
-    { biasSquared: (bias * (4 - strategy.cost)) / 3, variance },
+  const points = candidates.map((candidate) => [
+    keyOf(candidate),
+    { biasSquared: (bias * (4 - candidate.cost)) / 3, variance },
   ]);
   return { gradientSquared: 1, points: Object.fromEntries(points) };
 }
@@ -60,7 +60,7 @@ function run(
   let { budget, online } = given;
   const chosen: number[] = [];
   let probes = 0;
-  const costNow = () => grid.find((strategy) => keyOf(strategy) === keyOf(online.current))!.cost;
+  const costNow = () => grid.find((candidate) => keyOf(candidate) === keyOf(online.current))!.cost;
   const cost = () => ({ steps: 1, forwards: BATCH * costNow() });
   for (let step = 0; !budget.over(cost()); step++) {
     if (step === restartAt) {
@@ -72,7 +72,7 @@ function run(
     if (online.due(step)) {
       const spent = { forwards: online.probeForwards, seconds: 0 };
       budget.spend({ steps: 0, ...spent });
-      online.take(probe({ ...find(budget.progress, step), strategies: online.candidates }), { step, spent });
+      online.take(probe({ ...find(budget.progress, step), candidates: online.candidates }), { step, spent });
       probes += spent.forwards;
     }
     expect(budget.over(cost())).toBe(false); // a probe never takes what its steps need
@@ -137,7 +137,7 @@ describe('what it chooses', () => {
     budget.spend({ steps: 0, forwards: 1000 * WHOLE, seconds: 0 });
     const take = (biasOfQuarter: number, step: number) => {
       const points = { '0 4': 0, '0.5 4': 1, '0.75 4': biasOfQuarter };
-      const open = online.candidates.map((strategy) => keyOf(strategy));
+      const open = online.candidates.map((candidate) => keyOf(candidate));
       const found = Object.entries(points).filter(([key]) => open.includes(key));
       online.take(
         {
@@ -157,7 +157,7 @@ describe('what it chooses', () => {
     const take = (bias: number) => {
       const step = budget.spent.steps;
       const spent = { forwards: PROBE, seconds: 0 };
-      online.take(probe({ bias, variance: 96, strategies: online.candidates }), { step, spent });
+      online.take(probe({ bias, variance: 96, candidates: online.candidates }), { step, spent });
       return online.current.tokenDropout;
     };
     const later = (share: number) => budget.spend({ steps: 2, forwards: share * 2000 * WHOLE, seconds: 0 });
@@ -240,7 +240,7 @@ describe('when it probes', () => {
         );
         at.push(budget.progress);
         budget.spend({ steps: 0, ...spent });
-        online.take(probe({ bias: 8.5, variance: 96, strategies: online.candidates }), { step, spent });
+        online.take(probe({ bias: 8.5, variance: 96, candidates: online.candidates }), { step, spent });
       }
       budget.spend({ steps: 1, forwards: WHOLE, seconds: 0 });
     }
@@ -258,7 +258,7 @@ describe('when it probes', () => {
         const spent = { forwards: online.probeForwards, seconds: 0 };
         at.push(step);
         budget.spend({ steps: 0, ...spent });
-        online.take(probe({ bias: 0, variance: 96, strategies: online.candidates }), { step, spent });
+        online.take(probe({ bias: 0, variance: 96, candidates: online.candidates }), { step, spent });
       }
       budget.spend({ steps: 1, forwards: WHOLE, seconds: 0 });
     }
@@ -291,7 +291,7 @@ describe('when it probes', () => {
 
   test('a table of seconds tells what a probe costs before it is taken', () => {
     const context = { grid, globalBatchSize: BATCH, overhead: 0.03, gradientBudget: 1 };
-    const secondsOf = ({ cost }: Strategy) => cost; // a probe of all: 14 s
+    const secondsOf = ({ cost }: Candidate) => cost; // a probe of all: 14 s
     expect(
       () => new OnlineCompression({ ...context, budget: new Budget('seconds', 400), secondsOf }),
     ).toThrow(/the first probe takes 14\.0 s, more than the 12\.0 s that a share of 0\.03 of 400 s is/);
@@ -313,7 +313,7 @@ describe('when it probes', () => {
     online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
     expect(online.due(2)).toBe(false);
     expect(() => ofLength(2.99)).toThrow(
-      /a probe of 3 strategies costs as much as 3\.5 steps on whole sequences, and a share of 0\.03 .* a duration 1\.1 times as long/,
+      /a probe of 3 candidates costs as much as 3\.5 steps on whole sequences, and a share of 0\.03 .* a duration 1\.1 times as long/,
     );
   });
 
@@ -329,7 +329,7 @@ describe('when it probes', () => {
     const take = (step: number, biases: { bias: number; variance: number }) => {
       const spent = { forwards: online.probeForwards, seconds: 12 };
       budget.spend({ steps: 0, ...spent });
-      online.take(probe({ ...biases, strategies: online.candidates }), { step, spent });
+      online.take(probe({ ...biases, candidates: online.candidates }), { step, spent });
       return online.current.tokenDropout;
     };
     expect(take(0, { bias: 1000, variance: 1 })).toBe(0);
@@ -344,7 +344,7 @@ describe('when it probes', () => {
     const take = (step: number, seconds: number) => {
       const spent = { forwards: online.probeForwards, seconds };
       budget.spend({ steps: 0, ...spent });
-      online.take(probe({ bias: 0, variance: 96, strategies: online.candidates }), { step, spent });
+      online.take(probe({ bias: 0, variance: 96, candidates: online.candidates }), { step, spent });
     };
     expect(online.due(0)).toBe(true);
     take(0, 8);
@@ -391,13 +391,13 @@ describe('its state', () => {
     expect(points['0.75 4']!.biasSquared / weight).toBeCloseTo(20, 10);
   });
 
-  test('of other strategies, none, or of an earlier version is refused', () => {
+  test('of other candidates, none, or of an earlier version is refused', () => {
     const { online } = made();
     expect(() => online.restore(undefined, 'step-3')).toThrow(
-      /^step-3 has no state of compression\.online, or one of other strategies/,
+      /^step-3 has no state of compression\.online, or one of other candidates/,
     );
     expect(() => online.restore({ ...online.state(), current: '0.1 4' }, 'step-3')).toThrow(
-      /one of other strategies/,
+      /one of other candidates/,
     );
     const { progress: _, ...averages } = online.state().averages;
     expect(() => online.restore({ ...online.state(), averages: averages as never }, 'step-3')).toThrow(

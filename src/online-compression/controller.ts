@@ -1,6 +1,6 @@
 // Compression that a run chooses itself: when it probes, and what it makes of probes. No tensors here (probe.ts has them).
 
-import { type Compression, keyOf, type Strategy } from '../compress/index.ts';
+import { type Candidate, type Compression, keyOf } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import type { Budget, Spent } from '../time/budget.ts';
 import type { Schedule } from '../time/schedules.ts';
@@ -14,7 +14,7 @@ import {
 } from './allowance.ts';
 import { Averages, type AveragesState, type Probe } from './averages.ts';
 
-/** After so many probes the choice is no longer free: one alone is noise, and must not close the way to cheaper strategies for good. */
+/** After so many probes the choice is no longer free: one alone is noise, and must not close the way to cheaper candidates for good. */
 const FREE = 3;
 /** The allowance is given out early, as the root of the progress up to here: what is best changes most at the start. */
 const GIVEN_OUT = 3 / 4;
@@ -24,7 +24,7 @@ type ProbesSpent = Omit<Spent, 'steps'>;
 
 /** Plain data: with it a resumed run goes on as if it had not stopped. */
 export interface OnlineState {
-  /** keyOf() the strategy that steps are taken with. */
+  /** keyOf() the candidate that steps are taken with. */
   current: string;
   /** That could be used. */
   probes: number;
@@ -48,14 +48,14 @@ export interface OnlineContext extends AllowanceContext {
 }
 
 /**
- * Chooses the strategy of least cost-adjusted error from averages over probes. After the first ones it only moves to dearer strategies:
+ * Chooses the candidate of least cost-adjusted error from averages over probes. After the first ones it only moves to dearer candidates:
  * the optimum moves that way in training, and noise would move it to and fro.
  */
 export class OnlineCompression {
-  readonly grid: readonly Strategy[];
+  readonly grid: readonly Candidate[];
   readonly #context: OnlineContext;
   readonly #averages = new Averages();
-  #current: Strategy;
+  #current: Candidate;
   #state: Omit<OnlineState, 'current' | 'averages'> = {
     probes: 0,
     nextStep: 0,
@@ -80,10 +80,10 @@ export class OnlineCompression {
   }
 
   /** What the next probe takes: all that can still be chosen, so the whole sequence, which is the dearest, first. */
-  get candidates(): Strategy[] {
+  get candidates(): Candidate[] {
     return this.grid.filter(
-      (strategy) =>
-        this.#state.probes < FREE || strategy === this.#current || strategy.cost > this.#current.cost,
+      (candidate) =>
+        this.#state.probes < FREE || candidate === this.#current || candidate.cost > this.#current.cost,
     );
   }
 
@@ -95,7 +95,7 @@ export class OnlineCompression {
   /** What the next probe counts for in seconds where there is a table of them: as many steps as it takes gradients. */
   get probeSeconds(): number | undefined {
     const { secondsOf } = this.#context;
-    return secondsOf && BATCHES * this.candidates.reduce((sum, strategy) => sum + secondsOf(strategy), 0);
+    return secondsOf && BATCHES * this.candidates.reduce((sum, candidate) => sum + secondsOf(candidate), 0);
   }
 
   get #unit(): keyof ProbesSpent {
@@ -141,18 +141,18 @@ export class OnlineCompression {
 
   #choose(): void {
     const { candidates } = this;
-    const errors = candidates.map((strategy) => this.#error(strategy));
+    const errors = candidates.map((candidate) => this.#error(candidate));
     this.#current = candidates[errors.indexOf(Math.min(...errors))];
   }
 
   /** Bias^2 + rate cost / budget Var: the smaller the steps, the more of them average their noise (Smith and Le 2018), and none its bias. */
-  #error(strategy: Strategy): number {
+  #error(candidate: Candidate): number {
     const { globalBatchSize, gradientBudget, budget, rateShare = () => 1 } = this.#context;
     const batch = gradientBudget * globalBatchSize * this.grid[0].cost;
-    return this.#averages.errorOf(strategy, (rateShare(budget.progress) * strategy.cost) / batch);
+    return this.#averages.errorOf(candidate, (rateShare(budget.progress) * candidate.cost) / batch);
   }
 
-  /** What a row of metrics says: the share of the run that went into probes, and the averages of the current strategy over |G|^2. */
+  /** What a row of metrics says: the share of the run that went into probes, and the averages of the current candidate over |G|^2. */
   row(): Record<string, number> {
     const { spent } = this.#context.budget;
     const share = spent[this.#unit] > 0 ? this.#state.spent[this.#unit] / spent[this.#unit] : 0;
@@ -179,10 +179,10 @@ export class OnlineCompression {
 
   /** Goes on where a checkpoint was written. Throws a CoupletError when it was not by such a run. */
   restore(state: OnlineState | undefined, path: string): void {
-    const current = this.grid.find((strategy) => keyOf(strategy) === state?.current);
+    const current = this.grid.find((candidate) => keyOf(candidate) === state?.current);
     if (!state || !current)
       throw new CoupletError(
-        `${path} has no state of compression.online, or one of other strategies: it belongs to another run. Resume with the config of that run.`,
+        `${path} has no state of compression.online, or one of other candidates: it belongs to another run. Resume with the config of that run.`,
       );
     if (state.averages.progress === undefined)
       throw new CoupletError(

@@ -58,7 +58,7 @@ describe('a quadratic with known errors', () => {
       }),
     }) as unknown as Method;
 
-  function probeOf(seed: number, strategies: readonly Compression[], adam?: AdamState): Probe {
+  function probeOf(seed: number, candidates: readonly Compression[], adam?: AdamState): Probe {
     return scope(() => {
       const batches = [0, 1].map((i) => {
         const x = randn([SAMPLES, WIDTH], new Generator('cpu', 2 * seed + i))
@@ -69,7 +69,7 @@ describe('a quadratic with known errors', () => {
       return takeProbe(
         { method: quadratic(seed), config: config(), averager: nothingToAverage },
         {
-          ...{ strategies, batches: [batches[0], batches[1]], clock: clock(0), device: 'cpu' },
+          ...{ candidates, batches: [batches[0], batches[1]], clock: clock(0), device: 'cpu' },
           ...(adam && { adam }),
         },
       );
@@ -85,15 +85,16 @@ describe('a quadratic with known errors', () => {
       const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (SEEDS - 1);
       return Math.abs(mean - expected) / Math.sqrt(variance / SEEDS);
     };
-    for (const strategy of dropped)
+    for (const candidate of dropped)
       for (const what of ['biasSquared', 'variance'] as const) {
-        const values = found.map(({ points }) => points[keyOf(strategy)][what]);
-        if (strategy.tokenDropout === 0 && what === 'biasSquared')
+        const values = found.map(({ points }) => points[keyOf(candidate)][what]);
+        if (candidate.tokenDropout === 0 && what === 'biasSquared')
           expect(new Set(values)).toEqual(new Set([0]));
         else
-          expect(off(values, truth(strategy.tokenDropout)[what]), `${keyOf(strategy)} ${what}`).toBeLessThan(
-            3,
-          );
+          expect(
+            off(values, truth(candidate.tokenDropout)[what]),
+            `${keyOf(candidate)} ${what}`,
+          ).toBeLessThan(3);
       }
     const squared = total((i) => (a[i] * (start[i] - mu[i])) ** 2);
     expect(
@@ -138,9 +139,9 @@ describe('a quadratic with known errors', () => {
     expect(numbers(inScale(list(() => 0))).every((value) => value === 0)).toBe(true);
   });
 
-  test('memory does not grow with the number of strategies', () => {
+  test('memory does not grow with the number of candidates', () => {
     const counts = [3, 12].map((count) => {
-      const strategies = Array.from({ length: count }, (_, i) => ({ tokenDropout: i / count, patchSize: 1 }));
+      const candidates = Array.from({ length: count }, (_, i) => ({ tokenDropout: i / count, patchSize: 1 }));
       let most = 0;
       const method = quadratic(1);
       const { features } = method;
@@ -152,7 +153,7 @@ describe('a quadratic with known errors', () => {
         const batch = { views: [A.reshape(1, WIDTH)], rows: { first: 0, total: 1 } } as unknown as Batch;
         takeProbe(
           { method, config: config(), averager: nothingToAverage },
-          { strategies, batches: [batch, batch], clock: clock(0), device: 'cpu' },
+          { candidates, batches: [batch, batch], clock: clock(0), device: 'cpu' },
         );
       });
       return most;
@@ -171,7 +172,7 @@ describe.each(Object.keys(methods))('%s', (name) => {
       takeProbe(
         { method, config: config(gradAccumSteps), averager: nothingToAverage },
         {
-          strategies: [whole, half, coarse],
+          candidates: [whole, half, coarse],
           batches: [batchAt(0, name), batchAt(1, name)],
           clock: clock(5),
           device: 'cpu',
@@ -197,9 +198,9 @@ describe.each(Object.keys(methods))('%s', (name) => {
     const minus = (x: number[], y: number[]) => x.map((value, i) => value - y[i]);
     const [a, b] = [0, 1].map((i) => gradient(whole, i));
     expect(found.gradientSquared / dot(a, b)).toBeCloseTo(1, 4);
-    for (const strategy of [half, coarse]) {
-      const [x, y] = [0, 1].map((i) => gradient(strategy, i));
-      const { biasSquared, variance } = found.points[keyOf(strategy)];
+    for (const candidate of [half, coarse]) {
+      const [x, y] = [0, 1].map((i) => gradient(candidate, i));
+      const { biasSquared, variance } = found.points[keyOf(candidate)];
       expect(error([biasSquared], [dot(minus(x, a), minus(y, b))])).toBeLessThan(1e-4);
       expect(error([variance], [(BATCH / 2) * dot(minus(x, y), minus(x, y))])).toBeLessThan(1e-4);
     }

@@ -1,4 +1,4 @@
-// One probe: the gradients of a few strategies on two batches, at the same weights. K samples of a batch, P parameters.
+// One probe: the gradients of a few candidates on two batches, at the same weights. K samples of a batch, P parameters.
 import { type Compression, keyOf } from '../compress/index.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import { squaredMean, varianceOf } from '../gradient-error/estimate.ts';
@@ -17,7 +17,7 @@ export type ProbeParts = Omit<GradientParts, 'recorded'> & { recorded?: Pick<Rec
 
 export interface ProbeContext {
   /** The whole sequence first. */
-  strategies: readonly Compression[];
+  candidates: readonly Compression[];
   /** The batch that is trained on next, and the one after it. */
   batches: readonly [Batch, Batch];
   /** Of the step with the first batch. */
@@ -28,29 +28,29 @@ export interface ProbeContext {
 }
 
 /**
- * Bias and variance of each strategy's gradient, as the training step takes it. With g_A and g_B of a strategy on the two batches, and
+ * Bias and variance of each candidate's gradient, as the training step takes it. With g_A and g_B of a candidate on the two batches, and
  * d_A and d_B their differences to the whole sequence's: Bias^2 = <d_A, d_B>, Var = K / 2 |g_A - g_B|^2, |G|^2 = <g_A, g_B> of whole
  * sequences. They are the estimates of an analysis with two folds of one sub-batch each, and like them without bias. Four vectors of P
- * are held, and Adam's scale where it counts, whatever the number of strategies. Masks are those of the steps that the batches are trained in, the same for all
- * strategies of one patch size. Nothing moves, and no gradient stays. Collective; waits for the device.
+ * are held, and Adam's scale where it counts, whatever the number of candidates. Masks are those of the steps that the batches are trained in, the same for all
+ * candidates of one patch size. Nothing moves, and no gradient stays. Collective; waits for the device.
  */
 export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
-  const { strategies, batches, clock, device, adam } = context;
+  const { candidates, batches, clock, device, adam } = context;
   const { recorded, ...plain } = training;
   const parts: GradientParts = recorded
     ? { ...plain, recorded: { run: (batch, at) => recorded.replay(batch, at) } }
     : plain;
-  const [whole, ...others] = strategies;
+  const [whole, ...others] = candidates;
   const { params, names } = parameterGroups(parts.method, clock);
   const moment = adam?.secondMoment(names);
   const scale = moment && adamScale(moment, adam!);
   const segments = [params.reduce((sum, { size }) => sum + size, 0)];
   const [baseline, sums] = [0, 1].map(() => new FoldSums({ folds: batches.length, segments, device }));
   const subBatch = batches[0].rows.total;
-  const measure = (strategy: Compression, into: FoldSums) => {
+  const measure = (candidate: Compression, into: FoldSums) => {
     into.clear();
     batches.forEach((batch, i) => {
-      const { tokenDropout, patchSize } = strategy;
+      const { tokenDropout, patchSize } = candidate;
       const at = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize }, wanted: false };
       scope(() => {
         const gradient = stepGradient(parts, { batch, clock: at }, params);
@@ -62,11 +62,11 @@ export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
       biasSquared: squaredMean(moments.difference).value,
       variance: varianceOf(moments).value,
     };
-    return { moments, entry: [keyOf(strategy), point] as const };
+    return { moments, entry: [keyOf(candidate), point] as const };
   };
   try {
     const { moments, entry } = measure(whole, baseline);
-    const entries = [entry, ...others.map((strategy) => measure(strategy, sums).entry)];
+    const entries = [entry, ...others.map((candidate) => measure(candidate, sums).entry)];
     return { gradientSquared: squaredMean(moments.own).value, points: Object.fromEntries(entries) };
   } finally {
     baseline.dispose();

@@ -1,6 +1,12 @@
 // A run's config in numbers: its budget, its schedules, and what happens how often.
 
-import { type Compression, compressionSchedule, compressionStages, secondsOf } from '../compress/index.ts';
+import {
+  type Compression,
+  compressionSchedule,
+  compressionStages,
+  refuseResNet,
+  secondsOf,
+} from '../compress/index.ts';
 import { type Duration, durationToSteps, type PartDuration, type RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
@@ -106,10 +112,7 @@ export function planOf(config: RunConfig, context: PlanContext): Plan {
 /** How sequences are shortened over the run; undefined: never, or as the run chooses. */
 function compressionOf({ compression }: RunConfig, { model: { image } }: PlanContext) {
   if (!compression || compression.online) return undefined;
-  if (image.type === 'resnet')
-    throw new CoupletError(
-      'compression shortens the sequence of a ViT, but model.image is a ResNet: leave it out.',
-    );
+  refuseResNet(image);
   return compressionSchedule(compression, image);
 }
 
@@ -158,7 +161,7 @@ function costOf({ batch, method, stepTimes }: RunConfig, { model }: PlanContext)
   return (compression: Compression = whole): StepCost => ({
     steps: 1,
     forwards: (definition.cost?.({ options: method, model, compression }) ?? 0) * batch.globalBatchSize,
-    ...(stepTimes && { seconds: secondsOf(compression, stepTimes, { own: whole.patchSize }) }),
+    ...(stepTimes && { seconds: secondsOf(compression, stepTimes, { ownPatchSize: whole.patchSize }) }),
   });
 }
 

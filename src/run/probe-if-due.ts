@@ -41,7 +41,7 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   if (byTable === undefined) budget.spend({ steps: 0, forwards: 0, seconds: left });
   const found = scope(() =>
     takeProbe(parts, {
-      strategies: online.candidates,
+      candidates: online.candidates,
       batches: [batch.onDevice(), next.onDevice()],
       clock,
       device,

@@ -26,9 +26,9 @@ function pointOf(d: number, q: number, progress: number): AnalysisPoint {
   const variance = around(BATCH * (1 + 0.3 * d), 0.05);
   const biasSquared = { plain: bias + 0.01, ...around(bias, 0.1) };
   const cost = costOf(d, q);
-  const strategy = { tokenDropout: d, patchSize: q, cost, sequenceLength: lengthOf(d, q) };
+  const candidate = { tokenDropout: d, patchSize: q, cost, sequenceLength: lengthOf(d, q) };
   return {
-    ...strategy,
+    ...candidate,
     biasSquared,
     variance,
     error: adjustedError({ biasSquared, variance }, cost / BUDGET),

@@ -172,7 +172,7 @@ test('probes move nothing: with candidates that are all whole the numbers are th
   expect(modelBytes(probed.runDir, 50).equals(modelBytes(plain.runDir, 50))).toBe(true);
   const [a, b] = [probed, plain].map(({ rows }) => rows.at(-1)!.forwards as number);
   expect(b).toBe(50 * WHOLE);
-  expect(a).toBe(62 * WHOLE); // three probes, each two strategies on two batches
+  expect(a).toBe(62 * WHOLE); // three probes, each two candidates on two batches
   expect(probed.rows.at(-1)!['probe/share']).toBeCloseTo(12 / 62, 12);
 });
 
@@ -222,7 +222,7 @@ describe('is refused before the first step', () => {
     [
       'a run too short for its probes',
       { duration: { steps: 20 }, compression: { online: { ...online, overhead: 0.01 } } },
-      /^compression\.online: a probe of 4 strategies costs as much as 3\.8 steps on whole sequences, and a share of 0\.01 of this run does not pay for the few that it needs: give a duration 141 times as long, fewer tokenDropout and patchSize, or a larger overhead\.$/,
+      /^compression\.online: a probe of 4 candidates costs as much as 3\.8 steps on whole sequences, and a share of 0\.01 of this run does not pay for the few that it needs: give a duration 141 times as long, fewer tokenDropout and patchSize, or a larger overhead\.$/,
     ],
     [
       'a time that ends within the first probe',

@@ -102,7 +102,7 @@ function tables({ stages }: Analysis, name: string): string {
       ({ tokenDropout, patchSize, sequenceLength, cost, biasSquared, variance, error, seconds }) =>
         `<tr${error.value === least ? ' class="best"' : ''}><td>d ${tokenDropout}, q ${patchSize}</td><td>${sequenceLength}</td><td>${short(cost)}</td><td>${interval(biasSquared)}</td><td>${short(biasSquared.plain)}</td><td>${interval(variance)}</td><td>${interval(error)}</td><td>${short(seconds)}</td></tr>`,
     );
-    return `<details><summary>All numbers at ${percent(share)}</summary><table><thead><tr><th>strategy</th><th>tokens</th><th>cost</th><th>squared bias</th><th>plain</th><th>variance</th><th>error</th><th>seconds</th></tr></thead><tbody>${lines.join('')}</tbody></table></details>`;
+    return `<details><summary>All numbers at ${percent(share)}</summary><table><thead><tr><th>candidate</th><th>tokens</th><th>cost</th><th>squared bias</th><th>plain</th><th>variance</th><th>error</th><th>seconds</th></tr></thead><tbody>${lines.join('')}</tbody></table></details>`;
   });
   return rows.join('\n');
 }
@@ -111,6 +111,6 @@ function method({ settings, stages }: Analysis): string {
   const [{ groups }] = stages;
   const [{ points }] = Object.values(groups);
   return `<h2>How it was measured</h2>
-<p>At each stage the gradient of every strategy (${points.length} of them) is averaged over the same ${settings.samples.toLocaleString('en')} samples with the same views. With G the gradient on whole sequences and g that of a strategy, both as averages: bias² = |g − G|², taken between different folds (${settings.folds}) so that noise does not meet itself; variance = K times the variance of the means of sub-batches of K = ${settings.subBatch}; error = bias² + cost / budget × variance (Lin et al. 2024, section 5). All are divided by |G|². Intervals are jackknifed over the folds, 95 %.</p>
+<p>At each stage the gradient of every candidate (${points.length} of them) is averaged over the same ${settings.samples.toLocaleString('en')} samples with the same views. With G the gradient on whole sequences and g that of a candidate, both as averages: bias² = |g − G|², taken between different folds (${settings.folds}) so that noise does not meet itself; variance = K times the variance of the means of sub-batches of K = ${settings.subBatch}; error = bias² + cost / budget × variance (Lin et al. 2024, section 5). All are divided by |G|². Intervals are jackknifed over the folds, 95 %.</p>
 <p>A contrastive loss depends on its whole batch, so all this is said of batches of ${settings.subBatch}.</p>`;
 }

@@ -77,7 +77,7 @@ describe('the report', () => {
     expect(escaped('<&>')).toBe('&lt;&amp;&gt;');
   });
 
-  it('a strategy that was not measured is a gap, not a number', () => {
+  it('a candidate that was not measured is a gap, not a number', () => {
     const gap = madeUpAnalysis();
     for (const { groups } of gap.stages)
       for (const group of Object.values(groups))
