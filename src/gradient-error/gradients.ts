@@ -1,7 +1,7 @@
 // P parameters.
 import type { Batch, Method } from '../methods/index.ts';
 import { BatchStatistics } from '../nn/batch-norm.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { gradients, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
@@ -24,7 +24,7 @@ export interface ParameterGroups {
  * A parameter is the tower's by its name, which starts with `visual.` or `backbone.`. Those that the method freezes now are left
  * out: their gradient is ignored.
  */
-export function parameterGroups(method: Method, clock: Clock): ParameterGroups {
+export function parameterGroups(method: Method, clock: StepContext): ParameterGroups {
   const frozen = method.frozen?.(clock) ?? new Set();
   const learned = [...method.params].filter(([name, { requiresGrad }]) => requiresGrad && !frozen.has(name));
   const ofTower = ([name]: readonly [string, Tensor]) => TOWERS.some((prefix) => name.startsWith(prefix));
@@ -45,7 +45,7 @@ export function parameterGroups(method: Method, clock: Clock): ParameterGroups {
  */
 export function gradientOf(
   method: Method,
-  { batch, clock }: { batch: Batch; clock: Clock },
+  { batch, clock }: { batch: Batch; clock: StepContext },
   params: readonly Tensor[],
 ): Tensor {
   const statistics = new BatchStatistics();

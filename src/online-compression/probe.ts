@@ -5,15 +5,15 @@ import { squaredMean, varianceOf } from '../gradient-error/estimate.ts';
 import { FoldSums } from '../gradient-error/fold-sums.ts';
 import { parameterGroups } from '../gradient-error/gradients.ts';
 import type { Batch } from '../methods/index.ts';
-import type { RecordedFeatures } from '../step/graphs/step-graphs.ts';
-import { type GradientParts, leaveGradients } from '../step/step.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepGraphs } from '../step/graphs/step-graphs.ts';
+import { computeGradients, type GradientParts } from '../step/step.ts';
+import type { StepContext } from '../time/clock.ts';
 import { clearGrads, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { Probe } from './averages.ts';
 
-/** What a training step has; a probe replays its records, and makes none: each would take as much memory as a step. */
-export type ProbeParts = Omit<GradientParts, 'recorded'> & { recorded?: Pick<RecordedFeatures, 'replay'> };
+/** What a training step has. A probe replays its graphs and captures none: each would take as much memory as a step. */
+export type ProbeParts = Omit<GradientParts, 'graphs'> & { graphs?: Pick<StepGraphs, 'replay'> };
 
 export interface ProbeContext {
   /** The whole sequence first. */
@@ -21,7 +21,7 @@ export interface ProbeContext {
   /** The batch that is trained on next, and the one after it. */
   batches: readonly [Batch, Batch];
   /** Of the step with the first batch. */
-  clock: Clock;
+  clock: StepContext;
   device: string;
   /** Gradients are weighed as by a step of Adam. */
   adam?: AdamState;
@@ -36,9 +36,9 @@ export interface ProbeContext {
  */
 export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
   const { candidates, batches, clock, device, adam } = context;
-  const { recorded, ...plain } = training;
-  const parts: GradientParts = recorded
-    ? { ...plain, recorded: { run: (batch, at) => recorded.replay(batch, at) } }
+  const { graphs, ...plain } = training;
+  const parts: GradientParts = graphs
+    ? { ...plain, graphs: { run: (batch, at, options) => graphs.replay(batch, at, options) } }
     : plain;
   const [whole, ...others] = candidates;
   const { params, names } = parameterGroups(parts.method, clock);
@@ -51,7 +51,7 @@ export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
     into.clear();
     batches.forEach((batch, i) => {
       const { tokenDropout, patchSize } = candidate;
-      const at = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize }, wanted: false };
+      const at = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize } };
       scope(() => {
         const gradient = stepGradient(parts, { batch, clock: at }, params);
         into.add(scale ? gradient.mul_(scale) : gradient);
@@ -77,12 +77,12 @@ export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
 /** A copy [P] of the gradient that a training step would hand to its update; zeros for a parameter that the loss does not reach. */
 function stepGradient(
   parts: GradientParts,
-  { batch, clock }: { batch: Batch; clock: Clock },
+  { batch, clock }: { batch: Batch; clock: StepContext },
   params: readonly Tensor[],
 ): Tensor {
-  leaveGradients(parts, batch, clock).statistics.forget();
+  computeGradients(parts, batch, clock).statistics.forget();
   const grads = gradsOf(params);
-  // A record's gradients are tensors that its next replay overwrites: cat() copies.
+  // The next replay overwrites the gradients of a graph: cat() copies.
   const flat = noGrad(() =>
     ops.cat(
       grads.map((grad, i) => (grad ?? ops.zeros_like(params[i])).reshape(-1)),
