@@ -1,5 +1,5 @@
 // The pages of docs/results: their form, their figures against docs/results/rows, and what is written from the rows.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { appendix, FILES } from '../../scripts/results/appendix.ts';
@@ -7,7 +7,7 @@ import { CHARTS, draw, shareToReach } from '../../scripts/results/charts.ts';
 import { groupsIn, percent } from '../../scripts/results/tables.ts';
 import { mean } from '../../scripts/rows.ts';
 import type { SweepRun } from '../../scripts/sweep.ts';
-import { linked, page, ROOT, rows } from './markdown.ts';
+import { page, ROOT, rows } from './markdown.ts';
 
 const FOLDER = 'docs/results';
 const names = readdirSync(join(ROOT, FOLDER)).filter((name) => name.endsWith('.md'));
@@ -26,11 +26,6 @@ describe.each(pages)('docs/results/%s', (name) => {
       cells.slice(1).filter((cell) => numbersIn(cell).length > 1),
     );
     expect(crowded).toEqual([]);
-  });
-
-  test('links to files that are there', () => {
-    const targets = linked(text, join('results', name));
-    expect(targets.filter((target) => !existsSync(join(ROOT, target)))).toEqual([]);
   });
 
   test('is in the index', () => {
