@@ -24,6 +24,7 @@ export { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer
 export { CoupletError } from './errors.ts';
 export { encodeDataset, retrieval, zeroShot } from './evaluate/index.ts';
 export { readMetrics } from './io/metrics.ts';
+export { writeSafetensors } from './io/safetensors.ts';
 export { defineMethod, type Method, type MethodDefinition } from './methods/method.ts';
 export { scaledLr } from './methods/shared/scaled-lr.ts';
 export { type AnyClipSpec, Clip, type ClipSpec } from './models/clip.ts';

@@ -84,7 +84,7 @@ class Dino implements Method<Tensor> {
   /** The teacher is the better of the two while training (section 5.1). */
   encodeImages = (images: Tensor) => this.#encoder.encode(this.#nets.teacher.backbone, images);
 
-  /** By how many times the teacher could be renewed: at 5 times DINO had learned much less than at 24 (docs/results/ssl.md). */
+  /** By how many times the teacher could be renewed: at 5 times DINO had learned much less than at 24 (docs/log.md). */
   advice(totalSteps: number): string | undefined {
     const { emaMomentum } = this.#options;
     const renewals = (1 - emaMomentum) * totalSteps;

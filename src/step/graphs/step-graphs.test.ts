@@ -108,11 +108,11 @@ test('replay() captures nothing: a probe leaves no graphs behind', () => {
     expect(made).toBe(0);
     const found = graphs.run(batchAt(0, NAME), at(0), { loss: false })!;
     expect(graphs.replay(batchAt(0, NAME), at(0), { loss: false })!.features).toBe(found.features);
-    const candidates = [0, 0.5, 0.75].map((tokenDropout) => ({ tokenDropout, patchSize: 8 }));
+    const compressions = [0, 0.5, 0.75].map((tokenDropout) => ({ tokenDropout, patchSize: 8 }));
     const replayed = vi.spyOn(graphs, 'replay');
     const config = { batch: { gradAccumSteps: 1 } } as never;
     const batches = [batchAt(0, NAME), batchAt(1, NAME)] as const;
-    const context = { candidates, batches, clock: clock(0), device: 'cpu' };
+    const context = { compressions, batches, clock: clock(0), device: 'cpu' };
     takeProbe({ method, config, averager: nothingToAverage, graphs }, context);
     expect(replayed.mock.results.map(({ value }) => value !== undefined)).toEqual([
       ...[false, false],
