@@ -135,3 +135,12 @@ test('every picture is shown by a page, and every file of rows is in the appendi
   const known = [...Object.keys(FILES), ...other].map((file) => `${file}.jsonl`);
   expect(readdirSync(join(ROOT, FOLDER, 'rows')).sort()).toEqual(known.sort());
 });
+
+test('commands of pages name options that are there', () => {
+  const commands = names.flatMap((name) => [...textOf(name).matchAll(/^npx couplet (\w+) (.*)$/gm)]);
+  expect(commands.length).toBeGreaterThan(2);
+  for (const [, verb, rest] of commands) {
+    const source = readFileSync(join(ROOT, `src/cli/${verb}.ts`), 'utf8');
+    for (const [option] of rest!.matchAll(/--[\w-]+/g)) expect(source, verb).toContain(`${option} `);
+  }
+});
