@@ -1,4 +1,5 @@
-// couplet train configs/cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10, class names as captions.
+// npx couplet train configs/cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10, class names as captions.
+// Data: scripts/make-data cifar10.
 // Cost and measured result: docs/results/cifar10.md.
 import { defineConfig } from 'couplet';
 

@@ -1,4 +1,5 @@
-// couplet train configs/moco-v3-cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10; labels serve the k-NN alone.
+// npx couplet train configs/moco-v3-cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10; labels serve the k-NN alone.
+// Data: scripts/make-data cifar10.
 // What is measured so far: docs/results/ssl.md.
 import { defineConfig } from 'couplet';
 

@@ -1,5 +1,5 @@
-// couplet train configs/moco-v3-folder.ts      MoCo v3 on a folder of your own pictures: no labels, no captions.
-// Then: couplet eval runs/moco-v3-folder --knn --linear --train photos/train --test photos/test     (a folder for each class)
+// npx couplet train configs/moco-v3-folder.ts      MoCo v3 on a folder of your own pictures: no labels, no captions.
+// Then: npx couplet eval runs/moco-v3-folder --knn --linear --train photos/train --test photos/test     (a folder for each class)
 import { defineConfig } from 'couplet';
 
 export default defineConfig({

@@ -1,4 +1,5 @@
-// couplet train configs/simclr-cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10; labels serve the k-NN alone.
+// npx couplet train configs/simclr-cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10; labels serve the k-NN alone.
+// Data: scripts/make-data cifar10.
 // What has been measured of it: docs/results/ssl.md.
 import { defineConfig } from 'couplet';
 

@@ -1,4 +1,5 @@
-// couplet train configs/tiny-imagenet-100.ts      50,000 photos of 100 classes with templated captions, shards in data/tiny-imagenet-100.
+// npx couplet train configs/tiny-imagenet-100.ts      50,000 photos of 100 classes with templated captions, shards in data/tiny-imagenet-100.
+// Data: scripts/make-data tiny-imagenet-100.
 import { defineConfig } from 'couplet';
 
 export default defineConfig({
