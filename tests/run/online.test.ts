@@ -20,7 +20,7 @@ const image = { ...tinyModel.image, imageSize: 24, patchSize: 4 }; // 36 patches
 const model = { ...tinyModel, image };
 const WHOLE = 3 * 16; // forwards of a step on whole sequences
 const COSTS: Record<string, number> = { '0 4': 1, '0.5 4': 19 / 37, '0 8': 10 / 37, '0.5 8': 5 / 37 };
-const grid = { tokenDropout: [0, 0.5], patchSize: [4, 8], overhead: 0.2, budget: 1 };
+const grid = { tokenDropout: [0, 0.5], patchSize: [4, 8], overhead: 0.2, gradientCompute: 1 };
 const online = { ...grid, scale: 'gradient' as const };
 const config = (name: string, more: Partial<TinyConfig> = {}) =>
   tinyConfig({
@@ -213,7 +213,13 @@ test('MoCo v3, from pictures that the device holds and in parts of a batch, with
   expect(rows.at(-1)!['probe/share']).toBeLessThanOrEqual(0.2);
   const saved = JSON.parse(readFileSync(join(folder, 'moco/config.json'), 'utf8'));
   expect(saved.compression).toEqual({
-    online: { tokenDropout: [0, 0.5], patchSize: [4, 6, 8], overhead: 0.2, budget: 0.25, scale: 'adam' },
+    online: {
+      tokenDropout: [0, 0.5],
+      patchSize: [4, 6, 8],
+      overhead: 0.2,
+      gradientCompute: 0.25,
+      scale: 'adam',
+    },
   });
 });
 
@@ -222,12 +228,12 @@ describe('is refused before the first step', () => {
     [
       'a run too short for its probes',
       { duration: { steps: 20 }, compression: { online: { ...online, overhead: 0.01 } } },
-      /^compression\.online: a probe of 4 candidates costs as much as 3\.8 steps on whole sequences, and a share of 0\.01 of this run does not pay for the few that it needs: give a duration 141 times as long, fewer tokenDropout and patchSize, or a larger overhead\.$/,
+      /^compression\.online: this run is too short\. One probe of 4 compressions costs 3\.8 training steps, and overhead 0\.01 cannot pay for 3 probes\. Train 141 times as long, list fewer tokenDropout or patchSize values, or raise overhead\.$/,
     ],
     [
       'a time that ends within the first probe',
       { duration: { seconds: 0.0001 } },
-      /^compression\.online: the first probe takes .* s, more than the 0\.0000200 s that a share of 0\.2 of 0\.0001 s is: give a longer duration/,
+      /^compression\.online: this run is too short\. The first probe takes .* s, and overhead 0\.2 of 0\.0001 s allows 0\.0000200 s\. Train longer,/,
     ],
     [
       'patches smaller than the own ones',
