@@ -12,7 +12,7 @@ import {
   evalMetrics,
   evaluate,
   openEvalData,
-} from './evaluate/evaluate.ts';
+} from './evaluate/index.ts';
 import { openFeed } from './feed/index.ts';
 import { Lookahead } from './feed/lookahead.ts';
 import { pruneCheckpoints, runPaths } from './io/checkpoint-files.ts';
