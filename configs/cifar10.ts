@@ -1,5 +1,9 @@
-// couplet train configs/cifar10.ts      CIFAR-10 as WebDataset shards in data/cifar10, class names as captions.
-// Cost and measured result: docs/results/cifar10.md.
+// FastCLIP-v3 on CIFAR-10, class names as captions: 60 epochs of batch 512.
+//
+//   scripts/make-data cifar10
+//   couplet train configs/cifar10.ts
+//
+// 84.0 % zero-shot top-1 in 3.5 minutes on one NVIDIA H200 (docs/results/cifar10.md).
 import { defineConfig } from 'couplet';
 
 const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];

@@ -3,10 +3,10 @@
  *
  *   couplet train configs/fastclip-cc12m-vit-b-32.ts --set data.train.path='/data/cc12m/{00000..01242}.tar'
  *
- * [R] is the README of Optimization-AI/fast_clip at efd89d5, [C] the code of that commit (fastclip.md, sections 3 and 5.1).
+ * [R] is the README of Optimization-AI/fast_clip at efd89d5, [C] the code of that commit (docs/papers/fastclip.md, sections 3 and 5.1).
  *
- * Theirs that is not here: fp16 autocast with a gradient scaler [C], where we have bfloat16 without one; 6 workers per GPU [R],
- * where we have as many as the machine has cores. Not run by us: nobody here has the data set.
+ * Not run here. Other than theirs: bfloat16 without a gradient scaler instead of fp16 with one [C]; as many workers as cores
+ * instead of 6 per GPU [R].
  *
  * model, seed, globalBatchSize 8 x 256, epochs, warm-up, peakLr, weightDecay, rho, the checkpoint of each epoch: [R].
  * crop: [C]. beta2 and eps of the optimizer: [C], by the model's name. finalLr 0: [C], lr_min's default.

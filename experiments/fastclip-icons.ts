@@ -184,10 +184,15 @@ const shortTunes = Object.entries({ 10: shortRows, 14: middleRows }).flatMap(([e
     ),
   ),
 );
+/** The best of them, by epochs: docs/results/appendix.md. */
+const BEST_SHORTER: Record<number, Record<string, Row>> = {
+  10: { clip: shortRows.clip[0], v3: shortRows.v3[0] },
+  14: { clip: middleRows.clip[1], v3: middleRows.v3[3] },
+};
 const shorter = [10, 14].flatMap((epochs) =>
   [0, 1, 2].flatMap((seed) =>
     Object.entries(chosen).map(([name, best]) => {
-      const row = chosenRow(`tune${epochs}-${name}`) ?? best;
+      const row = chosenRow(`tune${epochs}-${name}`) ?? BEST_SHORTER[epochs]?.[name] ?? best;
       return run(`e${epochs}-${name}-${seed}`, row, { ...WHOLE, duration: { epochs }, seed });
     }),
   ),
@@ -208,11 +213,10 @@ const largeRows: Record<string, Row[]> = {
 const largeTunes = Object.entries(largeRows).flatMap(([name, rowsOf]) =>
   rowsOf.map((row, i) => run(`tune512-${name}-${i}`, row, LARGE_BATCH)),
 );
-/** What was best of them, else twice the rate of batch 128. */
-const twice = ({ method, lr }: Row): Row => ({ method, lr: 2 * lr });
+/** The best of them: docs/results/appendix.md. */
 const large = finalsOf(512, {
-  clip: chosenRow('tune512-clip') ?? twice(chosen.clip),
-  v3: chosenRow('tune512-v3') ?? twice(chosen.v3),
+  clip: chosenRow('tune512-clip') ?? largeRows.clip[4],
+  v3: chosenRow('tune512-v3') ?? largeRows.v3[1],
 });
 large.sort((a, b) => first(a) - first(b));
 

@@ -46,7 +46,7 @@ const tunes = Object.keys(SETS).flatMap((set) =>
   ),
 );
 
-/** Which was best (docs/results/fastclip.md). */
+/** Which was best (docs/results/fastclip-photos.md). */
 const BEST: Record<string, Record<string, number>> = { tiny: { clip: 0, v3: 4 }, cifar: { clip: 1, v3: 1 } };
 /** What scripts/sweep-best.ts found, else what was best before. */
 const chosen = (set: string, name: 'clip' | 'v3') =>

@@ -10,7 +10,7 @@ const SECONDS = 60;
 const SHARE = 1 / 3;
 const PATCH = 4;
 
-/** Rates and parts that were best in whole epochs (docs/results/fastclip.md). */
+/** Rates and parts that were best in whole epochs (docs/results/fastclip-photos.md). */
 const SETS: Record<string, { config: string; lr: { clip: number; v3: number }; rho: number }> = {
   cifar: { config: 'configs/cifar10.ts', lr: { clip: 6e-4, v3: 6e-4 }, rho: 1 },
   tiny: { config: 'configs/tiny-imagenet-100.ts', lr: { clip: 3e-4, v3: 6e-4 }, rho: 2 },

@@ -12,7 +12,7 @@ import ssl from './ssl.ts';
 interface Part {
   runs: SweepRun[];
   only: RegExp;
-  /** Files of docs/results that have such runs. */
+  /** Files of docs/results/rows that have such runs. */
   measured: string[];
   /** Of a GPU. */
   share: number;
@@ -21,7 +21,7 @@ interface Part {
 /** As many as a GPU of 80 GB had room for, and some to spare. */
 const [SMALL, LARGE] = [1 / 5, 1 / 3];
 
-const SSL = ['ssl-cifar10', 'ssl-cifar10-dino', 'ssl-tiny-imagenet-100', 'ssl-tiny-imagenet-100-dino'];
+const SSL = ['cifar10', 'cifar10-dino', 'tiny-imagenet-100', 'tiny-imagenet-100-dino'];
 
 const parts: Part[] = [
   // An online run as a user gets it, and with patch 16 among its candidates.
@@ -34,18 +34,18 @@ const parts: Part[] = [
     ...{ runs: ssl, measured: SSL, share: LARGE },
     only: /^budget-(tiny|cifar)-(moco-v3|simclr)-(whole-120|patches|quarter|both)/,
   },
-  { runs: schedule, only: /^long-/, measured: ['fastclip-schedule-3'], share: LARGE },
-  // Seeds and compressions that lack. The first file of tiny-imagenet-100 has DINO with another momentum.
+  { runs: schedule, only: /^long-/, measured: ['short-icons'], share: LARGE },
+  // Seeds and compressions that lack.
   {
-    ...{ runs: ssl, measured: SSL.filter((file) => file !== 'ssl-tiny-imagenet-100'), share: LARGE },
+    ...{ runs: ssl, measured: SSL, share: LARGE },
     only: /^cifar-(moco-v3|simclr)-both-|^cifar-(moco-v3|simclr|dino)-.*-0|^tiny-dino-(patches|dropout-75)-/,
   },
-  { runs: shortPhotos, only: /-v3-.*-0/, measured: ['fastclip-short-photos'], share: LARGE },
-  { runs: photos, only: /^(tiny|cifar)-(128|512)-|^tune-/, measured: ['fastclip-photos'], share: SMALL },
+  { runs: shortPhotos, only: /-v3-.*-0/, measured: ['short-photos'], share: LARGE },
+  { runs: photos, only: /^(tiny|cifar)-(128|512)-|^tune-/, measured: ['photos'], share: SMALL },
 ];
 
 const listed = parts.flatMap(({ runs, only, measured, share }) => {
-  const known = new Set(measured.flatMap((file) => [...finishedIn(`docs/results/${file}.jsonl`)]));
+  const known = new Set(measured.flatMap((file) => [...finishedIn(`docs/results/rows/${file}.jsonl`)]));
   return runs
     .filter(({ name }) => only.test(name) && !known.has(name))
     .map((run): SweepRun => ({ ...run, share }));

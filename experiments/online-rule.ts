@@ -14,7 +14,7 @@ import { type Analysis, type AnalysisPoint, readAnalysis } from '../src/analysis
 import { type Candidate, keyOf, type StepTimes, secondsOf } from '../src/compress/index.ts';
 import { Draws } from '../src/data/random.ts';
 import { adjustedValue, studentQuantile } from '../src/gradient-error/estimate.ts';
-import { BATCHES } from '../src/online-compression/allowance.ts';
+import { BATCHES_PER_PROBE } from '../src/online-compression/allowance.ts';
 import { OnlineCompression } from '../src/online-compression/index.ts';
 import { MOMENT_STEPS } from '../src/run/plan.ts';
 import { Budget } from '../src/time/budget.ts';
@@ -59,7 +59,7 @@ interface Setup {
   seconds: number;
   stepTimes: StepTimes;
   /** `compression.online.budget`. */
-  gradientBudget: number;
+  gradientCompute: number;
 }
 
 function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): Setup {
@@ -82,7 +82,7 @@ function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): S
     batch: set['batch.globalBatchSize'] as number,
     seconds: (set.duration as { seconds: number }).seconds * Number(flags.longer),
     stepTimes: set.stepTimes as StepTimes,
-    gradientBudget: online.budget,
+    gradientCompute: online.budget,
   };
 }
 
@@ -115,7 +115,7 @@ function probed(
   const points = candidates.map((candidate) => {
     const { biasSquared, standardError, variance } = truthOf(setup, progress, candidate);
     // <d_A, d_B> scatters as 1 / samples around a bias that noise outweighs, as the root of it around one that it does not.
-    const more = samples / (BATCHES * batch);
+    const more = samples / (BATCHES_PER_PROBE * batch);
     const scatter = standardError * (biasSquared > 4 * standardError ? Math.sqrt(more) : more);
     const found = {
       biasSquared: biasSquared + scatter * normal(),
@@ -123,12 +123,12 @@ function probed(
     };
     return [keyOf(candidate), found] as const;
   });
-  return { gradientSquared: 1, points: Object.fromEntries(points) };
+  return { gradientSquared: 1, byCompression: Object.fromEntries(points) };
 }
 
 /** One run: its regret, its probes, and what it trained with from when on. */
 function simulated(setup: Setup, normal: () => number) {
-  const { grid, batch, seconds, stepTimes, patch, gradientBudget } = setup;
+  const { grid, batch, seconds, stepTimes, patch, gradientCompute } = setup;
   const budget = new Budget('seconds', seconds);
   const timeOf = (candidate: Candidate) => secondsOf(candidate, stepTimes, { ownPatchSize: patch });
   const online = new OnlineCompression({
@@ -136,24 +136,24 @@ function simulated(setup: Setup, normal: () => number) {
     grid,
     globalBatchSize: batch,
     overhead: 0.03,
-    gradientBudget,
+    gradientCompute,
     firstStep: MOMENT_STEPS,
     secondsOf: timeOf,
   });
   const errorOf = (candidate: Candidate) =>
     adjustedValue(
       truthOf(setup, budget.progress, candidate),
-      candidate.cost / (gradientBudget * batch * grid[0]!.cost),
+      candidate.cost / (gradientCompute * batch * grid[0]!.cost),
     );
   const moves: string[] = [];
   let [regret, trained, probes] = [0, 0, 0];
   for (let step = 0; budget.progress < 1; step++) {
-    if (online.due(step)) {
+    if (online.isDue(step)) {
       const { candidates, probeForwards: forwards, probeSeconds } = online;
       const found = probed(setup, budget.progress, { candidates, normal });
       const spent = { forwards, seconds: probeSeconds! };
       budget.spend({ steps: 0, ...spent });
-      online.take(found, { step, spent });
+      online.add(found, { step, spent });
       probes++;
     }
     const now = grid.find((one) => keyOf(one) === keyOf(online.current))!;

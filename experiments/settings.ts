@@ -18,7 +18,7 @@ export const SMALL = {
 const jsonAt = <T>(path: string): T | undefined =>
   existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : undefined;
 
-const { CHOSEN, TIMES = 'docs/results/step-times.jsonl' } = process.env;
+const { CHOSEN, TIMES = 'docs/results/rows/step-times.jsonl' } = process.env;
 /** The table of a list's runs, where it goes by another name. */
 const TABLES: Record<string, string> = {
   'cifar-dino': 'cifar-dino-1024-outputs',
@@ -31,7 +31,7 @@ const TABLES: Record<string, string> = {
 
 const measured = readRows<{ run: string; tokenDropout: number; patchSize: number; ms: number }>(TIMES);
 
-/** `stepTimes` of a config: the rows that bench/step-times.ts --into left in the file TIMES, else in docs/results. */
+/** `stepTimes` of a config: the rows that bench/step-times.ts --into left in the file TIMES, else in docs/results/rows. */
 export function stepTimesOf(name: string) {
   const stepTimes = measured
     .filter(({ run }) => run === (TABLES[name] ?? name))
@@ -58,7 +58,7 @@ export const clip = (temperature = 0.07) => ({ name: 'clip', temperature });
 export const siglip = (temperature = 0.1) => ({ name: 'siglip', temperature });
 export const fastclip = (version: string, more: object = {}) => ({ name: 'fastclip', version, ...more });
 export const tau = (init: number) => ({ temperature: { init } });
-/** What was best on icons in whole runs of 20 epochs (docs/results/fastclip.md). */
+/** What was best on icons in whole runs of 20 epochs (docs/results/fastclip-icons.md). */
 export const V3 = { rho: 3, gamma: { min: 0.8 } };
 /** A gamma that falls less far than the paper's 0.2. */
 export const GAMMA = { gamma: { min: 0.6 } };

@@ -1,7 +1,7 @@
 // MoCo v3, SimCLR and DINO with short sequences: is the same encoder there in a fraction of the time?
 // node --import jiti/register scripts/sweep.ts experiments/ssl.ts --out DIR --only '^cifar-moco-v3'
 //
-// Seconds are those of docs/results/step-times.jsonl, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so
+// Seconds are those of docs/results/rows/step-times.jsonl, which bench/step-times.ts measured of steps alone on a GPU (`stepTimes` in a config): so
 // runs may share one. `found` is the schedule in experiments/schedules that `couplet schedule` made of an analysis of the whole run.
 import type { SweepRun } from '../scripts/sweep.ts';
 import { ANALYSED, chosenName, compressionsOf, SMALL, stepTimesOf } from './settings.ts';

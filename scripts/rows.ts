@@ -7,10 +7,11 @@ export function readRows<Row>(path: string): Row[] {
   return lines.map((line) => JSON.parse(line) as Row);
 }
 
-/** What the seeds, or the settings, of one kind of run share: the name without its last number. */
-export const groupOf = (name: string): string => name.replace(/-\d+$/, '');
+/** The name without its last number, which is a seed or a setting. In `budget-` names that number is seconds and stays. */
+export const groupOf = (name: string): string =>
+  name.startsWith('budget-') ? name : name.replace(/-\d+$/, '');
 
-/** Names of the runs that rows have as finished, be they a sweep's or those of docs/results; a row that does not say is. */
+/** Names of the finished runs in a sweep's results or in a file of docs/results/rows. */
 export function finishedIn(path: string): Set<string> {
   const rows = readRows<{ name: string; finished?: boolean }>(path);
   return new Set(rows.flatMap(({ name, finished = true }) => (finished ? [name] : [])));

@@ -1,14 +1,15 @@
 /**
- * What runs came to: a table and a picture. Runs that differ in their last number alone (`b128-clip-0`, `b128-clip-1`) are seeds of one.
+ * A table and a chart of runs. Runs whose names differ in the last number alone (`b128-clip-0`, `b128-clip-1`) are seeds of one setting.
  *   node --import jiti/register scripts/sweep-report.ts FILE... METRIC --only '^b128' --against b128-clip [--x seconds] [--svg OUT.svg]
- * FILE is a sweep's results.jsonl or one of docs/results. `reached` is the share of the samples, or of what `--x` names (seconds, epoch,
- * step), after which a method's mean curve is at the final mean of `--against`, between two evaluations by a straight line; `-` when it never is.
- * In the picture `--call RUN=WORDS`, as often as wanted, names a curve, and `--title` what is over it.
+ * FILE is a sweep's results.jsonl or a file of docs/results/rows. `reached` is the share of the samples (or of `--x`: seconds, epoch, step)
+ * after which the mean curve is at the final mean of `--against`; `-` when it never is.
+ * `--call RUN=WORDS` names a curve of the chart, `--title` the chart.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { groupsOf, reaches } from './groups.ts';
 import { lineChart } from './line-chart.ts';
-import { groupOf, mean, readRows } from './rows.ts';
+import { mean, readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
 import { columnOf, type Row, rowOf } from './sweep-rows.ts';
 
@@ -33,48 +34,13 @@ const results = files
   .map((row) => (isResult(row) ? rowOf(row, metric) : row))
   .filter(({ step, ...columns }) => step.length > 0 && columnOf(metric) in columns);
 
-/** What a run's values stand over. */
-function over(row: Row): number[] {
-  if (flags.x !== 'samples') return row[flags.x] as number[];
-  return row.step.map((step) => step * (row.batch ?? 1));
-}
-
-interface Group {
-  name: string;
-  /** The mean over seeds. */
-  curve: { x: number; y: number }[];
-  finals: number[];
-  cut: boolean;
-}
-
-const names = [...new Set(results.map(({ name }) => groupOf(name)))];
-const groups: Group[] = names.map((name) => {
-  const seeds = results.filter((result) => groupOf(result.name) === name);
-  const values = seeds.map((seed) => seed[columnOf(metric)] as number[]);
-  const points = Math.min(...values.map((column) => column.length));
-  const xs = over(seeds[0]);
-  const curve = Array.from({ length: points }, (_, i) => ({
-    x: xs[i],
-    y: mean(values.map((column) => column[i])),
-  }));
-  const finals = values.map((column) => column.at(-1)!);
-  return { name, curve, finals, cut: seeds.some(({ finished }) => finished === false) };
-});
-
+const groups = groupsOf(results, columnOf(metric), flags.x);
+const names = groups.map(({ name }) => name);
 const baseline = groups.find(({ name }) => name === flags.against);
 const goal = baseline && mean(baseline.finals);
 const whole = Math.max(...groups.flatMap(({ curve }) => curve.map(({ x }) => x)));
 
-/** Where a curve first is at `height`. */
-function reaches(curve: Group['curve'], height: number): number | undefined {
-  const at = curve.findIndex(({ y }) => y >= height);
-  if (at < 0) return undefined;
-  if (at === 0) return curve[0].x;
-  const [a, b] = [curve[at - 1], curve[at]];
-  return a.x + ((height - a.y) / (b.y - a.y)) * (b.x - a.x);
-}
-
-/** What all begin with, up to a dash. */
+/** The start that all names share, up to a dash. */
 function commonStart(all: readonly string[]): string {
   const [first, ...others] = all;
   const differs = [...first].findIndex((letter, i) => others.some((other) => other[i] !== letter));
@@ -84,11 +50,11 @@ function commonStart(all: readonly string[]): string {
 const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
 const rows = groups
   .sort((a, b) => mean(b.finals) - mean(a.finals))
-  .map(({ name, finals, curve, cut }) => {
+  .map(({ name, finals, curve, isCut }) => {
     const samples = goal === undefined ? undefined : reaches(curve, goal);
     const seeds = finals.length > 1 ? ` (${finals.map(percent).join(', ')})` : '';
     const reached = samples === undefined ? '-' : (samples / whole).toFixed(2);
-    return `| ${name}${cut ? ' (cut)' : ''} | ${percent(mean(finals))}${seeds} | ${reached} |`;
+    return `| ${name}${isCut ? ' (cut)' : ''} | ${percent(mean(finals))}${seeds} | ${reached} |`;
   });
 console.log(['| run | final, mean over seeds | reached after |', '| --- | --- | ---: |', ...rows].join('\n'));
 

@@ -1,15 +1,15 @@
 /**
- * Rows for docs/results of what a sweep wrote: the last evaluations' curves without the settings that all runs share.
- *   node --import jiti/register scripts/sweep-rows.ts results.jsonl METRIC --only '^tiny-' --into docs/results/NAME.jsonl
- * A row replaces one of its name; rows are sorted by name. METRIC as eval/knn_top1.
+ * Makes rows of docs/results/rows from a sweep's results: curves, without the settings that all runs share.
+ *   node --import jiti/register scripts/sweep-rows.ts results.jsonl METRIC --only '^tiny-' --into docs/results/rows/NAME.jsonl
+ * A row replaces the one of its name; rows are sorted by name. METRIC is e.g. eval/knn_top1. Then run scripts/results.ts.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
 
-/** What is told of a run's settings, by what it is called in a row. */
-const TOLD: Record<string, string> = {
+/** Settings that a row keeps: its key, and the config's. */
+const KEPT_SETTINGS: Record<string, string> = {
   method: 'method',
   peakLr: 'optimizer.peakLr',
   batch: 'batch.globalBatchSize',
@@ -22,26 +22,28 @@ export const columnOf = (metric: string): string =>
   metric.replace('eval/', '').replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
 const rounded = (digits: number) => (value: number) => Number(value.toFixed(digits));
 
-/** A row of docs/results: columns of numbers for what was evaluated, and what is told beside them. */
+/** A row of docs/results/rows: columns of numbers over a run, and its settings. */
 export interface Row {
   name: string;
   finished?: boolean;
   batch?: number;
   step: number[];
-  [told: string]: unknown;
+  [setting: string]: unknown;
 }
 
 /** One row; `finished` is false of a run that was stopped. */
 export function rowOf({ name, finished, set, curve, linear }: SweepResult, metric: string): Row {
   const points = curve.filter((point) => point[metric] !== undefined);
   const column = (key: string, digits: number) => points.map((point) => point[key]!).map(rounded(digits));
-  const told = Object.entries(TOLD).flatMap(([as, path]) => (path in set ? [[as, set[path]]] : []));
+  const settings = Object.entries(KEPT_SETTINGS).flatMap(([key, path]) =>
+    path in set ? [[key, set[path]]] : [],
+  );
   const parts = Object.entries(set).flatMap(([path, value]) =>
     path.startsWith('method.') ? [[path.slice('method.'.length), value]] : [],
   );
   return {
     ...{ name, finished, seed: set.seed ?? 0 },
-    ...Object.fromEntries([...told, ...parts]),
+    ...Object.fromEntries([...settings, ...parts]),
     ...{ seconds: column('train_seconds', 2), epoch: column('epoch', 2), step: column('step', 0) },
     [columnOf(metric)]: column(metric, 5),
     ...(linear && { linearTop1: linear.top1 }),
@@ -55,7 +57,7 @@ function main(): void {
   });
   const [path, metric] = positionals as [string, string];
   const into = flags.into;
-  if (into === undefined) throw new Error('--into is missing: name a file of docs/results');
+  if (into === undefined) throw new Error('--into is missing: name a file of docs/results/rows');
   const fresh = readRows<SweepResult>(path)
     .filter(({ name }) => new RegExp(flags.only).test(name))
     .map((result) => rowOf(result, metric));

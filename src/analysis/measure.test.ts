@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Candidate } from '../compress/index.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import type { Batch, Method } from '../methods/index.ts';
+import { nothingToAverage } from '../ranks/index.ts';
 import { clockAt } from '../time/schedules.ts';
 import { memoryStats, scope, type Tensor, tensor } from '../torch/index.ts';
 import { type Measured, measureStage } from './measure.ts';
@@ -55,7 +56,11 @@ function measured(scale: (dropped: number) => number, dropouts: number[], adam?:
   };
   const clock = clockAt(0, { totalSteps: 1, globalBatchSize: 2, datasetSize: 2 });
   const context = {
-    method: method(scale),
+    training: {
+      method: method(scale),
+      config: { batch: { gradAccumSteps: 1 } } as never,
+      averager: nothingToAverage,
+    },
     device: 'cpu',
     settings,
     clock,

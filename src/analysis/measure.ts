@@ -6,7 +6,7 @@ import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import type { Moments } from '../gradient-error/estimate.ts';
 import { FoldSums, joined } from '../gradient-error/fold-sums.ts';
 import { gradientOf, type ParameterGroups, parameterGroups } from '../gradient-error/gradients.ts';
-import type { Method } from '../methods/index.ts';
+import type { GradientParts } from '../step/step.ts';
 import type { Clock } from '../time/schedules.ts';
 import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
@@ -14,7 +14,7 @@ import type { Samples } from './samples.ts';
 import type { Settings } from './settings.ts';
 
 export interface StageContext {
-  method: Method;
+  training: GradientParts;
   device: string;
   settings: Settings;
   /** Of the checkpoint, as its next step would see it. */
@@ -47,8 +47,8 @@ export async function* measureStage(
   context: StageContext,
   wanted: (kind: Measured['kind'], candidate: Candidate) => boolean,
 ): AsyncGenerator<Measured> {
-  const { settings, device, method, clock } = context;
-  const learned = parameterGroups(method, clock);
+  const { settings, device, training, clock } = context;
+  const learned = parameterGroups(training.method, clock);
   const scale = context.adam && (await scaleOf(context, learned));
   const groups = scale ? { ...withScaled(learned), scale } : learned;
   const shape = { folds: settings.folds, segments: groups.segments, device };
@@ -96,7 +96,7 @@ function withScaled({ segments, groups, ...learned }: ParameterGroups): Paramete
 
 /** The optimizer's scale; before its first step that of the mean squared gradient on other samples, which its first steps will see. */
 async function scaleOf(context: StageContext, groups: ParameterGroups): Promise<Tensor> {
-  const { adam, others, method, clock, onBatch, signal, device } = context;
+  const { adam, others, training, clock, onBatch, signal, device } = context;
   const [whole] = context.settings.grid;
   const kept = noGrad(() => scope(() => adam!.secondMoment(groups.names)))?.persist();
   const length = groups.segments.reduce((sum, segment) => sum + segment, 0);
@@ -110,7 +110,7 @@ async function scaleOf(context: StageContext, groups: ParameterGroups): Promise<
         compression: { tokenDropout, patchSize },
         wanted: false,
       };
-      const gradient = gradientOf(method, { batch, clock: at }, groups.params);
+      const gradient = gradientOf(training, { batch, clock: at }, groups.params);
       noGrad(() => moment.add_(gradient.pow(2)));
       onBatch(whole);
     }, signal);
@@ -126,14 +126,14 @@ function pass(
   candidate: Candidate,
   { context, groups, samples }: PassContext,
 ): Promise<boolean> {
-  const { method, clock, signal, onBatch } = context;
+  const { training, clock, signal, onBatch } = context;
   const { tokenDropout, patchSize } = candidate;
   const compression: Compression = { tokenDropout, patchSize };
   sums.clear();
   return samples.pass((batch, index) => {
     // A step of its own for each sub-batch: what is drawn for a step, as token masks are, is drawn anew.
     const at = { ...clock, step: clock.step + index, compression, wanted: false };
-    const gradient = gradientOf(method, { batch, clock: at }, groups.params);
+    const gradient = gradientOf(training, { batch, clock: at }, groups.params);
     sums.add(groups.scale ? ops.cat([gradient, gradient.mul(groups.scale)], 0) : gradient);
     onBatch(candidate);
   }, signal);

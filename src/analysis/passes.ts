@@ -30,6 +30,9 @@ export async function measureAll(
   const [samples, others] = [0, settings.samples / settings.subBatch].map((first) =>
     samplesOf(parts, { context, first }),
   );
+  // A sub-batch is a whole batch to the loss.
+  const config = { ...parts.config, batch: { ...parts.config.batch, gradAccumSteps: 1 } };
+  const training = { method: parts.method, config, averager: parts.averager };
   try {
     for (const stage of stages) {
       if (!meter.anyLeft(stage) || signal?.aborted) continue;
@@ -37,7 +40,7 @@ export async function measureAll(
       const measured = measureStage(
         {
           ...context,
-          method: parts.method,
+          training,
           clock: parts.plan.clock(stage.step),
           moment: `${Math.round(stage.share * 100)} % of the run (step ${stage.step})`,
           samples,

@@ -43,7 +43,7 @@ export function addSchedule(program: Command): void {
       'after',
       `
 Without options this is the paper's rule. What trained best in our runs
-(docs/results/schedule.md) shortens more: --parameters adam --budget 0.25, of an
+(docs/results/found-schedule.md) shortens more: --parameters adam --budget 0.25, of an
 analysis made with --adam.
 
 Examples:

@@ -1,33 +1,33 @@
 // P parameters.
 import type { Batch, Method } from '../methods/index.ts';
-import { BatchStatistics } from '../nn/batch-norm.ts';
+import { type GradientParts, leaveGradients } from '../step/step.ts';
 import type { Clock } from '../time/schedules.ts';
-import { gradients, scope, type Tensor } from '../torch/index.ts';
+import { clearGrads, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/** What an image tower's parameters are called: open_clip's name, then timm's as methods of pictures alone have it. */
-const TOWERS = ['visual.', 'backbone.'];
+/** Names of an image tower's parameters: open_clip's, and timm's in methods of pictures alone. */
+const IMAGE_TOWERS = ['visual.', 'backbone.'];
 
-/** The parameters that are trained at a moment, and the groups of them that errors are told of. */
+/** The parameters that learn at a moment, and groups of them. */
 export interface ParameterGroups {
-  /** The image tower's first, so that each group is a run of them. */
+  /** The image tower's first. */
   params: readonly Tensor[];
   names: readonly string[];
-  /** Lengths of the runs that groups are made of. */
+  /** Lengths of the runs of parameters that make the groups. */
   segments: readonly number[];
-  /** Which segments make each group; `all` is always there. */
+  /** Segments of each group; `all` is always there. */
   groups: Readonly<Record<string, readonly number[]>>;
 }
 
 /**
- * All parameters of `method.params` that learn at this moment, and `image` apart, the image tower's alone, when there are others.
- * A parameter is the tower's by its name, which starts with `visual.` or `backbone.`. Those that the method freezes now are left
- * out: their gradient is ignored.
+ * All parameters that learn at this moment, and the image tower's as a group `image`, when there are others. A parameter belongs to the
+ * tower when its name starts with `visual.` or `backbone.`. Those that the method freezes now are left out.
  */
 export function parameterGroups(method: Method, clock: Clock): ParameterGroups {
   const frozen = method.frozen?.(clock) ?? new Set();
   const learned = [...method.params].filter(([name, { requiresGrad }]) => requiresGrad && !frozen.has(name));
-  const ofTower = ([name]: readonly [string, Tensor]) => TOWERS.some((prefix) => name.startsWith(prefix));
+  const ofTower = ([name]: readonly [string, Tensor]) =>
+    IMAGE_TOWERS.some((prefix) => name.startsWith(prefix));
   const parts = [learned.filter(ofTower), learned.filter((entry) => !ofTower(entry))];
   const segments = parts.map((part) => part.reduce((sum, [, { size }]) => sum + size, 0));
   const params = parts.flat().map(([, tensor]) => tensor);
@@ -38,27 +38,26 @@ export function parameterGroups(method: Method, clock: Clock): ParameterGroups {
 }
 
 /**
- * The gradient [P] of a method's loss on one batch, in the run's precision, by the parameters in their order: through features()
- * and loss() as a training step takes it, batch norms by their batch. Nothing moves: no state, no running statistics, no gradient
- * of a leaf. Zeros for a parameter that the loss does not reach.
- * @param at.clock says how the sequences are shortened
+ * The gradient [P] on one batch, as a training step hands it to its update, by the parameters in their order. Zeros for a parameter that
+ * the loss does not reach. Nothing moves: no state, no running statistics, no gradient of a leaf.
+ * @param options.clock says how the sequences are shortened
  */
 export function gradientOf(
-  method: Method,
+  parts: GradientParts,
   { batch, clock }: { batch: Batch; clock: Clock },
   params: readonly Tensor[],
 ): Tensor {
-  const statistics = new BatchStatistics();
-  try {
-    return scope(() => {
-      const loss = statistics.during(() => method.loss(method.features(batch, clock), batch.ids, clock).loss);
-      const found = gradients([loss], params);
-      return ops.cat(
-        found.map((gradient, i) => (gradient ?? ops.zeros_like(params[i])).reshape(-1)),
+  return scope(() => {
+    leaveGradients(parts, batch, clock).statistics.forget();
+    const grads = gradsOf(params);
+    // A CUDA graph's next replay overwrites its gradients: cat() copies them.
+    const gradient = noGrad(() =>
+      ops.cat(
+        grads.map((grad, i) => (grad ?? ops.zeros_like(params[i])).reshape(-1)),
         0,
-      );
-    });
-  } finally {
-    statistics.forget();
-  }
+      ),
+    );
+    clearGrads([...parts.method.params.values()]);
+    return gradient;
+  });
 }

@@ -45,7 +45,7 @@ class Dino extends PairMethod<DinoOptions, DinoHead, undefined, Tensor> {
   /** The teacher is the better of the two while training (section 5.1). */
   override encodeImages = (images: Tensor) => this.encoder.encode(this.nets.follower.backbone, images);
 
-  /** At 5 renewals DINO had learned much less than at 24 (docs/results/ssl.md). */
+  /** At 5 renewals DINO had learned much less than at 24 (docs/log.md). */
   advice(totalSteps: number): string | undefined {
     const { emaMomentum } = this.options;
     const renewals = (1 - emaMomentum) * totalSteps;

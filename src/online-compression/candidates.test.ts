@@ -68,7 +68,7 @@ describe('the grid', () => {
     try {
       delete definition.cost;
       expect(() => names({}, { name: 'simclr' })).toThrow(
-        /^method simclr does not say what a step costs, so compression\.online cannot weigh its candidates/,
+        /^method simclr does not say what a step costs, so compression\.online cannot compare compressions/,
       );
     } finally {
       definition.cost = cost;

@@ -11,12 +11,12 @@ import { findMethod } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import { keepsMoments, type OptimizerConfig } from '../optim/index.ts';
 
-/** Fewer than an analysis has: each is paid for while training. */
+/** Fewer values than in an analysis, since the run pays for each. */
 const DEFAULTS = { tokenDropout: [0, 0.25, 0.5, 0.75], patchScale: 2 };
 
 /**
- * What an online run may choose from: all pairs that fit, the whole sequence first and dearest. Throws a CoupletError for a method
- * that does not say what a sample costs, for patches smaller than the model's own, and for what does not fit the image.
+ * Candidates of an online run: all pairs that fit, the whole sequence first. Throws a CoupletError for a ResNet, for a method without a
+ * cost, for patches smaller than the model's own, and for values that do not fit the image.
  */
 export function candidatesOf(
   { tokenDropout, patchSize }: Pick<OnlineConfig, 'tokenDropout' | 'patchSize'>,
@@ -27,7 +27,7 @@ export function candidatesOf(
   const { cost } = findMethod(method.name);
   if (!cost)
     throw new CoupletError(
-      `method ${method.name} does not say what a step costs, so compression.online cannot weigh its candidates: give compression.stages, or leave compression out.`,
+      `method ${method.name} does not say what a step costs, so compression.online cannot compare compressions: give compression.stages, or leave compression out.`,
     );
   const smaller = patchSize?.find((side) => side < image.patchSize);
   if (smaller !== undefined)
@@ -42,33 +42,31 @@ export function candidatesOf(
       defaults: DEFAULTS,
       cost: (compression: Compression) => cost({ options: method, model, compression }),
       name: 'compression.online',
-      mustFit: 'values', // so that the lists of a saved config, defaults filled in, mean the same again
+      mustFit: 'values', // a saved config has all lists, and must give the same candidates
     },
   );
 }
 
-/**
- * Whether gradients are weighed as Adam's steps weigh them: where the optimizer keeps second moments, unless the config says otherwise. Throws a
- * CoupletError where it asks for moments that there are not.
- */
+/** The config's scale, by default `adam` where the optimizer keeps second moments. Throws a CoupletError for `adam` without them. */
 export function scaleOf({ scale }: OnlineConfig, optimizer: OptimizerConfig): 'gradient' | 'adam' {
   if (scale === 'adam' && !keepsMoments(optimizer))
     throw new CoupletError(
-      `compression.online.scale 'adam' needs the second moments that adamw and lamb keep, and optimizer.name is ${optimizer.name}: take one of those, or leave scale out.`,
+      `compression.online.scale 'adam' needs the second moments that adamw and lamb keep, and optimizer.name is ${optimizer.name}: use one of those, or leave scale out.`,
     );
   return scale ?? (keepsMoments(optimizer) ? 'adam' : 'gradient');
 }
 
-/** The config with its defaults: sorted lists of what the grid has. */
-export function onlineInFull(
-  given: OnlineConfig,
+/** The config with all defaults: sorted lists of the grid's values. */
+export function withOnlineDefaults(
+  config: OnlineConfig,
   { grid, optimizer }: { grid: readonly Candidate[]; optimizer: OptimizerConfig },
 ): Required<OnlineConfig> {
-  const values = (of: (candidate: Candidate) => number) => [...new Set(grid.map(of))].sort((a, b) => a - b);
+  const values = (key: keyof Compression) =>
+    [...new Set(grid.map((candidate) => candidate[key]))].sort((a, b) => a - b);
   return {
-    ...given,
-    tokenDropout: given.tokenDropout ?? values((candidate) => candidate.tokenDropout),
-    patchSize: given.patchSize ?? values((candidate) => candidate.patchSize),
-    scale: scaleOf(given, optimizer),
+    ...config,
+    tokenDropout: config.tokenDropout ?? values('tokenDropout'),
+    patchSize: config.patchSize ?? values('patchSize'),
+    scale: scaleOf(config, optimizer),
   };
 }

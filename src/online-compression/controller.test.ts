@@ -28,21 +28,21 @@ function probe({
     keyOf(candidate),
     { biasSquared: (bias * (4 - candidate.cost)) / 3, variance },
   ]);
-  return { gradientSquared: 1, points: Object.fromEntries(points) };
+  return { gradientSquared: 1, byCompression: Object.fromEntries(points) };
 }
 
 function made({
   forwards = 2000 * WHOLE,
   overhead = 0.03,
   unit = 'forwards' as 'forwards' | 'steps' | 'seconds',
-  gradientBudget = 1,
+  gradientCompute = 1,
   rateShare = (_progress: number): number => 1,
 } = {}) {
   const budget = new Budget(unit, unit === 'steps' ? forwards / WHOLE : forwards);
   return {
     budget,
     online: new OnlineCompression({
-      ...{ budget, grid, globalBatchSize: BATCH, overhead, gradientBudget, rateShare },
+      ...{ budget, grid, globalBatchSize: BATCH, overhead, gradientCompute, rateShare },
     }),
   };
 }
@@ -69,10 +69,10 @@ function run(
       budget.restore(spent);
       online.restore(state, 'here');
     }
-    if (online.due(step)) {
+    if (online.isDue(step)) {
       const spent = { forwards: online.probeForwards, seconds: 0 };
       budget.spend({ steps: 0, ...spent });
-      online.take(probe({ ...find(budget.progress, step), candidates: online.candidates }), { step, spent });
+      online.add(probe({ ...find(budget.progress, step), candidates: online.candidates }), { step, spent });
       probes += spent.forwards;
     }
     expect(budget.over(cost())).toBe(false); // a probe never takes what its steps need
@@ -84,25 +84,25 @@ function run(
 
 describe('what it chooses', () => {
   test('the shorter, the less compute a gradient has', () => {
-    const chosen = (gradientBudget: number) =>
-      run(made({ gradientBudget }), () => ({ bias: 1, variance: WHOLE / 4 })).chosen.at(-1);
+    const chosen = (gradientCompute: number) =>
+      run(made({ gradientCompute }), () => ({ bias: 1, variance: WHOLE / 4 })).chosen.at(-1);
     // 1 / b for whole sequences against 1 + 1 / (4 b) for a quarter: they meet at b = 3 / 4.
     expect([1, 0.8, 0.7, 0.1].map(chosen)).toEqual([4, 4, 1, 1]);
   });
 
   test('the longer, the lower the learning rate, which noise counts by and bias does not', () => {
     const chosen = (rate: number) =>
-      run(made({ gradientBudget: 0.5, rateShare: () => rate }), () => ({ bias: 1, variance: WHOLE / 4 }));
+      run(made({ gradientCompute: 0.5, rateShare: () => rate }), () => ({ bias: 1, variance: WHOLE / 4 }));
     // r / b for whole sequences against 1 + r / (4 b) for a quarter: they meet at r / b = 4 / 3.
     expect([1, 0.7, 0.6, 0].map((rate) => chosen(rate).chosen.at(-1))).toEqual([1, 1, 4, 4]);
-    const falling = run(made({ gradientBudget: 0.5, rateShare: (progress) => 1 - progress }), () => ({
+    const falling = run(made({ gradientCompute: 0.5, rateShare: (progress) => 1 - progress }), () => ({
       bias: 1,
       variance: WHOLE / 4,
     }));
     expect([falling.chosen[0], falling.chosen.at(-1)]).toEqual([1, 4]);
     const { budget, online } = made({ rateShare: (progress) => 1 - progress });
     budget.spend({ steps: 0, forwards: 500 * WHOLE, seconds: 0 }); // a quarter of the run
-    online.take(probe({ bias: 3, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    online.add(probe({ bias: 3, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
     expect(online.row()).toMatchObject({ 'probe/error': 3 + 2.25, 'probe/error_whole': 9 });
   });
 
@@ -117,14 +117,14 @@ describe('what it chooses', () => {
     expect([8.9, 9.1].map(at)).toEqual([1, 4]);
     const cheap = {
       gradientSquared: 1,
-      points: {
+      byCompression: {
         '0 4': { biasSquared: 0, variance: 96 },
         '0.5 4': { biasSquared: 5.9, variance: 96 },
         '0.75 4': { biasSquared: 9.1, variance: 96 },
       },
     };
     const { online } = made();
-    online.take(cheap, { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    online.add(cheap, { step: 0, spent: { forwards: PROBE, seconds: 0 } });
     expect(online.current).toEqual({ tokenDropout: 0.5, patchSize: 4 }); // 5.9 + 6 < 12, 9.1 + 3
   });
 
@@ -139,10 +139,12 @@ describe('what it chooses', () => {
       const points = { '0 4': 0, '0.5 4': 1, '0.75 4': biasOfQuarter };
       const open = online.candidates.map((candidate) => keyOf(candidate));
       const found = Object.entries(points).filter(([key]) => open.includes(key));
-      online.take(
+      online.add(
         {
           gradientSquared: 1,
-          points: Object.fromEntries(found.map(([key, biasSquared]) => [key, { biasSquared, variance: 96 }])),
+          byCompression: Object.fromEntries(
+            found.map(([key, biasSquared]) => [key, { biasSquared, variance: 96 }]),
+          ),
         },
         { step, spent: { forwards: PROBE, seconds: 0 } },
       );
@@ -157,7 +159,7 @@ describe('what it chooses', () => {
     const take = (bias: number) => {
       const step = budget.spent.steps;
       const spent = { forwards: PROBE, seconds: 0 };
-      online.take(probe({ bias, variance: 96, candidates: online.candidates }), { step, spent });
+      online.add(probe({ bias, variance: 96, candidates: online.candidates }), { step, spent });
       return online.current.tokenDropout;
     };
     const later = (share: number) => budget.spend({ steps: 2, forwards: share * 2000 * WHOLE, seconds: 0 });
@@ -178,14 +180,14 @@ describe('what it chooses', () => {
   test('during the first probes it may move to and fro', () => {
     const { online } = made();
     const at = (step: number, bias: number) => {
-      online.take(probe({ bias, variance: 96 }), { step, spent: { forwards: PROBE, seconds: 0 } });
+      online.add(probe({ bias, variance: 96 }), { step, spent: { forwards: PROBE, seconds: 0 } });
       return online.current.tokenDropout;
     };
     expect([at(0, 100), at(2, -100), at(4, -100)]).toEqual([0, 0.75, 0.75]);
     const { online: again } = made();
     const spent = { forwards: PROBE, seconds: 0 };
     for (const [i, bias] of [1000, 1000, -9000].entries())
-      again.take(probe({ bias, variance: 96 }), { step: 2 * i, spent });
+      again.add(probe({ bias, variance: 96 }), { step: 2 * i, spent });
     expect(again.current.tokenDropout).toBe(0.75); // the third is as free as those before
   });
 
@@ -197,10 +199,10 @@ describe('what it chooses', () => {
   test('a probe that is not finite is paid for and not used', () => {
     const { online } = made();
     const broken = probe({ bias: 0, variance: Number.NaN });
-    expect(online.take(broken, { step: 0, spent: { forwards: PROBE, seconds: 0 } })).toBe(false);
+    expect(online.add(broken, { step: 0, spent: { forwards: PROBE, seconds: 0 } })).toBe(false);
     expect(online.current).toEqual({ tokenDropout: 0, patchSize: 4 });
     expect(
-      online.take(probe({ bias: 0, variance: 96 }), { step: 2, spent: { forwards: PROBE, seconds: 0 } }),
+      online.add(probe({ bias: 0, variance: 96 }), { step: 2, spent: { forwards: PROBE, seconds: 0 } }),
     ).toBe(true);
     expect(online.current.tokenDropout).toBe(0.75);
     expect(online.state().spent.forwards).toBe(2 * PROBE);
@@ -233,14 +235,14 @@ describe('when it probes', () => {
     const { online, budget } = made();
     const at: number[] = [];
     for (let step = 0; !budget.over({ steps: 1, forwards: WHOLE }); step++) {
-      if (online.due(step)) {
+      if (online.isDue(step)) {
         const spent = { forwards: online.probeForwards, seconds: 0 };
         expect(online.state().spent.forwards + spent.forwards).toBeLessThanOrEqual(
           Math.max(PROBE, 0.03 * 2000 * WHOLE * Math.min(1, Math.sqrt(budget.progress / 0.75))),
         );
         at.push(budget.progress);
         budget.spend({ steps: 0, ...spent });
-        online.take(probe({ bias: 8.5, variance: 96, candidates: online.candidates }), { step, spent });
+        online.add(probe({ bias: 8.5, variance: 96, candidates: online.candidates }), { step, spent });
       }
       budget.spend({ steps: 1, forwards: WHOLE, seconds: 0 });
     }
@@ -254,11 +256,11 @@ describe('when it probes', () => {
     const { online, budget } = made({ overhead: 0.2, forwards: 4000 * WHOLE });
     const at: number[] = [];
     for (let step = 0; step < 100; step++) {
-      if (online.due(step)) {
+      if (online.isDue(step)) {
         const spent = { forwards: online.probeForwards, seconds: 0 };
         at.push(step);
         budget.spend({ steps: 0, ...spent });
-        online.take(probe({ bias: 0, variance: 96, candidates: online.candidates }), { step, spent });
+        online.add(probe({ bias: 0, variance: 96, candidates: online.candidates }), { step, spent });
       }
       budget.spend({ steps: 1, forwards: WHOLE, seconds: 0 });
     }
@@ -268,7 +270,7 @@ describe('when it probes', () => {
   test('a duration in steps that are dearer than the cheapest pays for more probes, later', () => {
     const ofMiddle = () => ({
       gradientSquared: 1,
-      points: {
+      byCompression: {
         '0 4': { biasSquared: 0, variance: 96 },
         '0.5 4': { biasSquared: 1, variance: 96 },
         '0.75 4': { biasSquared: 50, variance: 96 },
@@ -277,10 +279,10 @@ describe('when it probes', () => {
     const { online, budget } = made({ unit: 'steps' });
     const spentAt: number[] = [];
     for (let step = 0; !budget.over({ steps: 1, forwards: 0 }); step++) {
-      if (online.due(step)) {
+      if (online.isDue(step)) {
         const spent = { forwards: online.probeForwards, seconds: 0 };
         budget.spend({ steps: 0, ...spent });
-        online.take(ofMiddle(), { step, spent });
+        online.add(ofMiddle(), { step, spent });
         spentAt.push(online.state().spent.forwards / budget.spent.forwards);
       }
       budget.spend({ steps: 1, forwards: 2 * BATCH, seconds: 0 });
@@ -290,30 +292,30 @@ describe('when it probes', () => {
   });
 
   test('a table of seconds tells what a probe costs before it is taken', () => {
-    const context = { grid, globalBatchSize: BATCH, overhead: 0.03, gradientBudget: 1 };
+    const context = { grid, globalBatchSize: BATCH, overhead: 0.03, gradientCompute: 1 };
     const secondsOf = ({ cost }: Candidate) => cost; // a probe of all: 14 s
     expect(
       () => new OnlineCompression({ ...context, budget: new Budget('seconds', 400), secondsOf }),
-    ).toThrow(/the first probe takes 14\.0 s, more than the 12\.0 s that a share of 0\.03 of 400 s is/);
+    ).toThrow(/The first probe takes 14\.0 s, and overhead 0\.03 of 400 s allows 12\.0 s\./);
     const budget = new Budget('seconds', 1000);
     const online = new OnlineCompression({ ...context, budget, secondsOf });
     const spent = { forwards: online.probeForwards, seconds: 14 };
     budget.spend({ steps: 0, ...spent });
-    online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent });
+    online.add(probe({ bias: 0, variance: 96 }), { step: 0, spent });
     budget.spend({ steps: 1, forwards: 0, seconds: 0.75 * 1000 * (28 / 30) ** 2 - 14 - 1 });
-    expect(online.due(2)).toBe(false);
+    expect(online.isDue(2)).toBe(false);
     budget.spend({ steps: 1, forwards: 0, seconds: 2 });
-    expect(online.due(3)).toBe(true);
+    expect(online.isDue(3)).toBe(true);
   });
 
   test('one whose share pays for three has the first at once, one that is shorter is refused', () => {
     const ofLength = (probes: number) => made({ forwards: (probes * PROBE) / 0.03 + WHOLE });
     const { online } = ofLength(3.01);
-    expect(online.due(0)).toBe(true);
-    online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
-    expect(online.due(2)).toBe(false);
+    expect(online.isDue(0)).toBe(true);
+    online.add(probe({ bias: 0, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    expect(online.isDue(2)).toBe(false);
     expect(() => ofLength(2.99)).toThrow(
-      /a probe of 3 candidates costs as much as 3\.5 steps on whole sequences, and a share of 0\.03 .* a duration 1\.1 times as long/,
+      /One probe of 3 compressions costs 3\.5 training steps, and overhead 0\.03 cannot pay for 3 probes\. Train 1\.1 times as long,/,
     );
   });
 
@@ -329,13 +331,13 @@ describe('when it probes', () => {
     const take = (step: number, biases: { bias: number; variance: number }) => {
       const spent = { forwards: online.probeForwards, seconds: 12 };
       budget.spend({ steps: 0, ...spent });
-      online.take(probe({ ...biases, candidates: online.candidates }), { step, spent });
+      online.add(probe({ ...biases, candidates: online.candidates }), { step, spent });
       return online.current.tokenDropout;
     };
     expect(take(0, { bias: 1000, variance: 1 })).toBe(0);
-    expect(online.due(2)).toBe(false); // the advance is spent
+    expect(online.isDue(2)).toBe(false); // the advance is spent
     budget.spend({ steps: 500, forwards: 0, seconds: 900 });
-    expect(online.due(502)).toBe(true);
+    expect(online.isDue(502)).toBe(true);
     expect(take(502, { bias: -4000, variance: 96 })).toBeGreaterThan(0);
   });
 
@@ -344,25 +346,25 @@ describe('when it probes', () => {
     const take = (step: number, seconds: number) => {
       const spent = { forwards: online.probeForwards, seconds };
       budget.spend({ steps: 0, ...spent });
-      online.take(probe({ bias: 0, variance: 96, candidates: online.candidates }), { step, spent });
+      online.add(probe({ bias: 0, variance: 96, candidates: online.candidates }), { step, spent });
     };
-    expect(online.due(0)).toBe(true);
+    expect(online.isDue(0)).toBe(true);
     take(0, 8);
-    expect(online.due(2)).toBe(false);
+    expect(online.isDue(2)).toBe(false);
     // 16 s are given out of 30 at a progress of 3/4 (16 / 30)^2.
     budget.spend({ steps: 200, forwards: 0, seconds: 213 - 8 });
-    expect(online.due(202)).toBe(false);
+    expect(online.isDue(202)).toBe(false);
     budget.spend({ steps: 1, forwards: 0, seconds: 1 });
-    expect(online.due(203)).toBe(true);
+    expect(online.isDue(203)).toBe(true);
     take(203, 6);
     budget.spend({ steps: 1, forwards: 0, seconds: 0 });
     expect(online.row()['probe/share']).toBeCloseTo(14 / 220, 12);
     expect(() =>
-      made({ unit: 'seconds', forwards: 100 }).online.take(probe({ bias: 0, variance: 96 }), {
+      made({ unit: 'seconds', forwards: 100 }).online.add(probe({ bias: 0, variance: 96 }), {
         step: 0,
         spent: { forwards: PROBE, seconds: 8 },
       }),
-    ).toThrow(/the first probe takes 8\.00 s, more than the 3\.00 s that a share of 0\.03 of 100 s is/);
+    ).toThrow(/The first probe takes 8\.00 s, and overhead 0\.03 of 100 s allows 3\.00 s\./);
   });
 });
 
@@ -382,11 +384,11 @@ describe('its state', () => {
   test('a resume with a longer duration, which is earlier in its run, lets old probes count no more than new ones', () => {
     const { online, budget } = made();
     budget.spend({ steps: 1, forwards: 1500 * WHOLE, seconds: 0 });
-    online.take(probe({ bias: 0, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
+    online.add(probe({ bias: 0, variance: 96 }), { step: 0, spent: { forwards: PROBE, seconds: 0 } });
     const { budget: longer, online: again } = made({ forwards: 4000 * WHOLE });
     longer.restore(budget.spent);
     again.restore(online.state(), 'here');
-    again.take(probe({ bias: 40, variance: 96 }), { step: 2, spent: { forwards: PROBE, seconds: 0 } });
+    again.add(probe({ bias: 40, variance: 96 }), { step: 2, spent: { forwards: PROBE, seconds: 0 } });
     const { points, weight } = again.state().averages;
     expect(points['0.75 4']!.biasSquared / weight).toBeCloseTo(20, 10);
   });
@@ -394,10 +396,10 @@ describe('its state', () => {
   test('of other candidates, none, or of an earlier version is refused', () => {
     const { online } = made();
     expect(() => online.restore(undefined, 'step-3')).toThrow(
-      /^step-3 has no state of compression\.online, or one of other candidates/,
+      /^step-3 has no state of compression\.online with these candidates/,
     );
     expect(() => online.restore({ ...online.state(), current: '0.1 4' }, 'step-3')).toThrow(
-      /one of other candidates/,
+      /with these candidates/,
     );
     const { progress: _, ...averages } = online.state().averages;
     expect(() => online.restore({ ...online.state(), averages: averages as never }, 'step-3')).toThrow(

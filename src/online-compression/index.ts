@@ -1,2 +1,3 @@
-export { candidatesOf, onlineInFull, scaleOf } from './candidates.ts';
-export { OnlineCompression, type OnlineState } from './controller.ts';
+export { candidatesOf, scaleOf, withOnlineDefaults } from './candidates.ts';
+export { OnlineCompression } from './controller.ts';
+export type { SavedOnlineState } from './state.ts';

@@ -14,6 +14,11 @@ import { takeProbe } from './probe.ts';
 
 const config = (gradAccumSteps = 1) =>
   ({ batch: { globalBatchSize: BATCH, gradAccumSteps }, optimizer: { clipGradNorm: undefined } }) as never;
+const partsOf = (method: Method, gradAccumSteps = 1) => ({
+  method,
+  config: config(gradAccumSteps),
+  averager: nothingToAverage,
+});
 const [whole, half, coarse] = [
   { tokenDropout: 0, patchSize: 8 },
   { tokenDropout: 0.5, patchSize: 8 },
@@ -58,7 +63,7 @@ describe('a quadratic with known errors', () => {
       }),
     }) as unknown as Method;
 
-  function probeOf(seed: number, candidates: readonly Compression[], adam?: AdamState): Probe {
+  function probeOf(seed: number, compressions: readonly Compression[], adam?: AdamState): Probe {
     return scope(() => {
       const batches = [0, 1].map((i) => {
         const x = randn([SAMPLES, WIDTH], new Generator('cpu', 2 * seed + i))
@@ -66,13 +71,10 @@ describe('a quadratic with known errors', () => {
           .add(MU);
         return { views: [x], rows: { first: 0, total: SAMPLES } } as unknown as Batch;
       });
-      return takeProbe(
-        { method: quadratic(seed), config: config(), averager: nothingToAverage },
-        {
-          ...{ candidates, batches: [batches[0], batches[1]], clock: clock(0), device: 'cpu' },
-          ...(adam && { adam }),
-        },
-      );
+      return takeProbe(partsOf(quadratic(seed)), {
+        ...{ compressions, batches: [batches[0], batches[1]], clock: clock(0), device: 'cpu' },
+        ...(adam && { adam }),
+      });
     });
   }
 
@@ -85,15 +87,15 @@ describe('a quadratic with known errors', () => {
       const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (SEEDS - 1);
       return Math.abs(mean - expected) / Math.sqrt(variance / SEEDS);
     };
-    for (const candidate of dropped)
+    for (const compression of dropped)
       for (const what of ['biasSquared', 'variance'] as const) {
-        const values = found.map(({ points }) => points[keyOf(candidate)][what]);
-        if (candidate.tokenDropout === 0 && what === 'biasSquared')
+        const values = found.map(({ byCompression }) => byCompression[keyOf(compression)][what]);
+        if (compression.tokenDropout === 0 && what === 'biasSquared')
           expect(new Set(values)).toEqual(new Set([0]));
         else
           expect(
-            off(values, truth(candidate.tokenDropout)[what]),
-            `${keyOf(candidate)} ${what}`,
+            off(values, truth(compression.tokenDropout)[what]),
+            `${keyOf(compression)} ${what}`,
           ).toBeLessThan(3);
       }
     const squared = total((i) => (a[i] * (start[i] - mu[i])) ** 2);
@@ -105,7 +107,7 @@ describe('a quadratic with known errors', () => {
     ).toBeLessThan(3);
     // This would see the noise that the length of one difference has on top.
     const noise = total((i) => a[i] ** 2 * (0.3 * (s[i] ** 2 + mu[i] ** 2) - (0.3 * mu[i]) ** 2)) / SAMPLES;
-    const bias = found.map(({ points }) => points['0.3 1'].biasSquared);
+    const bias = found.map(({ byCompression }) => byCompression['0.3 1'].biasSquared);
     expect(off(bias, truth(0.3).biasSquared + noise)).toBeGreaterThan(10);
   });
 
@@ -120,8 +122,8 @@ describe('a quadratic with known errors', () => {
         },
       });
     const [plain, even] = [probeOf(1, [zero!, dropped!]), inScale(list(() => 0.0625))]; // 1 / (0.25 + 0.25) = 2
-    const numbers = ({ gradientSquared, points }: Probe) =>
-      [gradientSquared, ...Object.values(points).flatMap((point) => Object.values(point))] as number[];
+    const numbers = ({ gradientSquared, byCompression }: Probe) =>
+      [gradientSquared, ...Object.values(byCompression).flatMap((point) => Object.values(point))] as number[];
     expect(
       error(
         numbers(even),
@@ -139,9 +141,12 @@ describe('a quadratic with known errors', () => {
     expect(numbers(inScale(list(() => 0))).every((value) => value === 0)).toBe(true);
   });
 
-  test('memory does not grow with the number of candidates', () => {
+  test('memory does not grow with the number of compressions', () => {
     const counts = [3, 12].map((count) => {
-      const candidates = Array.from({ length: count }, (_, i) => ({ tokenDropout: i / count, patchSize: 1 }));
+      const compressions = Array.from({ length: count }, (_, i) => ({
+        tokenDropout: i / count,
+        patchSize: 1,
+      }));
       let most = 0;
       const method = quadratic(1);
       const { features } = method;
@@ -151,10 +156,7 @@ describe('a quadratic with known errors', () => {
       });
       scope(() => {
         const batch = { views: [A.reshape(1, WIDTH)], rows: { first: 0, total: 1 } } as unknown as Batch;
-        takeProbe(
-          { method, config: config(), averager: nothingToAverage },
-          { candidates, batches: [batch, batch], clock: clock(0), device: 'cpu' },
-        );
+        takeProbe(partsOf(method), { compressions, batches: [batch, batch], clock: clock(0), device: 'cpu' });
       });
       return most;
     });
@@ -169,15 +171,12 @@ describe.each(Object.keys(methods))('%s', (name) => {
     const tensors = [...method.model, ...method.state];
     const before = tensors.map(([, value]) => value.toNumbers());
     const take = () =>
-      takeProbe(
-        { method, config: config(gradAccumSteps), averager: nothingToAverage },
-        {
-          candidates: [whole, half, coarse],
-          batches: [batchAt(0, name), batchAt(1, name)],
-          clock: clock(5),
-          device: 'cpu',
-        },
-      );
+      takeProbe(partsOf(method, gradAccumSteps), {
+        compressions: [whole, half, coarse],
+        batches: [batchAt(0, name), batchAt(1, name)],
+        clock: clock(5),
+        device: 'cpu',
+      });
     scope(take); // what is made once for each patch is there now
     const { liveTensors } = memoryStats();
     const found = scope(take);
@@ -193,14 +192,14 @@ describe.each(Object.keys(methods))('%s', (name) => {
     const gradient = (compression: Compression, i: number) =>
       scope(() => {
         const at = { ...clock(5 + i), compression };
-        return gradientOf(method, { batch: batchAt(i, name), clock: at }, params).toNumbers();
+        return gradientOf(partsOf(method), { batch: batchAt(i, name), clock: at }, params).toNumbers();
       });
     const minus = (x: number[], y: number[]) => x.map((value, i) => value - y[i]);
     const [a, b] = [0, 1].map((i) => gradient(whole, i));
     expect(found.gradientSquared / dot(a, b)).toBeCloseTo(1, 4);
-    for (const candidate of [half, coarse]) {
-      const [x, y] = [0, 1].map((i) => gradient(candidate, i));
-      const { biasSquared, variance } = found.points[keyOf(candidate)];
+    for (const compression of [half, coarse]) {
+      const [x, y] = [0, 1].map((i) => gradient(compression, i));
+      const { biasSquared, variance } = found.byCompression[keyOf(compression)];
       expect(error([biasSquared], [dot(minus(x, a), minus(y, b))])).toBeLessThan(1e-4);
       expect(error([variance], [(BATCH / 2) * dot(minus(x, y), minus(x, y))])).toBeLessThan(1e-4);
     }
@@ -209,8 +208,10 @@ describe.each(Object.keys(methods))('%s', (name) => {
 
   test('parts of a batch give what the whole gives', () => {
     const [one, parts] = [probed(), probed(2)];
-    for (const [key, point] of Object.entries(one.found.points))
-      expect(error(Object.values(parts.found.points[key]), Object.values(point)), key).toBeLessThan(1e-4);
+    for (const [key, point] of Object.entries(one.found.byCompression))
+      expect(error(Object.values(parts.found.byCompression[key]), Object.values(point)), key).toBeLessThan(
+        1e-4,
+      );
     for (const { method } of [one, parts]) method.dispose();
   });
 });

@@ -18,7 +18,7 @@ import {
   verifyCheckpoint,
 } from '../io/checkpoint-files.ts';
 import type { Method } from '../methods/index.ts';
-import type { OnlineState } from '../online-compression/index.ts';
+import type { SavedOnlineState } from '../online-compression/index.ts';
 import type { Spent } from '../time/budget.ts';
 import { Generator, type Tensor } from '../torch/index.ts';
 import { liveState, type RunParts } from './build.ts';
@@ -152,6 +152,6 @@ export async function restoreRun(parts: RunParts, path: string): Promise<{ skipp
   parts.plan.budget.restore(
     (json.spent as Spent | undefined) ?? { steps: json.step, forwards: 0, seconds: 0 },
   );
-  parts.plan.online?.restore(json.online as OnlineState | undefined, path);
+  parts.plan.online?.restore(json.online as SavedOnlineState | undefined, path);
   return { skipped: (json.skipped as Problems | undefined) ?? { count: 0, first: [] } };
 }

@@ -11,7 +11,7 @@ import { type Duration, durationToSteps, type PartDuration, type RunConfig } fro
 import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
-import { candidatesOf, OnlineCompression, onlineInFull, scaleOf } from '../online-compression/index.ts';
+import { candidatesOf, OnlineCompression, scaleOf, withOnlineDefaults } from '../online-compression/index.ts';
 import { Budget, type StepCost, stepsWithin } from '../time/budget.ts';
 import {
   afterWarmup,
@@ -132,11 +132,11 @@ function onlineOf(
 ): OnlineCompression | undefined {
   if (!compression?.online) return undefined;
   const grid = candidatesOf(compression.online, { method, model });
-  const { overhead, budget: gradientBudget } = compression.online;
+  const { overhead, budget: gradientCompute } = compression.online;
   const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
   const secondsOf = stepTimes && ((strategy: Compression) => cost(strategy).seconds!);
   return new OnlineCompression({
-    ...{ budget, grid, globalBatchSize, overhead, firstStep, gradientBudget, rateShare },
+    ...{ budget, grid, globalBatchSize, overhead, firstStep, gradientCompute, rateShare },
     ...(secondsOf && { secondsOf }),
   });
 }
@@ -149,7 +149,7 @@ export function withStages(config: RunConfig, model: AnyModelSpec): RunConfig {
   if (!compression.online)
     return { ...config, compression: { stages: compressionStages(compression, image) } };
   const grid = candidatesOf(compression.online, { method, model });
-  return { ...config, compression: { online: onlineInFull(compression.online, { grid, optimizer }) } };
+  return { ...config, compression: { online: withOnlineDefaults(compression.online, { grid, optimizer }) } };
 }
 
 /** How many whole shares have gone by. */

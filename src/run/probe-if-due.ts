@@ -33,7 +33,7 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   const { online, budget } = plan;
   const { clock, batch, feed, timer, onEvent } = moment;
   const { step } = clock;
-  if (!online?.due(step)) return false;
+  if (!online?.isDue(step)) return false;
   const next = await feed.peek();
   synchronize(device); // what steps have left to do is not the probe's
   const left = timer.lap(budget);
@@ -41,7 +41,7 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   if (byTable === undefined) budget.spend({ steps: 0, forwards: 0, seconds: left });
   const found = scope(() =>
     takeProbe(parts, {
-      candidates: online.candidates,
+      compressions: online.candidates,
       batches: [batch.onDevice(), next.onDevice()],
       clock,
       device,
@@ -54,7 +54,7 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   const spent = { forwards: online.probeForwards, seconds: byTable ?? lap };
   budget.spend({ steps: 0, ...spent });
   const before = online.current;
-  const used = online.take(probe, { step, spent });
+  const used = online.add(probe, { step, spent });
   const message = `at step ${step} a probe of compression.online is not finite, and is not used`;
   if (!used) onEvent({ type: 'warning', message });
   const compression = online.current;

@@ -85,9 +85,9 @@ test('what dropout saves, and which patches divide an image', () => {
 
 test('how many candidates an online run has, and what a probe of them costs', () => {
   const { online } = planWith({ name: 'moco-v3', symmetric: false }, { compression: { online: {} } });
-  const steps = online!.probeForwards / (256 * online!.grid[0].cost);
+  const steps = online!.probeForwards / (256 * online!.candidates[0].cost);
   expect(prose).toContain(
-    `For \`ViT-S-16\` these are ${online!.grid.length}, and a probe with \`moco-v3\` and \`symmetric: false\` costs as much as ${steps.toFixed(1)} steps`,
+    `For \`ViT-S-16\` these are ${online!.candidates.length}, and a probe with \`moco-v3\` and \`symmetric: false\` costs as much as ${steps.toFixed(1)} steps`,
   );
 });
 

@@ -222,12 +222,12 @@ describe('is refused before the first step', () => {
     [
       'a run too short for its probes',
       { duration: { steps: 20 }, compression: { online: { ...online, overhead: 0.01 } } },
-      /^compression\.online: a probe of 4 candidates costs as much as 3\.8 steps on whole sequences, and a share of 0\.01 of this run does not pay for the few that it needs: give a duration 141 times as long, fewer tokenDropout and patchSize, or a larger overhead\.$/,
+      /^compression\.online: this run is too short\. One probe of 4 compressions costs 3\.8 training steps, and overhead 0\.01 cannot pay for 3 probes\. Train 141 times as long, list fewer tokenDropout or patchSize values, or raise overhead\.$/,
     ],
     [
       'a time that ends within the first probe',
       { duration: { seconds: 0.0001 } },
-      /^compression\.online: the first probe takes .* s, more than the 0\.0000200 s that a share of 0\.2 of 0\.0001 s is: give a longer duration/,
+      /^compression\.online: this run is too short\. The first probe takes .* s, and overhead 0\.2 of 0\.0001 s allows 0\.0000200 s\. Train longer,/,
     ],
     [
       'patches smaller than the own ones',

@@ -109,11 +109,11 @@ test('replay() serves what was recorded, and records nothing: a probe leaves no 
     expect(made).toBe(0);
     const found = recorded.run(batchAt(0, NAME), at(0))!;
     expect(recorded.replay(batchAt(0, NAME), at(0))!.features).toBe(found.features);
-    const candidates = [0, 0.5, 0.75].map((tokenDropout) => ({ tokenDropout, patchSize: 8 }));
+    const compressions = [0, 0.5, 0.75].map((tokenDropout) => ({ tokenDropout, patchSize: 8 }));
     const replayed = vi.spyOn(recorded, 'replay');
     const config = { batch: { gradAccumSteps: 1 } } as never;
     const batches = [batchAt(0, NAME), batchAt(1, NAME)] as const;
-    const context = { candidates, batches, clock: clock(0), device: 'cpu' };
+    const context = { compressions, batches, clock: clock(0), device: 'cpu' };
     takeProbe({ method, config, averager: nothingToAverage, recorded }, context);
     expect(replayed.mock.results.map(({ value }) => value !== undefined)).toEqual([
       ...[false, false],

@@ -1,0 +1,85 @@
+// THE ONLINE RULE: which compression the next steps take, and whether a probe comes first. Pure functions of plain data.
+//
+//   choose   argmin_c  max(0, Bias_c^2) + rho cost_c / (gradientCompute B cost_whole) Var_c     (Lin et al. 2024, section 5)
+//            Bias_c^2, Var_c: averages over probes (averages.ts). B: global batch. rho: learning rate over its peak, since small steps
+//            average noise and not bias (Smith and Le 2018).
+//   isDue    spent + next <= max(A min(1, sqrt(progress / ALLOWANCE_SPENT_BY)), overhead S)
+//            spent, next: cost of the probes so far and of the next one. A: allowance of all probes. S: what the run has spent.
+import type { Candidate } from '../compress/index.ts';
+import { adjustedValue } from '../gradient-error/estimate.ts';
+import {
+  type AllowanceContext,
+  allowanceOf,
+  BATCHES_PER_PROBE,
+  probeCost,
+  probeForwards,
+  unitOf,
+} from './allowance.ts';
+import { type Averages, averageOf } from './averages.ts';
+import type { OnlineState, RunBudget } from './state.ts';
+
+/** The choice is free during so many usable probes: a single probe is noisy, and must not exclude cheaper candidates for good. */
+const FREE_PROBES = 3;
+/** Progress of the run at which the whole allowance may be spent. It is spent early, since the best compression changes most at the start. */
+const ALLOWANCE_SPENT_BY = 3 / 4;
+
+/** Candidates that may still be chosen. After the free probes the run only moves to dearer ones, as the optimum does during training. */
+export function openCandidates(
+  { current, usableProbes }: Pick<OnlineState, 'current' | 'usableProbes'>,
+  grid: readonly Candidate[],
+): Candidate[] {
+  return grid.filter(
+    (candidate) => usableProbes < FREE_PROBES || candidate === current || candidate.cost > current.cost,
+  );
+}
+
+export interface ChoiceContext {
+  /** Candidates to choose from. */
+  candidates: readonly Candidate[];
+  /** The whole sequence. */
+  whole: Candidate;
+  globalBatchSize: number;
+  /** Compute of one gradient at the peak learning rate, as a multiple of a full batch on whole sequences. */
+  gradientCompute: number;
+  /** rho: the learning rate over its peak. */
+  rateShare: number;
+}
+
+/** The candidate of least cost-adjusted error. */
+export function choose(averages: Averages, context: ChoiceContext): Candidate {
+  const errors = context.candidates.map((candidate) => errorOf(candidate, averages, context));
+  return context.candidates[errors.indexOf(Math.min(...errors))];
+}
+
+/** The cost-adjusted error of a candidate; infinite before its first probe. */
+export function errorOf(
+  candidate: Candidate,
+  averages: Averages,
+  { whole, globalBatchSize, gradientCompute, rateShare }: Omit<ChoiceContext, 'candidates'>,
+): number {
+  const average = averageOf(candidate, averages);
+  const forwards = gradientCompute * globalBatchSize * whole.cost;
+  return average ? adjustedValue(average, (rateShare * candidate.cost) / forwards) : Number.POSITIVE_INFINITY;
+}
+
+/** Whether a probe comes before `step`. */
+export function isDue(
+  state: OnlineState,
+  context: AllowanceContext & { budget: RunBudget; step: number },
+): boolean {
+  const { budget, grid, globalBatchSize, overhead, step } = context;
+  const candidates = openCandidates(state, grid);
+  if (step < state.nextStep || candidates.length === 1) return false;
+  // The run must be able to train on both batches after the probe, with any choice.
+  const steps = BATCHES_PER_PROBE * globalBatchSize * grid[0].cost;
+  const forwards = probeForwards(candidates, globalBatchSize) + steps;
+  if (budget.over({ steps: BATCHES_PER_PROBE, forwards })) return false;
+  if (state.spent.forwards === 0) return true; // the first probe is always allowed
+  const unit = unitOf(budget);
+  const allowed = allowanceOf(context).least * Math.min(1, Math.sqrt(budget.progress / ALLOWANCE_SPENT_BY));
+  // A duration in steps allows more when the run takes dearer steps than the cheapest.
+  return (
+    state.spent[unit] + probeCost(candidates, { ...context, pace: state.pace }) <=
+    Math.max(allowed, overhead * budget.spent[unit])
+  );
+}

@@ -1,0 +1,70 @@
+// What an online run knows, and its form in a checkpoint's state.json.
+import { type Candidate, keyOf } from '../compress/index.ts';
+import { CoupletError } from '../errors.ts';
+import type { Budget, Spent } from '../time/budget.ts';
+import { type Averages, noProbes } from './averages.ts';
+
+/** Cost of probes. */
+export type ProbeSpent = Omit<Spent, 'steps'>;
+/** What the rule reads of a run's budget. */
+export type RunBudget = Pick<Budget, 'unit' | 'total' | 'spent' | 'progress' | 'over'>;
+
+export interface OnlineState {
+  /** The candidate that steps are taken with. */
+  current: Candidate;
+  /** Probes whose numbers were finite. */
+  usableProbes: number;
+  /** The first step that may have the next probe: no batch is in two probes. */
+  nextStep: number;
+  /** Cost of all probes so far. */
+  spent: ProbeSpent;
+  /** Seconds per forward of the last probe. */
+  pace: number;
+  averages: Averages;
+}
+
+/** Whole sequences, no probe yet. */
+export const firstState = (whole: Candidate, nextStep: number): OnlineState => ({
+  current: whole,
+  usableProbes: 0,
+  nextStep,
+  spent: { forwards: 0, seconds: 0 },
+  pace: 0,
+  averages: noProbes,
+});
+
+/** `online` in state.json. */
+export interface SavedOnlineState {
+  /** keyOf() the current candidate. */
+  current: string;
+  probes: number;
+  nextStep: number;
+  spent: ProbeSpent;
+  pace: number;
+  averages: Omit<Averages, 'byCompression'> & { points: Averages['byCompression'] };
+}
+
+export function toSaved({ current, usableProbes, averages, ...rest }: OnlineState): SavedOnlineState {
+  const { byCompression, ...sums } = averages;
+  const saved = { current: keyOf(current), probes: usableProbes, ...rest };
+  return structuredClone({ ...saved, averages: { ...sums, points: byCompression } });
+}
+
+/** Throws a CoupletError when the checkpoint is of a run with other candidates, or of an earlier version. */
+export function fromSaved(
+  saved: SavedOnlineState | undefined,
+  { grid, path }: { grid: readonly Candidate[]; path: string },
+): OnlineState {
+  const current = grid.find((candidate) => keyOf(candidate) === saved?.current);
+  if (!saved || !current)
+    throw new CoupletError(
+      `${path} has no state of compression.online with these candidates: it belongs to another run. Resume with the config of that run.`,
+    );
+  if (saved.averages.progress === undefined)
+    throw new CoupletError(
+      `${path} was written by an earlier version, whose compression.online took other probes: start the run again, or resume it with that version.`,
+    );
+  const { probes, averages, ...rest } = structuredClone(saved);
+  const { points, ...sums } = averages;
+  return { ...rest, current, usableProbes: probes, averages: { ...sums, byCompression: points } };
+}
