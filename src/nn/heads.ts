@@ -12,7 +12,8 @@ import { unitRows } from './unit-rows.ts';
 export type Layer =
   | { type: 'linear'; out: number; bias: boolean; std?: number }
   | { type: 'batchNorm'; ranks: Ranks; affine: Affine }
-  | { type: 'relu' | 'gelu' };
+  | { type: 'relu' }
+  | { type: 'gelu' };
 
 export const relu: Layer = { type: 'relu' };
 export const gelu: Layer = { type: 'gelu' };

@@ -16,18 +16,17 @@ import {
   type MethodContext,
   type MethodDefinition,
   type MethodLoss,
+  type MethodParts,
   type MethodState,
   type Pass,
   plainView,
 } from '../method.ts';
-import type { SampleTable } from '../fastclip/sample-table.ts';
 
 /** A method on CLIP's two towers. It adds a loss of `image` and `text` features, rows of unit length [b, E]. */
 export abstract class TwoTowerMethod<Options, Next = null> implements Method<Next> {
   readonly model: NamedParams;
   readonly params: NamedParams;
   readonly state: MethodState = new Map();
-  readonly tables?: ReadonlyMap<string, SampleTable>;
   protected readonly options: Options;
   protected readonly ranks: Ranks;
   protected readonly clip: Clip;
@@ -42,7 +41,7 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
     if (!hasTexts(model)) throw new TypeError('two towers need a model with a text tower'); // run/build.ts has refused it
     this.options = context.options;
     this.ranks = context.ranks;
-    this.clip = new Clip(model, { seed, device, ...start });
+    this.clip = new Clip(model, { seed, device, temperature: start.temperature });
     this.model = this.clip.namedTensors();
     this.params = this.clip.namedParameters();
     this.#pixels = new PixelNormalizer(context.pixels, device);
@@ -95,7 +94,7 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
 }
 
 type TwoTowerDefinition<Schema extends z.ZodObject> = Pick<
-  MethodDefinition<Schema>,
+  MethodParts<Schema>,
   'name' | 'options' | 'defaults' | 'create'
 >;
 
