@@ -67,8 +67,8 @@ async function take(count: number, compression: Compression): Promise<number> {
   const start = performance.now();
   for (let i = 0; i < count; i++) {
     const batch = await feed.next();
-    const clock = { ...plan.clock(at++), compression, wanted: false };
-    scope(() => trainStep(parts, batch.onDevice(), clock));
+    const context = { ...plan.clock(at++), compression };
+    scope(() => trainStep(parts, batch.onDevice(), context, { log: false }));
     batch.release();
   }
   synchronize(device);
@@ -87,7 +87,7 @@ try {
   }
 } finally {
   await feed.close();
-  parts.recorded?.dispose();
+  parts.graphs?.dispose();
   parts.averager.dispose();
   parts.method.dispose();
   parts.optimizer.dispose();
