@@ -33,6 +33,8 @@ const options = z.strictObject({
 });
 type Options = z.output<typeof options>;
 
+const BOTH = [0, 1];
+
 /**
  * MoCo v3 (Chen et al. 2021): the query of one view finds the key of the other view of its picture among the keys of the batch.
  * Keys come from the momentum encoder.
@@ -83,10 +85,13 @@ export const mocoV3 = defineMethod({
   needs: { tokens: false },
   views: ({ options, imageSize, data }) => asConfigured(mocoV3Recipes(imageSize), data, options.augmentation),
   /** Keys keep all tokens; patches are scaled for both (docs/papers/fastcl.md, table 1.2). */
-  passes: ({ options: { symmetric } }) => [
-    { features: 'queries', trained: true, views: symmetric ? [0, 1] : [0], dropTokens: true, scalePatches: true },
-    { features: 'keys', trained: false, views: symmetric ? [0, 1] : [1], dropTokens: false, scalePatches: true },
-  ],
+  passes({ options: { symmetric } }) {
+    const [asked, answering] = symmetric ? [BOTH, BOTH] : [[0], [1]];
+    return [
+      { features: 'queries', trained: true, views: asked, dropTokens: true, scalePatches: true },
+      { features: 'keys', trained: false, views: answering, dropTokens: false, scalePatches: true },
+    ];
+  },
   defaults: mocoDefaults('bilinear'),
   create: (context) => new MocoV3(context),
 });

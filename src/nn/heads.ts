@@ -46,7 +46,8 @@ export class Head extends Module {
   }
 
   #make(layer: Layer, { init, input, prefix }: { init: Init; input: number; prefix: string }) {
-    if (layer.type === 'relu' || layer.type === 'gelu') return ops[layer.type];
+    if (layer.type === 'relu') return ops.relu;
+    if (layer.type === 'gelu') return (x: Tensor) => ops.gelu(x);
     if (layer.type === 'batchNorm') {
       const norm = this.child(prefix, new SyncBatchNorm(init, input, layer));
       return (x: Tensor) => (x.dim === 3 ? norm.forwardViews(x) : norm.forward(x));

@@ -98,7 +98,11 @@ class FastClip extends TwoTowerMethod<Options, Next> {
       const slope = timesTau
         ? temperatureGradient(logU, a, { rho, form })
         : plainTemperatureGradient(a, { tau, form });
-      return { ids, rows: estimates.logU, temperatureGradient: this.ranks.allReduceMean(slope, 'temperature') };
+      return {
+        ids,
+        rows: estimates.logU,
+        temperatureGradient: this.ranks.allReduceMean(slope, 'temperature'),
+      };
     }
     const { individualLr, min, max } = temperature;
     const moved = movedColumns(samples.previous.values, individualTemperatureGradient(logU, a, rho), {

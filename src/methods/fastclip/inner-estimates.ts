@@ -79,7 +79,13 @@ export interface InnerEstimates {
 /** g and the new u of this rank's anchors, then u of all (section 1.4). Temperatures are those of before the step. */
 export function innerEstimates(
   { similarity, negatives, logCount: logCountOfAll, previous: { values, visited } }: StepSamples,
-  { tau, individual, gamma, eps, ranks }: {
+  {
+    tau,
+    individual,
+    gamma,
+    eps,
+    ranks,
+  }: {
     /** The global temperature. */
     tau: Tensor;
     individual: boolean;

@@ -23,7 +23,9 @@ export const emaMomentum = (follower: string, start: number) =>
     .min(0)
     .max(1)
     .default(start)
-    .describe(`share of itself that the ${follower} keeps in each step, at the start; it rises to 1 along half a cosine`);
+    .describe(
+      `share of itself that the ${follower} keeps in each step, at the start; it rises to 1 along half a cosine`,
+    );
 
 const width = z.int().min(1);
 

@@ -80,7 +80,11 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
     const { image } = this.clip.spec;
     if (!compression || image.type === 'resnet') return undefined;
     const { imageSize, patchSize } = image;
-    const { dropTokens, scalePatches, views: [view] } = this.#pass;
+    const {
+      dropTokens,
+      scalePatches,
+      views: [view],
+    } = this.#pass;
     const [seed, device] = [this.#seed, this.#mode.device];
     const count = ids.shape[0];
     const sizes = { imageSize, patchSize, rows, count };

@@ -1,4 +1,6 @@
 // b samples of this rank, V views, D width of the backbone, E of the embedding.
+
+import type { VitSpec } from '../../models/vit.ts';
 import { Init } from '../../nn/init.ts';
 import type { Module, NamedParams } from '../../nn/module.ts';
 import { unitRows } from '../../nn/unit-rows.ts';
@@ -6,18 +8,9 @@ import type { Ranks } from '../../ranks/index.ts';
 import type { StepContext } from '../../time/clock.ts';
 import { noGrad, type Tensor } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
-import type {
-  Batch,
-  Features,
-  Method,
-  MethodContext,
-  MethodLoss,
-  MethodState,
-  Pass,
-} from '../method.ts';
+import type { Batch, Features, Method, MethodContext, MethodLoss, MethodState, Pass } from '../method.ts';
 import { learnedParameters, type Net, vitOf } from './backbone.ts';
 import { ViewEncoder } from './view-encoder.ts';
-import type { VitSpec } from '../../models/vit.ts';
 
 /** Nets of a method by their checkpoint names. */
 export interface Nets extends Module {
