@@ -125,7 +125,7 @@ function onlineOf(
 ): OnlineCompression | undefined {
   if (!compression?.online) return undefined;
   const grid = candidatesOf(compression.online, { method, model });
-  const { overhead, budget: gradientCompute } = compression.online;
+  const { overhead, gradientCompute } = compression.online;
   const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
   const secondsOf = stepTimes && ((strategy: Compression) => cost(strategy).seconds!);
   return new OnlineCompression({

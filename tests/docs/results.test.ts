@@ -83,6 +83,21 @@ function bestConstantBeside(name: string): string {
   return percent(Math.max(...constants.map(({ finals }) => mean(finals))));
 }
 
+test.each([
+  ['tiny-moco-v3-quarter', 'tiny-moco-v3-whole', '+1.5'],
+  ['tiny-simclr-quarter', 'tiny-simclr-whole', '+3.3'],
+  ['cifar-simclr-both', 'cifar-simclr-whole', '-1.3'],
+  ['cifar-moco-v3-half', 'cifar-moco-v3-whole', '-4.1'],
+  ['cifar-dino-patches', 'cifar-dino-whole', '-8.1'],
+  ['budget-tiny-simclr-quarter-60', 'tiny-simclr-whole', '+7.6'],
+  ['tiny-128-v3', 'tiny-128-clip', '-1.7'],
+  ['tiny-v3-whole', 'tiny-clip-whole', '+2.0'],
+])('the index has the points between %s and %s', (name, other, points) => {
+  const difference = mean(groups.get(name)!.finals) - mean(groups.get(other)!.finals);
+  expect(difference > 0 ? `+${percent(difference)}` : percent(difference)).toBe(points);
+  expect(textOf('README.md')).toContain(`| ${points} points |`);
+});
+
 test('shares of samples that v3 needs are those of the curves', () => {
   const shares = rows(textOf('fastclip-icons.md'))
     .slice(2)
@@ -134,4 +149,13 @@ test('every picture is shown by a page, and every file of rows is in the appendi
   const other = ['step-times', 'compressed-step'];
   const known = [...Object.keys(FILES), ...other].map((file) => `${file}.jsonl`);
   expect(readdirSync(join(ROOT, FOLDER, 'rows')).sort()).toEqual(known.sort());
+});
+
+test('commands of pages name options that are there', () => {
+  const commands = names.flatMap((name) => [...textOf(name).matchAll(/^npx couplet (\w+) (.*)$/gm)]);
+  expect(commands.length).toBeGreaterThan(2);
+  for (const [, verb, rest] of commands) {
+    const source = readFileSync(join(ROOT, `src/cli/${verb}.ts`), 'utf8');
+    for (const [option] of rest!.matchAll(/--[\w-]+/g)) expect(source, verb).toContain(`${option} `);
+  }
 });
