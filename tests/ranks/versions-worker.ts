@@ -49,7 +49,7 @@ function run(
       for (const grad of gradsOf([image, text]))
         out.push(...ranks.allGather(grad!.div(ranks.worldSize), 'test').toNumbers());
       clearGrads([image, text]);
-      out.push(ranks.allReduceMean(metrics.loss.to(dtype), 'test').item());
+      out.push(ranks.allReduceMean(metrics().loss.to(dtype), 'test').item());
       const { temperatureGradient } = next as { temperatureGradient?: Tensor };
       if (temperatureGradient) out.push(temperatureGradient.item());
       method.commit(next, at);
