@@ -157,7 +157,10 @@ test('commands of pages name options that are there', () => {
   expect(commands.length).toBeGreaterThan(2);
   for (const [, verb, rest] of commands) {
     const source = readFileSync(join(ROOT, `src/cli/${verb}.ts`), 'utf8');
-    for (const [option] of rest!.matchAll(/--[\w-]+/g)) expect(source, verb).toContain(`${option} `);
+    for (const [option] of rest!.matchAll(/--[\w-]+/g)) {
+      expect(source, verb).toContain(`${option} `);
+      expect(source, verb).not.toContain(`${option} is now called`);
+    }
   }
 });
 
