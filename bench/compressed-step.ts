@@ -9,9 +9,9 @@ import { type Batch, findMethod } from '../src/methods/index.ts';
 import { modelSpec } from '../src/models/registry.ts';
 import { AdamW, decayGroups } from '../src/optim/index.ts';
 import { alone, nothingToAverage } from '../src/ranks/index.ts';
-import { RecordedFeatures } from '../src/step/graphs/step-graphs.ts';
+import { StepGraphs } from '../src/step/graphs/step-graphs.ts';
 import { trainStep } from '../src/step/step.ts';
-import { clockAt } from '../src/time/schedules.ts';
+import { stepContextAt } from '../src/time/clock.ts';
 import {
   arange,
   Generator,
@@ -88,19 +88,19 @@ for (const name of flags.methods.split(',')) {
   let whole: { ms: number; cost: number } | undefined;
   for (const compression of strategies) {
     const cost = definition.cost!({ options, model, compression });
-    const recorded = flags.graphs === 'yes' ? new RecordedFeatures(method) : undefined;
+    const graphs = flags.graphs === 'yes' ? new StepGraphs(method) : undefined;
     const step = (index: number) => {
       const size = { totalSteps: 1000, globalBatchSize: batchSize, datasetSize: 4 * batchSize };
-      const clock = clockAt(index, { ...size, lr: () => 1e-4, compression: () => compression });
+      const context = stepContextAt(index, { ...size, lr: () => 1e-4, compression: () => compression });
       const parts = {
         method,
         optimizer,
         averager: nothingToAverage,
         ranks: alone,
-        ...(recorded && { recorded }),
+        ...(graphs && { graphs }),
       };
       const config = { batch: { globalBatchSize: batchSize, gradAccumSteps: 1 }, optimizer: {} as never };
-      trainStep({ ...parts, config }, batch, { ...clock, wanted: false });
+      trainStep({ ...parts, config }, batch, context, { log: false });
     };
     for (let i = 0; i < Number(flags.warmup); i++) step(i);
     synchronize(device);
@@ -117,7 +117,7 @@ for (const name of flags.methods.split(',')) {
         memory: memoryStats().cuda?.peak,
       }),
     );
-    recorded?.dispose();
+    graphs?.dispose();
   }
   method.dispose();
   optimizer.dispose();

@@ -92,7 +92,7 @@ async function countStep(name: string, folder: string): Promise<Map<string, Map<
   // The first steps make what is kept; the last is the one that counts.
   for (let step = 0; step < 3; step++) {
     const served = await feed.next();
-    const clock = { ...plan.clock(step), wanted: false };
+    const clock = plan.clock(step);
     scope(() => {
       const batch = part('data', () => served.onDevice());
       const statistics = new BatchStatistics();

@@ -8,7 +8,7 @@ import { findMethod } from '../src/methods/index.ts';
 import { clipModels } from '../src/models/registry.ts';
 import { AdamW, decayGroups } from '../src/optim/index.ts';
 import { alone } from '../src/ranks/index.ts';
-import { clockAt } from '../src/time/schedules.ts';
+import { stepContextAt } from '../src/time/clock.ts';
 import { arange, backward, Generator, memoryStats, rand, scope, tensor } from '../src/torch/index.ts';
 
 const steps = Number(process.argv[2] ?? 500);
@@ -37,7 +37,7 @@ for (let step = 1; step <= steps; step++) {
       ids: arange(0, batchSize),
       rows: { first: 0, total: batchSize },
     };
-    const clock = clockAt(step, {
+    const clock = stepContextAt(step, {
       totalSteps: steps,
       globalBatchSize: batchSize,
       datasetSize: 4 * batchSize,

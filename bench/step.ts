@@ -9,7 +9,7 @@ import type { AnyClipSpec } from '../src/models/clip.ts';
 import { modelSpec } from '../src/models/registry.ts';
 import { AdamW, decayGroups } from '../src/optim/index.ts';
 import { deviceOfRank, openRanks, ranksFromEnvironment } from '../src/ranks/index.ts';
-import { clockAt } from '../src/time/schedules.ts';
+import { stepContextAt } from '../src/time/clock.ts';
 import {
   arange,
   cudaCount,
@@ -86,7 +86,11 @@ const batch = scope(() => {
 });
 
 function step(index: number): void {
-  const clock = clockAt(index, { totalSteps: 1000, globalBatchSize: batchSize, datasetSize: 4 * batchSize });
+  const clock = stepContextAt(index, {
+    totalSteps: 1000,
+    globalBatchSize: batchSize,
+    datasetSize: 4 * batchSize,
+  });
   scope(() => {
     const { loss, next } = method.loss(method.features(batch, clock), batch.ids, clock);
     averager.backward(loss);
@@ -116,8 +120,8 @@ if (device === 'cpu') {
   synchronize(device);
   median = (performance.now() - times[0]) / Number(flags.steps);
 }
-const start = clockAt(0, { totalSteps: 1, globalBatchSize: batchSize, datasetSize: batchSize });
-const probe = scope(() => method.loss(method.features(batch, start), batch.ids, start).metrics.loss.item());
+const start = stepContextAt(0, { totalSteps: 1, globalBatchSize: batchSize, datasetSize: batchSize });
+const probe = scope(() => method.loss(method.features(batch, start), batch.ids, start).metrics().loss.item());
 if (ranks.rank === 0)
   console.log(
     JSON.stringify({

@@ -1,7 +1,7 @@
 // FastCLIP-v3 on CIFAR-10, class names as captions: 60 epochs of batch 512.
 //
 //   scripts/make-data cifar10
-//   couplet train configs/cifar10.ts
+//   npx couplet train configs/cifar10.ts
 //
 // 84.0 % zero-shot top-1 in 3.5 minutes on one NVIDIA H200 (docs/results/cifar10.md).
 import { defineConfig } from 'couplet';

@@ -1,7 +1,7 @@
 // DINO on CIFAR-10: 200 epochs of batch 512. Labels serve the k-NN alone.
 //
 //   scripts/make-data cifar10
-//   couplet train configs/dino-cifar10.ts
+//   npx couplet train configs/dino-cifar10.ts
 //
 // Not run here in this length. Shorter runs of this model: docs/results/short-on-cifar10.md.
 import { defineConfig, scaledLr } from 'couplet';

@@ -1,7 +1,7 @@
 /**
  * FastCLIP-v3, large: ViT-B/32 on CC12M (9,187,328 pairs downloaded), 33 epochs of batch 2048; theirs on 8 GPUs.
  *
- *   couplet train configs/fastclip-cc12m-vit-b-32.ts --set data.train.path='/data/cc12m/{00000..01242}.tar'
+ *   npx couplet train configs/fastclip-cc12m-vit-b-32.ts --set data.train.path='/data/cc12m/{00000..01242}.tar'
  *
  * [R] is the README of Optimization-AI/fast_clip at efd89d5, [C] the code of that commit (docs/papers/fastclip.md, sections 3 and 5.1).
  *

@@ -1,7 +1,7 @@
 /**
  * FastCLIP-v3, medium: RN50 on CC3M (2,723,840 pairs downloaded), 37 epochs of batch 1024; theirs on 8 GPUs.
  *
- *   couplet train configs/fastclip-cc3m-rn50.ts --set data.train.path='/data/cc3m/{00000..00331}.tar'
+ *   npx couplet train configs/fastclip-cc3m-rn50.ts --set data.train.path='/data/cc3m/{00000..00331}.tar'
  *
  * [R] is the README of Optimization-AI/fast_clip at efd89d5, [C] the code of that commit (docs/papers/fastclip.md, sections 3 and 5.1).
  *

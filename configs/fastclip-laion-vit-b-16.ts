@@ -1,7 +1,7 @@
 /**
  * FastCLIP-v3, xlarge: ViT-B/16 on LAION400M (315,658,316 pairs downloaded), 30 epochs of batch 5120; theirs on 16 GPUs.
  *
- *   couplet train configs/fastclip-laion-vit-b-16.ts --set data.train.path='/data/laion400m/{00000..41407}.tar'
+ *   npx couplet train configs/fastclip-laion-vit-b-16.ts --set data.train.path='/data/laion400m/{00000..41407}.tar'
  *
  * [R] is the README of Optimization-AI/fast_clip at efd89d5, [C] the code of that commit (docs/papers/fastclip.md, sections 3 and 5.1).
  *

@@ -1,7 +1,7 @@
 // MoCo v3 on a folder of your own pictures, without labels or captions: 100 epochs of batch 256, on short sequences first.
 //
-//   couplet train configs/moco-v3-folder.ts --set data.train.path=PICTURES
-//   couplet eval runs/moco-v3-folder --knn --linear --train LABELLED/train --test LABELLED/test     # a folder for each class
+//   npx couplet train configs/moco-v3-folder.ts --set data.train.path=PICTURES
+//   npx couplet eval runs/moco-v3-folder --knn --linear --train LABELLED/train --test LABELLED/test     # a folder for each class
 //
 // Not run here. The schedule by hand was measured on smaller pictures: docs/results/moco-v3.md.
 import { defineConfig } from 'couplet';

@@ -1,7 +1,7 @@
 // FastCLIP-v3 on 50,000 photos of 100 classes with templated captions: 30 epochs of batch 512.
 //
 //   scripts/make-data tiny-imagenet-100
-//   couplet train configs/tiny-imagenet-100.ts
+//   npx couplet train configs/tiny-imagenet-100.ts
 //
 // Not run here in this length. Eight epochs with rate 1.2e-3 and gamma down to 0.6: 29.7 % zero-shot top-1 (docs/results/fastclip-photos.md).
 import { defineConfig } from 'couplet';

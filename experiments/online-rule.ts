@@ -58,13 +58,13 @@ interface Setup {
   batch: number;
   seconds: number;
   stepTimes: StepTimes;
-  /** `compression.online.budget`. */
+  /** `compression.online.gradientCompute`. */
   gradientCompute: number;
 }
 
 function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): Setup {
   const { online } = set.compression as {
-    online: { tokenDropout: number[]; patchSize: number[]; budget: number };
+    online: { tokenDropout: number[]; patchSize: number[]; gradientCompute: number };
   };
   const groups = stages.map((stage) => stage.groups.adam!);
   return {
@@ -82,7 +82,7 @@ function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): S
     batch: set['batch.globalBatchSize'] as number,
     seconds: (set.duration as { seconds: number }).seconds * Number(flags.longer),
     stepTimes: set.stepTimes as StepTimes,
-    gradientCompute: online.budget,
+    gradientCompute: online.gradientCompute,
   };
 }
 

@@ -122,9 +122,9 @@ const plainCompressions = (patch: number, coarser: number[]): Changes => ({
 /** Chosen while training, by the raw gradient and in the scale of Adam's steps, there also for less compute a gradient; last as a user gets it. */
 function onlineCompressions(patchSize: number[]): Changes {
   const grid = { tokenDropout: [0, 0.5, 0.75], patchSize };
-  const adam = (budget: number) => ({ online: { ...grid, scale: 'adam', budget } });
+  const adam = (gradientCompute: number) => ({ online: { ...grid, scale: 'adam', gradientCompute } });
   return {
-    online: { compression: { online: { ...grid, scale: 'gradient', budget: 1 } } },
+    online: { compression: { online: { ...grid, scale: 'gradient', gradientCompute: 1 } } },
     'online-adam': { compression: adam(1) },
     'online-half': { compression: adam(0.5) },
     'online-quarter': { compression: adam(0.25) },

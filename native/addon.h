@@ -37,7 +37,7 @@ struct Op {
 };
 
 struct Dist;    // dist.h
-struct Graphs;  // graph.cc
+struct Graphs;  // graph_cuda.cc
 
 /** All state of one environment (a worker thread may load the addon too): no statics. */
 struct Addon {

@@ -72,9 +72,9 @@ export interface Native {
   seedGenerator(id: number, seed: number): void;
   generatorState(id: number): Handle;
   setGeneratorState(id: number, state: Handle): void;
-  // graph.cc: CUDA only
-  recorderEnter(): void;
-  recorderLeave(): void;
+  // graph_cuda.cc; graph_none.cc refuses
+  captureStreamEnter(): void;
+  captureStreamLeave(): void;
   graphBegin(ownPool: boolean): void;
   graphEnd(): number;
   graphReplay(id: number): void;

@@ -1,5 +1,5 @@
 /**
- * Draws what a method sees: a row for each of 8 pictures, the picture itself and then its views, two draws of each.
+ * Draws what a method sees. A row has a picture, then two draws of each of its views.
  *   node --import jiti/register scripts/contact-sheet.ts CONFIG.ts --out sheet.png
  *   node --import jiti/register scripts/contact-sheet.ts FOLDER --out sheet.png [--recipe moco-v3|simclr|dino] [--size 64]
  * Also: [--pictures 8] [--draws 2] [--seed 0] [--device cpu]
@@ -49,7 +49,7 @@ const GAP = 4;
 
 interface Shown {
   recipes: ViewRecipe[];
-  /** Encoded, one a row. */
+  /** Encoded. */
   pictures: Uint8Array[];
 }
 
@@ -88,7 +88,7 @@ async function ofConfig(path: string): Promise<Shown> {
   return { recipes: methods[config.method.name].views(context as never), pictures };
 }
 
-/** Some of a list, from its start to its end. */
+/** --pictures of a list, evenly spread. */
 function spread<T>(list: readonly T[]): T[] {
   const count = Math.min(Number(flags.pictures), list.length);
   return Array.from({ length: count }, (_, i) => list[Math.floor((i * list.length) / count)]!);

@@ -1,35 +1,34 @@
-/** A run that takes a share of a GPU. */
-export interface Placed {
-  /** In (0, 1]. */
+export interface GpuRun {
+  /** Of one GPU, in (0, 1]. */
   share: number;
 }
 
-export interface InOrderOptions<Run extends Placed> {
+export interface InOrderOptions<Run extends GpuRun> {
   gpus: number;
-  /** Once aborted nothing is begun any more. */
+  /** After an abort no run is started. */
   signal: AbortSignal;
-  /** Runs one; what it returns is to be run again, before all others. */
-  run: (one: Run, gpu: number) => Promise<Run | undefined>;
+  /** Runs one on a GPU. A run that it returns is run again, before all others. */
+  start: (run: Run, gpu: number) => Promise<Run | undefined>;
 }
 
-/** Shares of thirds are three to a GPU. */
+/** Three thirds fit on a GPU. */
 const ROUNDING = 1e-6;
 
 /**
- * Begins runs in their order, each on the GPU with most room, as soon as there is room for it. None overtakes another: small ones would fill
- * every gap, and a large one before them never find room.
+ * Starts runs in their order, each on the GPU with most room as soon as it fits. No run overtakes another: small runs would fill every gap,
+ * and a larger one before them would never fit.
  */
-export async function inOrder<Run extends Placed>(
+export async function inOrder<Run extends GpuRun>(
   runs: readonly Run[],
-  { gpus, signal, run }: InOrderOptions<Run>,
+  { gpus, signal, start }: InOrderOptions<Run>,
 ): Promise<void> {
   const waiting = [...runs];
   const room = Array.from({ length: gpus }, () => 1);
   const running = new Set<Promise<void>>();
-  const begin = (one: Run, gpu: number) => {
-    room[gpu] -= one.share;
-    const ended = run(one, gpu).then((again) => {
-      room[gpu] += one.share;
+  const begin = (run: Run, gpu: number) => {
+    room[gpu] -= run.share;
+    const ended = start(run, gpu).then((again) => {
+      room[gpu] += run.share;
       running.delete(ended);
       if (again) waiting.unshift(again);
     });

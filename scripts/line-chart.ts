@@ -1,4 +1,3 @@
-/** One line of a chart. */
 export interface Curve {
   name: string;
   points: { x: number; y: number }[];
@@ -7,10 +6,10 @@ export interface Curve {
 const WIDTH = 760;
 const HEIGHT = 420;
 const EDGE = { left: 62, top: 24, bottom: 46 };
-/** A letter of the key, about; and what stands before it. */
+/** Widths in the key: of a letter, roughly, and of the dash before the name. */
 const LETTER = 7;
-const KEY = 56;
-/** Told apart by dashes as well as by colour. */
+const KEY_DASH = 56;
+/** Colours and dashes: either tells curves apart. */
 const STYLES = [
   ['#0072b2', ''],
   ['#d55e00', '8 4'],
@@ -22,7 +21,7 @@ const STYLES = [
   ['#999999', '4 4'],
 ];
 
-/** Some six round values: the first at or below `from`, the last at or above `to`. */
+/** About six round values from at most `from` to at least `to`. */
 export function ticks(from: number, to: number): number[] {
   const least = (to - from || 1) / 5;
   const power = 10 ** Math.floor(Math.log10(least));
@@ -32,7 +31,7 @@ export function ticks(from: number, to: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
-/** Curves, as an SVG with its key on the right in the order given. The axis begins at `from` or a round value below. */
+/** An SVG with the key on the right. The vertical axis begins at `from` or a round value below. */
 export function lineChart(
   curves: readonly Curve[],
   options: {
@@ -49,7 +48,7 @@ export function lineChart(
   const high = all.reduce((most, { y }) => Math.max(most, y), from);
   const [xTicks, yTicks] = [ticks(0, whole).filter((x) => x <= whole * 1.001), ticks(from, high)];
   const [bottom, top] = [yTicks[0], yTicks.at(-1)!];
-  const right = WIDTH - KEY - LETTER * Math.max(...curves.map(({ name }) => name.length));
+  const right = WIDTH - KEY_DASH - LETTER * Math.max(...curves.map(({ name }) => name.length));
   const toX = (x: number) => EDGE.left + (x / whole) * (right - EDGE.left);
   const toY = (y: number) =>
     HEIGHT - EDGE.bottom - ((y - bottom) / (top - bottom)) * (HEIGHT - EDGE.top - EDGE.bottom);

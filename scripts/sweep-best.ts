@@ -1,7 +1,7 @@
 /**
- * Of runs that differ in their last number alone (`tune-clip-0`, `tune-clip-1`) the settings of the best one.
+ * Settings of the best run among those whose names differ in the last number alone (`tune-clip-0`, `tune-clip-1`).
  *   node --import jiti/register scripts/sweep-best.ts results.jsonl METRIC --only '^tune' --out chosen.json
- * Writes { "tune-clip": { name, value, set } } and prints each setting with its value, best first.
+ * Prints each run with its value, best first; --out writes { "tune-clip": { name, value, set } }.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -1,10 +1,10 @@
 // node --import jiti/register scripts/sweep.ts experiments/NAME.ts --out DIR [--parallel 4] [--gpus 0,1] [--seconds 500] [--only PATTERN]
 //   [--keep] [--linear] [--set path=value ...]
 //
-// Runs a list of runs in order, some at a time, each as its own `couplet train`; writes DIR/results.jsonl as they end, and a table last. A run
-// takes its share of a GPU, or as much as lets --parallel of them run. After --seconds, and after Ctrl-C, those that still run are asked to
-// stop, so that what they measured counts. Checkpoints are removed, unless --keep. --linear fits a linear probe on each finished run's last
-// checkpoint (`couplet eval RUN --linear`). Started again it leaves out what results.jsonl has as finished.
+// Runs a list of runs in order, each as its own `couplet train`. Writes DIR/results.jsonl as they end, and a table last.
+// A run takes its share of a GPU, or 1/--parallel of all GPUs. After --seconds, or Ctrl-C, running ones are stopped and what they measured
+// counts. Checkpoints are removed unless --keep. --linear fits a linear probe on the last checkpoint (`couplet eval RUN --linear`).
+// A second start leaves out runs that results.jsonl has as finished.
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -14,35 +14,35 @@ import { type MetricsRow, readMetrics } from '../src/io/metrics.ts';
 import { inOrder } from './in-order.ts';
 import { finishedIn } from './rows.ts';
 
-/** One run: a config, and what is changed in it. */
+/** A config, and its changes. */
 export interface SweepRun {
   name: string;
   config: string;
   set?: Record<string, unknown>;
-  /** Of a GPU, in (0, 1]; without it as much as lets --parallel run at a time. */
+  /** Of a GPU, in (0, 1]; by default so that --parallel run at a time. */
   share?: number;
-  /** As --linear, for this one. */
+  /** Overrides --linear. */
   linear?: boolean;
 }
 
-/** What a run came to. */
+/** A line of results.jsonl. */
 export interface SweepResult {
   name: string;
   finished: boolean;
-  /** Of the whole process, with its start and its evaluations. */
+  /** Of the whole process, with start and evaluations. */
   seconds: number;
   set: Record<string, unknown>;
   /** Every evaluation, with samples and seconds of training so far. */
   curve: Record<string, number>[];
-  /** Of a linear probe, where one was asked for. */
+  /** Result of the linear probe. */
   linear?: { top1: number; top5: number };
-  /** It ended for want of memory, which others may have had. */
+  /** Other runs may have had the memory. */
   outOfMemory?: boolean;
 }
 
 const COUPLET = fileURLToPath(new URL('../dist/cli/couplet.cjs', import.meta.url));
 
-/** Evaluations of a run, each with the pace of the training before it. */
+/** Evaluations of a run, each with the samples per second of training before it. */
 export function curveOf(rows: readonly MetricsRow[]): Record<string, number>[] {
   let last: MetricsRow = { step: 0 };
   return rows.flatMap((row) => {
@@ -58,32 +58,30 @@ export function curveOf(rows: readonly MetricsRow[]): Record<string, number>[] {
 interface Lane {
   out: string;
   signal: AbortSignal;
-  /** The one that its runs see. */
+  /** The only GPU that its runs see. */
   gpu?: string;
-  /** Leave the checkpoints. */
   keep: boolean;
-  /** Fit a linear probe after the run. */
   linear: boolean;
 }
 
-/** Runs `couplet` in a process of its own. */
+/** Runs `couplet` as a child process. */
 async function couplet(args: string[], { signal, gpu }: Pick<Lane, 'signal' | 'gpu'>) {
   const child = spawn(process.execPath, [COUPLET, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
   });
-  const said = { out: '', error: '' };
+  const output = { out: '', error: '' };
   child.stdout.on('data', (text: Buffer) => {
-    said.out += text.toString();
+    output.out += text.toString();
   });
   child.stderr.on('data', (text: Buffer) => {
-    said.error = (said.error + text.toString()).slice(-4000);
+    output.error = (output.error + text.toString()).slice(-4000);
   });
   const stop = () => child.kill('SIGINT');
   signal.addEventListener('abort', stop);
   const code = await new Promise<number | null>((done) => child.once('close', done));
   signal.removeEventListener('abort', stop);
-  return { code, ...said };
+  return { code, ...output };
 }
 
 async function linearOf(runDir: string, lane: Lane): Promise<SweepResult['linear']> {
@@ -94,7 +92,7 @@ async function linearOf(runDir: string, lane: Lane): Promise<SweepResult['linear
 }
 
 async function runOne(
-  { name, config, set = {}, linear: probed }: SweepRun,
+  { name, config, set = {}, linear: ownLinear }: SweepRun,
   lane: Lane,
 ): Promise<SweepResult> {
   const { out, signal, keep } = lane;
@@ -103,7 +101,7 @@ async function runOne(
     `${path}=${JSON.stringify(value)}`,
   ]);
   const runDir = join(out, 'runs', name);
-  rmSync(runDir, { recursive: true, force: true }); // of a sweep that was cut
+  rmSync(runDir, { recursive: true, force: true }); // of a sweep that was stopped
   const started = performance.now();
   const run = ['train', config, '--name', name, '--runs', join(out, 'runs'), ...changes];
   const { code, error } = await couplet(run, lane);
@@ -112,7 +110,7 @@ async function runOne(
   const curve = existsSync(metrics) ? curveOf(readMetrics(metrics)) : [];
   const finished = code === 0 && !signal.aborted;
   if (code !== 0) process.stderr.write(`${name} ended with ${code}:\n${error}\n`);
-  const linear = finished && (probed ?? lane.linear) ? await linearOf(runDir, lane) : undefined;
+  const linear = finished && (ownLinear ?? lane.linear) ? await linearOf(runDir, lane) : undefined;
   if (!keep) rmSync(join(runDir, 'checkpoints'), { recursive: true, force: true });
   const outOfMemory = code !== 0 && /out of memory/i.test(error);
   return {
@@ -128,29 +126,28 @@ async function runOne(
 
 interface SweepOptions extends Omit<Lane, 'gpu'> {
   parallel: number;
-  /** Those that runs are shared out over. */
   gpus: readonly string[];
-  tell: (result: SweepResult) => void;
+  onResult: (result: SweepResult) => void;
 }
 
-/** Runs all in order, as many at a time as there is room for; tells each result as it comes. One that finds no memory is tried again, alone on a GPU. */
+/** Runs all in order, as many at a time as fit. A run that is out of memory is tried again, alone on a GPU. */
 export async function sweep(
   runs: readonly SweepRun[],
   options: SweepOptions,
-  take: typeof runOne = runOne,
+  start: typeof runOne = runOne,
 ): Promise<void> {
-  const { gpus, parallel, signal, tell } = options;
+  const { gpus, parallel, signal, onResult } = options;
   const count = Math.max(1, gpus.length);
-  const usual = Math.min(1, count / parallel);
+  const defaultShare = Math.min(1, count / parallel);
   await inOrder(
-    runs.map((run) => ({ ...run, share: run.share ?? usual })),
+    runs.map((run) => ({ ...run, share: run.share ?? defaultShare })),
     {
       gpus: count,
       signal,
-      run: async (one, at) => {
-        const result = await take(one, { ...options, ...(gpus.length > 0 && { gpu: gpus[at] }) });
-        if (result.outOfMemory && one.share < 1) return { ...one, share: 1 };
-        tell(result);
+      start: async (run, gpu) => {
+        const result = await start(run, { ...options, ...(gpus.length > 0 && { gpu: gpus[gpu] }) });
+        if (result.outOfMemory && run.share < 1) return { ...run, share: 1 };
+        onResult(result);
         return undefined;
       },
     },
@@ -164,7 +161,9 @@ export function line({ name, seconds, finished, curve, linear }: SweepResult): s
     .filter(([key]) => /mean_recall|top1|train_seconds|epoch/.test(key))
     .map(([key, value]) => `${key.replace('eval/', '')} ${value.toFixed(4)}`);
   const probe = linear ? [`linear_top1 ${linear.top1.toFixed(4)}`] : [];
-  return [name.padEnd(36), `${seconds.toFixed(0)} s`, finished ? '' : 'cut', ...values, ...probe].join('  ');
+  return [name.padEnd(36), `${seconds.toFixed(0)} s`, finished ? '' : 'stopped', ...values, ...probe].join(
+    '  ',
+  );
 }
 
 async function main(): Promise<void> {
@@ -182,7 +181,7 @@ async function main(): Promise<void> {
     },
   });
   const { default: all } = (await import(resolve(positionals[0]!))) as { default: SweepRun[] };
-  const more = Object.fromEntries(
+  const changes = Object.fromEntries(
     values.set.map((text) => {
       const [path, ...rest] = text.split('=');
       return [path, JSON.parse(rest.join('='))];
@@ -191,13 +190,13 @@ async function main(): Promise<void> {
   const finished = finishedIn(join(values.out, 'results.jsonl'));
   const runs = all
     .filter(({ name }) => new RegExp(values.only).test(name) && !finished.has(name))
-    .map((run) => ({ ...run, set: { ...run.set, ...more } }));
+    .map((run) => ({ ...run, set: { ...run.set, ...changes } }));
   mkdirSync(values.out, { recursive: true });
   const controller = new AbortController();
   const timer = values.seconds && setTimeout(() => controller.abort(), 1000 * Number(values.seconds));
   process.once('SIGINT', () => controller.abort());
   const results: SweepResult[] = [];
-  const tell = (result: SweepResult) => {
+  const onResult = (result: SweepResult) => {
     results.push(result);
     appendFileSync(join(values.out, 'results.jsonl'), `${JSON.stringify(result)}\n`);
     console.log(line(result));
@@ -209,7 +208,7 @@ async function main(): Promise<void> {
     keep: values.keep,
     linear: values.linear,
     signal: controller.signal,
-    tell,
+    onResult,
   });
   clearTimeout(timer || undefined);
   console.log(`\n${results.length} of ${runs.length} runs\n`);

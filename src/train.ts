@@ -35,7 +35,7 @@ import { planOf, withStages } from './run/plan.ts';
 import { type ProbeEvent, probeIfDue } from './run/probe-if-due.ts';
 import { TrainTimer } from './run/timer.ts';
 import { trainStep } from './step/step.ts';
-import type { Clock } from './time/schedules.ts';
+import type { StepContext } from './time/clock.ts';
 import { bfloat16Gain, scope } from './torch/index.ts';
 
 /** What happens in a run, for whoever shows it. */
@@ -102,7 +102,7 @@ export async function train(given: RunConfig, options: TrainOptions = {}): Promi
   } catch (error) {
     throw ranks.failed(error);
   } finally {
-    parts?.recorded?.dispose();
+    parts?.graphs?.dispose();
     parts?.averager.dispose();
     parts?.method.dispose();
     parts?.optimizer.dispose();
@@ -154,7 +154,7 @@ async function runSteps(
     await pruneCheckpoints(runDir, { keep: config.checkpoint.keep, ...(best !== undefined && { best }) });
     onEvent({ type: 'saved', step, path });
   };
-  const measure = async (step: number, clock: Clock) => {
+  const measure = async (step: number, clock: StepContext) => {
     const found = records && (await measureRun(parts, { step, clock, evalData, records, onEvent }));
     // Saving takes all ranks, so all must know whether it comes.
     const improved = ranks.share('the evaluation', found?.improved ? 'improved' : '') === 'improved';
@@ -174,8 +174,8 @@ async function runSteps(
       const batch = await feed.next();
       if (await probeIfDue(parts, { clock, batch, feed, timer, onEvent })) clock = plan.clock(step);
       const now = clock;
-      const wanted = (step + 1) % plan.logEvery === 0 || step + 1 === plan.totalSteps(step);
-      const values = scope(() => trainStep(parts, batch.onDevice(), { ...now, wanted }));
+      const log = (step + 1) % plan.logEvery === 0 || step + 1 === plan.totalSteps(step);
+      const values = scope(() => trainStep(parts, batch.onDevice(), now, { log }));
       batch.release();
       budget.spend({ seconds: timer.lap(budget), ...plan.cost(now) });
       clock = plan.clock(++step);
@@ -225,7 +225,7 @@ async function measureRun(
   }: {
     step: number;
     /** After the step. */
-    clock: Clock;
+    clock: StepContext;
     evalData: EvalData;
     records: Records;
     onEvent: (event: TrainEvent) => void;

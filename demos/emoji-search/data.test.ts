@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodePng } from '../../scripts/data-sets/png.ts';
 import { readShard, writeShard } from '../shards.ts';
 import { shareOfWordsIn } from '../words.ts';
 import type { Caption } from './data.ts';
 import { loadEmoji, sheetPath } from './emoji.ts';
 import { draw, readSheet, type Sheet, SIDE, WHITE } from './pictures.ts';
-import { encodePng } from './png.ts';
 
 let folder: string;
 beforeAll(async () => {

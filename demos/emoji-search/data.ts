@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { encodePng } from '../../scripts/data-sets/png.ts';
 import { writeWholeFolder } from '../../scripts/data-sets/whole-folder.ts';
 import { hashFraction } from '../hash-fraction.ts';
 import { type Sample, writeShard } from '../shards.ts';
@@ -8,7 +9,6 @@ import { shareOfWordsIn } from '../words.ts';
 import { captionOf, queryOf } from './captions.ts';
 import { type Emoji, loadEmoji, VENDORS, type Vendor } from './emoji.ts';
 import { type Colour, draw, type Pose, readSheet, type Sheet, SIDE, WHITE } from './pictures.ts';
-import { encodePng } from './png.ts';
 import { families, splitFamilies } from './split.ts';
 
 /** How often each emoji is written, each time with another caption, background, angle and size, its drawings in turn. */

@@ -1,4 +1,4 @@
-// couplet train demos/icon-search/config.ts      FastCLIP-v3 on icons in data/icons, which build.ts writes.
+// npx couplet train demos/icon-search/config.ts      FastCLIP-v3 on icons. Data: scripts/make-data icons.
 // Then search.ts searches the held-out pack by words. Measured results: README.md.
 import { defineConfig } from 'couplet';
 

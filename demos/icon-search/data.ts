@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWholeFolder } from '../../scripts/data-sets/whole-folder.ts';
+import { CoupletError } from '../../src/errors.ts';
 import { hashFraction } from '../hash-fraction.ts';
 import { shareOfWordsIn } from '../words.ts';
 import { captionOf, queryOf } from './captions.ts';
@@ -34,7 +35,9 @@ interface Familiar {
 /** Writes the shards into `folder`, in place of what is there. */
 export async function buildIconData(folder: string, size: number): Promise<IconData> {
   if (!packsInstalled())
-    throw new Error('The icon packs are missing: npm ci --ignore-scripts --prefix demos/icon-search');
+    throw new CoupletError(
+      'The icon packs are missing (306 MB). Run: npm ci --ignore-scripts --prefix demos/icon-search',
+    );
   return writeWholeFolder(folder, async (building) => {
     const data = await writeAll(building, size);
     await writeFile(join(building, 'dataset.json'), `${JSON.stringify(data, null, 2)}\n`);

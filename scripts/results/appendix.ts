@@ -15,6 +15,7 @@ export const FILES: Record<string, string> = {
   'icons-128-shorter': 'FastCLIP-v3 and OpenCLIP on icons, batch 128, 10 and 14 epochs, and stronger crops',
   'icons-512': 'All losses on icons, batch 512, 20 epochs',
   photos: 'All losses on photos, 8 epochs',
+  'cifar10-zero-shot': 'FastCLIP-v3 on CIFAR-10 with class names, 60 epochs',
   'earlier-online-rules': 'Earlier rules of `compression.online`',
 };
 

@@ -1,5 +1,7 @@
+import { sequenceLength } from '../../src/compress/compression.ts';
 import { type Group, reaches } from '../groups.ts';
-import { lineChart } from '../line-chart.ts';
+import { type Curve, lineChart } from '../line-chart.ts';
+import { readRows } from '../rows.ts';
 import { groupsIn } from './tables.ts';
 
 interface Chart {
@@ -12,8 +14,15 @@ interface Chart {
   curves: [group: string, label: string][];
 }
 
-/** Charts that are drawn from rows, by the name of their file. */
-export const CHARTS: Record<string, Chart> = {
+/** Charts of runs. */
+const CHARTS: Record<string, Chart> = {
+  cifar10: {
+    title: 'CIFAR-10 from class names: zero-shot top-1',
+    files: ['cifar10-zero-shot'],
+    x: 'samples',
+    from: 0.5,
+    curves: [['cifar10', 'FastCLIP-v3']],
+  },
   'moco-v3': {
     title: 'MoCo v3 on tiny-imagenet-100: k-NN accuracy',
     files: ['tiny-imagenet-100'],
@@ -141,7 +150,13 @@ export const CHARTS: Record<string, Chart> = {
   },
 };
 
-export function draw({ title, files, x, from = 0, curves }: Chart): string {
+/** All charts that are drawn from rows, by the name of their file. */
+export const charts = (): Record<string, string> => ({
+  ...Object.fromEntries(Object.entries(CHARTS).map(([name, chart]) => [name, draw(chart)])),
+  'compressed-step': stepChart(),
+});
+
+function draw({ title, files, x, from = 0, curves }: Chart): string {
   const groups = new Map(files.flatMap((file) => groupsIn(file, x)).map((group) => [group.name, group]));
   const isSamples = x === 'samples';
   const round = (value: number) => String(Number(value.toPrecision(6)));
@@ -161,6 +176,39 @@ function groupOf(groups: Map<string, Group>, name: string): Group {
   const group = groups.get(name);
   if (!group) throw new Error(`a chart shows ${name}, which no file of rows has`);
   return group;
+}
+
+interface StepRow {
+  method: string;
+  tokenDropout: number;
+  patchSize: number;
+  imageSize: number;
+  ms_per_step: number;
+  /** By the cost model, as a share of the whole step. */
+  predicted: number;
+}
+
+/** Time per step over tokens, measured and by the cost model, from what bench/compressed-step.ts prints. */
+function stepChart(): string {
+  const rows = readRows<StepRow>('docs/results/rows/compressed-step.jsonl');
+  const methods = { simclr: 'SimCLR', 'moco-v3': 'MoCo v3' };
+  const curves = Object.entries(methods).flatMap(([method, label]): Curve[] => {
+    const steps = rows.filter((row) => row.method === method);
+    const whole = Math.max(...steps.map((row) => row.ms_per_step));
+    const points = (msOf: (row: StepRow) => number) =>
+      steps.map((row) => ({ x: sequenceLength(row.imageSize, row), y: msOf(row) }));
+    return [
+      { name: label, points: points((row) => row.ms_per_step) },
+      { name: `${label}, cost model`, points: points((row) => row.predicted * whole) },
+    ];
+  });
+  return lineChart(curves, {
+    metric: 'ms per step',
+    over: 'tokens of a query',
+    from: 0,
+    formatX: String,
+    formatY: String,
+  });
 }
 
 /** Of the length of `against`, the share after which `name` is as good as `against` is at its end. */

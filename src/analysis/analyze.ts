@@ -65,7 +65,7 @@ export const recordPath = (out: string): string => `${out}l`;
 
 async function configOf(runDir: string, set: readonly string[] = []): Promise<RunConfig> {
   const { config } = runPaths(runDir);
-  if (existsSync(config)) return loadConfig(config, { set });
+  if (existsSync(config)) return loadConfig(config, { set, saved: true });
   throw new CoupletError(
     `${runDir} is no run: it has no config.json. Give the folder that couplet train wrote, such as runs/NAME.`,
   );

@@ -3,7 +3,7 @@ import type { Candidate } from '../compress/index.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import type { Batch, Method } from '../methods/index.ts';
 import { nothingToAverage } from '../ranks/index.ts';
-import { clockAt } from '../time/schedules.ts';
+import { stepContextAt } from '../time/clock.ts';
 import { memoryStats, scope, type Tensor, tensor } from '../torch/index.ts';
 import { type Measured, measureStage } from './measure.ts';
 import type { Samples } from './samples.ts';
@@ -54,7 +54,7 @@ function measured(scale: (dropped: number) => number, dropouts: number[], adam?:
     seed: 0,
     adam: adam !== undefined,
   };
-  const clock = clockAt(0, { totalSteps: 1, globalBatchSize: 2, datasetSize: 2 });
+  const clock = stepContextAt(0, { totalSteps: 1, globalBatchSize: 2, datasetSize: 2 });
   const context = {
     training: {
       method: method(scale),

@@ -7,7 +7,7 @@ import type { Moments } from '../gradient-error/estimate.ts';
 import { FoldSums, joined } from '../gradient-error/fold-sums.ts';
 import { gradientOf, type ParameterGroups, parameterGroups } from '../gradient-error/gradients.ts';
 import type { GradientParts } from '../step/step.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { Samples } from './samples.ts';
@@ -18,7 +18,7 @@ export interface StageContext {
   device: string;
   settings: Settings;
   /** Of the checkpoint, as its next step would see it. */
-  clock: Clock;
+  clock: StepContext;
   /** What errors call this moment. */
   moment: string;
   samples: Samples;
@@ -108,7 +108,6 @@ async function scaleOf(context: StageContext, groups: ParameterGroups): Promise<
         ...clock,
         step: clock.step + index,
         compression: { tokenDropout, patchSize },
-        wanted: false,
       };
       const gradient = gradientOf(training, { batch, clock: at }, groups.params);
       noGrad(() => moment.add_(gradient.pow(2)));
@@ -132,7 +131,7 @@ function pass(
   sums.clear();
   return samples.pass((batch, index) => {
     // A step of its own for each sub-batch: what is drawn for a step, as token masks are, is drawn anew.
-    const at = { ...clock, step: clock.step + index, compression, wanted: false };
+    const at = { ...clock, step: clock.step + index, compression };
     const gradient = gradientOf(training, { batch, clock: at }, groups.params);
     sums.add(groups.scale ? ops.cat([gradient, gradient.mul(groups.scale)], 0) : gradient);
     onBatch(candidate);

@@ -58,7 +58,7 @@ export async function measureAll(
   } finally {
     record.add({ kind: 'spent', ...meter.lap() });
     for (const each of [samples, others]) each.dispose();
-    parts.recorded?.dispose();
+    parts.graphs?.dispose();
     parts.averager.dispose();
     parts.method.dispose();
     parts.optimizer.dispose();

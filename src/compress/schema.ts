@@ -56,12 +56,12 @@ const online = z.strictObject({
     .max(0.2)
     .default(0.03)
     .describe("greatest share of the run's compute or time that probes may take"),
-  budget: z
+  gradientCompute: z
     .number()
     .positive()
     .default(0.25)
     .describe(
-      'compute of one gradient at the peak learning rate, as a multiple of that of a batch on whole sequences; less of it counts noise for more and bias for less, so sequences are shorter',
+      'compute of one gradient whose error is weighed; 1: a full batch; smaller values favour shorter sequences',
     ),
   scale: z
     .enum(['gradient', 'adam'])

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { StepInputs, scope } from '../torch/index.ts';
+import { StaticInputs, scope } from '../torch/index.ts';
 import { sequencePlan } from './sequence-plan.ts';
 
 const OPTIONS = {
@@ -21,7 +21,7 @@ test('masks and paths of a recorded step are inputs: drawn anew for another step
   };
   const numbers = (body: () => ReturnType<typeof sequenceAt>) =>
     scope(() => body().map((t) => t.toNumbers()));
-  const inputs = new StepInputs();
+  const inputs = new StaticInputs();
   const first = numbers(() => inputs.collect(() => sequenceAt(4)));
   expect(first).toEqual(numbers(() => sequenceAt(4)));
   expect(numbers(() => inputs.reuse(() => sequenceAt(4)))).toEqual(first);

@@ -21,6 +21,7 @@ import { type LoadOptions, loadConfig as load, parseConfig as parse } from './lo
 import { type RunConfigSchema, runConfigSchema as schemaWith } from './schema.ts';
 
 export { type Duration, durationToSteps, type PartDuration } from './duration.ts';
+export { migrateConfig } from './migrate.ts';
 export type { ModelSpec } from './model-spec.ts';
 
 /** The schema of a run of this package's methods. */

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import { withMethodDefaults } from './defaults.ts';
 import type { MethodRegistry } from './methods.ts';
+import { migrateConfig } from './migrate.ts';
 import { assertPlainData } from './plain.ts';
 import { explain } from './problems.ts';
 import { type RunConfigSchema, runConfigSchema } from './schema.ts';
@@ -18,6 +19,8 @@ export interface LoadOptions<Registry extends MethodRegistry> {
   set?: readonly string[];
   /** The run's name, in place of the config's. */
   name?: string | undefined;
+  /** The file is the config.json of a run's folder, perhaps of an older version: its old keys are renamed. */
+  saved?: boolean;
   /** What a config file gets from `import ... from 'couplet'`: by default this very package, as it runs now. */
   couplet?: () => Promise<Record<string, unknown>>;
 }
@@ -42,14 +45,15 @@ export function parseConfig<Registry extends MethodRegistry>(
  */
 export async function loadConfig<Registry extends MethodRegistry>(
   path: string,
-  { methods, set = [], name, couplet }: LoadOptions<Registry>,
+  { methods, set = [], name, saved = false, couplet }: LoadOptions<Registry>,
 ): Promise<z.output<RunConfigSchema<Registry>>> {
   const loaded = await readConfig(resolve(path), couplet);
   assertPlainData(loaded);
   if (typeof loaded !== 'object' || loaded === null || Array.isArray(loaded)) {
     throw new CoupletError(`${path}: expected its default export to be a config, an object.`);
   }
-  const config: Record<string, unknown> = { name: nameOf(path), ...structuredClone(loaded) };
+  const plain = saved ? migrateConfig(loaded) : structuredClone(loaded);
+  const config: Record<string, unknown> = { name: nameOf(path), ...plain };
   const schema = runConfigSchema(methods);
   applySets(set, { schema, config });
   if (name !== undefined) config.name = name;

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import type { z } from 'zod';
 import { nearest } from '../io/suggest.ts';
+import { RENAMED } from './migrate.ts';
 import { joinPath, valueAt } from './path.ts';
 import { allPaths, fieldAt, keysAt, objectsAt } from './shape.ts';
 
@@ -46,9 +47,11 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
-/** An unknown key: a near miss at that place first, then the same or a similar word elsewhere in the config. */
+/** An unknown key: its name of today, a near miss at that place first, then the same or a similar word elsewhere in the config. */
 export function unknownKey(path: Path, { schema, config }: Checked): Problem {
   const parent = path.slice(0, -1);
+  const now = RENAMED.get(joinPath(path));
+  if (now) return { text: `${joinPath(path)} is now ${now}`, meant: now };
   const key = String(path.at(-1));
   const keys = keysAt(schema, parent, config);
   const here = nearest(key, keys);

@@ -1,7 +1,7 @@
 // P parameters.
 import type { Batch, Method } from '../methods/index.ts';
-import { type GradientParts, leaveGradients } from '../step/step.ts';
-import type { Clock } from '../time/schedules.ts';
+import { computeGradients, type GradientParts } from '../step/step.ts';
+import type { StepContext } from '../time/clock.ts';
 import { clearGrads, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
@@ -23,7 +23,7 @@ export interface ParameterGroups {
  * All parameters that learn at this moment, and the image tower's as a group `image`, when there are others. A parameter belongs to the
  * tower when its name starts with `visual.` or `backbone.`. Those that the method freezes now are left out.
  */
-export function parameterGroups(method: Method, clock: Clock): ParameterGroups {
+export function parameterGroups(method: Method, clock: StepContext): ParameterGroups {
   const frozen = method.frozen?.(clock) ?? new Set();
   const learned = [...method.params].filter(([name, { requiresGrad }]) => requiresGrad && !frozen.has(name));
   const ofTower = ([name]: readonly [string, Tensor]) =>
@@ -44,11 +44,11 @@ export function parameterGroups(method: Method, clock: Clock): ParameterGroups {
  */
 export function gradientOf(
   parts: GradientParts,
-  { batch, clock }: { batch: Batch; clock: Clock },
+  { batch, clock }: { batch: Batch; clock: StepContext },
   params: readonly Tensor[],
 ): Tensor {
   return scope(() => {
-    leaveGradients(parts, batch, clock).statistics.forget();
+    computeGradients(parts, batch, clock).statistics.forget();
     const grads = gradsOf(params);
     // A CUDA graph's next replay overwrites its gradients: cat() copies them.
     const gradient = noGrad(() =>

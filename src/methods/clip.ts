@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { clipLoss } from '../losses/clip.ts';
 import type { NamedParams } from '../nn/module.ts';
 import type { Ranks } from '../ranks/index.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { noGrad, type Tensor } from '../torch/index.ts';
 import {
   type Batch,
@@ -39,14 +39,15 @@ class ClipMethod implements Method<null> {
 
   encodeImages = (images: Tensor) => this.#towers.images(images);
   encodeTexts = (tokens: Batch['tokens']) => this.#towers.texts(tokens);
-  features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
+  features = (batch: Batch, clock: StepContext) => this.#towers.features(batch, clock);
 
   lossKey = () => '';
 
   loss({ image, text }: Features) {
     const logitScale = this.#towers.clip.logLogitScale.exp();
     const loss = clipLoss(image, text, { logitScale, ...this.#gathered(image, text) });
-    return { loss, metrics: { loss: loss.detach(), logit_scale: logitScale.detach() }, next: null };
+    const metrics = () => ({ loss: loss.detach(), logit_scale: logitScale.detach() });
+    return { loss, metrics, next: null };
   }
 
   /** OpenCLIP's reduction: features of all ranks, with gradient. */

@@ -10,7 +10,7 @@ import type { NamedParams } from '../nn/module.ts';
 import { AdamW, clipEachGradNorm, decayGroups } from '../optim/index.ts';
 import { alone } from '../ranks/index.ts';
 import { cosine, withWarmup } from '../time/schedules.ts';
-import { backward, clearGrads, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
+import { backward, clearGrads, noGrad, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
 import { type Batch, findMethod, type MethodContext } from './index.ts';
 import { BackboneWithHead, learnedParameters, ViewEncoder } from './shared/backbone.ts';
 import { featureStatistics } from './shared/feature-statistics.ts';
@@ -125,10 +125,11 @@ function whole(name: string, options: object) {
       const { loss, metrics, next } = statistics.during(() =>
         made.loss(made.features(batch, clockOf(step)), batch.ids, clockOf(step)),
       );
+      const values = noGrad(metrics);
       update(loss);
       made.commit(next, clockOf(step));
       statistics.commit();
-      return metrics;
+      return values;
     },
   };
   return { run, dispose: () => made.dispose() };

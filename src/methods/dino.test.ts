@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { batchAt, clock, lossOf, makeMethod } from '../../tests/contract/method-fixture.ts';
 import { error } from '../../tests/contract/numbers.ts';
 import { parseConfig } from '../config/index.ts';
-import { type Clock, clockAt } from '../time/schedules.ts';
+import { type StepContext, stepContextAt } from '../time/clock.ts';
 import { scope } from '../torch/index.ts';
 import { dino } from './dino.ts';
 import type { Method } from './index.ts';
@@ -10,7 +10,7 @@ import type { Method } from './index.ts';
 const NAME = 'dino';
 const STILL = { dropPath: 0 };
 const SMALL = { head: { hidden: 24, embedDim: 8, outputs: 16 } };
-const seen = (method: Method, at: Clock) =>
+const seen = (method: Method, at: StepContext) =>
   scope(() => {
     const { student, teacher } = method.features(batchAt(0, NAME), at);
     return {
@@ -47,12 +47,12 @@ test('the last layer is frozen for the first epoch; its lengths are for good, un
     }),
   ];
   const run = { totalSteps: 60, globalBatchSize: 6, datasetSize: 20 };
-  expect([...method.frozen!(clockAt(3, run))]).toEqual(['head.last_layer.weight_v']); // epoch 0.9
-  expect([...method.frozen!(clockAt(4, run))]).toEqual([]); // epoch 1.2
+  expect([...method.frozen!(stepContextAt(3, run))]).toEqual(['head.last_layer.weight_v']); // epoch 0.9
+  expect([...method.frozen!(stepContextAt(4, run))]).toEqual([]); // epoch 1.2
   expect(method.params.has('head.last_layer.weight_g')).toBe(false);
   expect(method.model.has('teacher.head.last_layer.weight_g')).toBe(true);
   expect(free.params.has('head.last_layer.weight_g')).toBe(true);
-  expect([...free.frozen!(clockAt(0, run))]).toEqual([]);
+  expect([...free.frozen!(stepContextAt(0, run))]).toEqual([]);
   method.dispose();
   free.dispose();
 });
@@ -120,7 +120,7 @@ test('the centre starts at zero and moves by a tenth towards the mean of the tea
 });
 
 describe('compression (table 1.2)', () => {
-  const at = (tokenDropout: number, patchSize = 8): Clock => ({
+  const at = (tokenDropout: number, patchSize = 8): StepContext => ({
     ...clock(0),
     compression: { tokenDropout, patchSize },
   });

@@ -7,7 +7,8 @@ import { DinoHead } from '../nn/heads.ts';
 import { Init } from '../nn/init.ts';
 import { Module, type NamedParams } from '../nn/module.ts';
 import type { Ranks } from '../ranks/index.ts';
-import { type Clock, cosine, type Schedule } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
+import { cosine, type Schedule } from '../time/schedules.ts';
 import { full, noGrad, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { dinoRecipes } from '../views/recipes.ts';
@@ -94,13 +95,14 @@ class Dino implements Method<Tensor> {
   /** All but biases and gains, the class token and positions too, as released. */
   decays = (_name: string, tensor: Tensor) => tensor.dim >= 2;
 
-  frozen = ({ epoch }: Clock) => (epoch < this.#options.freezeLastLayerEpochs ? this.#lastLayer : NEVER);
+  frozen = ({ epoch }: StepContext) =>
+    epoch < this.#options.freezeLastLayerEpochs ? this.#lastLayer : NEVER;
 
   /**
    * Tokens are dropped from the student's global views alone; patches are scaled for the global views of both; local crops are as ever.
    * `student` [b, V, D], `teacher` [b, 2, D].
    */
-  features(batch: Batch, clock: Clock): Features {
+  features(batch: Batch, clock: StepContext): Features {
     const { student, teacher } = this.#nets;
     const { dropPath, localCrops } = this.#options;
     const locals = Array.from({ length: localCrops.count }, (_, i) => GLOBALS.length + i);
@@ -119,9 +121,9 @@ class Dino implements Method<Tensor> {
     return { student: ops.cat([trained, small], 1), teacher: target };
   }
 
-  lossKey = (clock: Clock) => String(this.#teacherTemperature(clock));
+  lossKey = (clock: StepContext) => String(this.#teacherTemperature(clock));
 
-  loss(features: Features, _ids: Tensor, clock: Clock) {
+  loss(features: Features, _ids: Tensor, clock: StepContext) {
     const { student, teacher } = this.#nets;
     const outputs = this.#outputs(student.head, features.student);
     const targets = noGrad(() => this.#outputs(teacher.head, features.teacher));
@@ -132,12 +134,12 @@ class Dino implements Method<Tensor> {
     return noGrad(() => {
       const mean = this.#ranks.allReduceMean(targets.mean([0, 1]), 'center');
       const scalar = (value: number) => full([], value, { device: loss.device });
-      const metrics = {
+      const metrics = () => ({
         loss: loss.detach(),
         ema_momentum: scalar(this.#emaMomentum(clock.progress)),
         teacher_temperature: scalar(teacherTemperature),
-        ...(clock.wanted === false ? {} : this.#statistics(features, targets, teacherTemperature)),
-      };
+        ...this.#statistics(features, targets, teacherTemperature),
+      });
       return { loss, metrics, next: nextCenter(this.#center, mean, centerMomentum) };
     });
   }
@@ -154,12 +156,12 @@ class Dino implements Method<Tensor> {
     return featureStatistics(teacher.select(1, 0), { projections, targets });
   }
 
-  #teacherTemperature({ progress }: Clock): number {
+  #teacherTemperature({ progress }: StepContext): number {
     const { start, end, warmup } = this.#options.teacherTemperature;
     return progress < warmup ? start + (end - start) * (progress / warmup) : end;
   }
 
-  commit(next: Tensor, clock: Clock): void {
+  commit(next: Tensor, clock: StepContext): void {
     const { student, teacher } = this.#nets;
     follow(teacher, student, { emaMomentum: this.#emaMomentum(clock.progress) });
     noGrad(() => this.#center.copy_(next)); // in place: a recorded loss reads it there

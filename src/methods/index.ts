@@ -14,4 +14,4 @@ export function findMethod(name: string): MethodDefinition {
   return methods[name as keyof typeof methods] as unknown as MethodDefinition;
 }
 
-export type { Batch, Features, Method, MethodContext, MethodDefinition } from './method.ts';
+export type { Batch, Features, Method, MethodContext, MethodDefinition, MethodLoss } from './method.ts';

@@ -3,7 +3,7 @@ import type { Compression } from '../compress/compression.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import type { NamedParams } from '../nn/module.ts';
 import type { Ranks } from '../ranks/index.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import type { Tensor } from '../torch/index.ts';
 import type { ViewRecipe } from '../views/recipe.ts';
 import type { SampleTable } from './fastclip/sample-table.ts';
@@ -26,6 +26,15 @@ export type Features = Record<string, Tensor>;
 /** Everything that a resume needs and that no optimizer owns: live tensors, by stable names. */
 export type MethodState = Map<string, Tensor>;
 
+/** What a method's loss() gives. */
+export interface MethodLoss<Next> {
+  loss: Tensor;
+  /** Scalars without gradient, computed when called: on steps that are logged, before the update, without recording a graph. */
+  metrics: () => Record<string, Tensor>;
+  /** What commit() takes over after the update. */
+  next: Next;
+}
+
 /** One pretraining method: how a batch becomes a loss, and what moves after the optimizer has. */
 export interface Method<Next = unknown> {
   /** All of the model's tensors by checkpoint names: what a checkpoint holds. */
@@ -40,22 +49,15 @@ export interface Method<Next = unknown> {
   /** int32 [B, L] -> [B, E], where the method has a text tower. */
   encodeTexts?(tokens: Tensor): Tensor;
   /** What the loss is made of, by name, one row a sample: the part of the step that grows with the model. Pure; may run twice. */
-  features(batch: Batch, clock: Clock): Features;
-  /** From the features of this rank's samples: pure but for the graph it records. Metrics are scalars without gradient. */
-  loss(
-    features: Features,
-    ids: Tensor,
-    clock: Clock,
-  ): { loss: Tensor; metrics: Record<string, Tensor>; next: Next };
-  /**
-   * What loss() takes from the clock, `wanted` aside, as a key: kernels that were recorded are good for steps that have the same.
-   * Absent: they are never recorded.
-   */
-  lossKey?(clock: Clock): string;
+  features(batch: Batch, context: StepContext): Features;
+  /** From the features of this rank's samples: pure but for the graph it records. */
+  loss(features: Features, ids: Tensor, context: StepContext): MethodLoss<Next>;
+  /** Cache key of the loss's CUDA graph: everything in loss() that changes with time. Absent: the loss is never captured. */
+  lossKey?(context: StepContext): string;
   /** The only other mutation: takes over what loss() computed for the next step, after the optimizer's update. */
-  commit(next: Next, clock: Clock): void;
+  commit(next: Next, context: StepContext): void;
   /** Parameters, by name, whose gradient this step ignores. */
-  frozen?(clock: Clock): ReadonlySet<string>;
+  frozen?(context: StepContext): ReadonlySet<string>;
   /** Whether weight decay applies to a parameter; open_clip's rule (optim/groups.ts) unless a method has its own. */
   decays?(name: string, tensor: Tensor): boolean;
   /** What a person may want to change for a run of so many steps, in a sentence; told at its start. */

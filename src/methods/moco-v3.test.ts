@@ -9,7 +9,7 @@ import {
 } from '../../tests/contract/method-fixture.ts';
 import { error } from '../../tests/contract/numbers.ts';
 import { parseConfig } from '../config/index.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { scope, type Tensor } from '../torch/index.ts';
 import type { Batch, Method } from './index.ts';
 import { mocoV3 } from './moco-v3.ts';
@@ -17,7 +17,7 @@ import { mocoV3 } from './moco-v3.ts';
 const NAME = 'moco-v3';
 const MOVING = 'momentum_encoder.';
 const swapped = (batch: Batch): Batch => ({ ...batch, views: [...batch.views].reverse() });
-const seen = (method: Method, at: Clock) =>
+const seen = (method: Method, at: StepContext) =>
   scope(() => {
     const { queries, keys } = method.features(batchAt(0, NAME), at);
     return {
@@ -89,24 +89,10 @@ describe('the loss', () => {
     both.dispose();
     one.dispose();
   });
-
-  test('statistics of features are left out on steps whose metrics nobody reads', () => {
-    const method = makeMethod(NAME);
-    scope(() => {
-      const keys = (wanted?: boolean) =>
-        Object.keys(
-          lossOf(method, batchAt(0, NAME), { ...clock(0), ...(wanted !== undefined && { wanted }) }).metrics,
-        );
-      expect(keys(true)).toContain('feature_std');
-      expect(keys()).toContain('effective_rank');
-      expect(keys(false)).toEqual(['loss', 'ema_momentum']);
-    });
-    method.dispose();
-  });
 });
 
 describe('compression (table 1.2)', () => {
-  const at = (tokenDropout: number, patchSize = 8, step = 0): Clock => ({
+  const at = (tokenDropout: number, patchSize = 8, step = 0): StepContext => ({
     ...clock(step),
     compression: { tokenDropout, patchSize },
   });

@@ -9,7 +9,8 @@ import type { MlpHead } from '../nn/mlp-head.ts';
 import { Module, type NamedParams } from '../nn/module.ts';
 import { unitRows } from '../nn/unit-rows.ts';
 import type { Ranks } from '../ranks/index.ts';
-import { type Clock, cosine, type Schedule } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
+import { cosine, type Schedule } from '../time/schedules.ts';
 import { full, noGrad, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { mocoV3Recipes } from '../views/recipes.ts';
@@ -101,7 +102,7 @@ class MocoV3 implements Method<null> {
   decays = () => true;
 
   /** Tokens are dropped from queries alone: keys keep all they know. Patches are scaled for both. [b, V, D] each. */
-  features(batch: Batch, clock: Clock): Features {
+  features(batch: Batch, clock: StepContext): Features {
     const { base, momentum } = this.#nets;
     const { symmetric } = this.#options;
     const asked = symmetric ? [0, 1] : [0];
@@ -118,21 +119,17 @@ class MocoV3 implements Method<null> {
   lossKey = () => '';
 
   /** The heads are part of the loss: their batch norms see all samples of a view at once, whatever the parts of the batch. */
-  loss(features: Features, _ids: Tensor, clock: Clock) {
+  loss(features: Features, _ids: Tensor, clock: StepContext) {
     const { base, predictor, momentum } = this.#nets;
     const queries = this.#embed(features.queries, (views) => predictor.forward(base.head.forward(views)));
     const keys = noGrad(() => this.#embed(features.keys, (views) => momentum.head.forward(views)));
     const loss = this.#contrast(queries, keys);
-    const emaMomentum = full([], this.#emaMomentum(clock.progress), { device: loss.device });
-    const statistics =
-      clock.wanted === false
-        ? {}
-        : featureStatistics(features.queries.select(1, 0), { projections: queries.select(1, 0) });
-    return {
-      loss,
-      metrics: { loss: loss.detach(), ema_momentum: emaMomentum, ...statistics },
-      next: null,
-    };
+    const metrics = () => ({
+      loss: loss.detach(),
+      ema_momentum: full([], this.#emaMomentum(clock.progress), { device: loss.device }),
+      ...featureStatistics(features.queries.select(1, 0), { projections: queries.select(1, 0) }),
+    });
+    return { loss, metrics, next: null };
   }
 
   /** Views [b, V, D] through a head, in which each is a batch of its own: rows of unit length [b, V, E]. */
@@ -151,7 +148,7 @@ class MocoV3 implements Method<null> {
     });
   }
 
-  commit(_next: null, clock: Clock): void {
+  commit(_next: null, clock: StepContext): void {
     const { base, momentum } = this.#nets;
     follow(momentum, base, { emaMomentum: this.#emaMomentum(clock.progress) });
   }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { siglipLoss } from '../losses/siglip.ts';
 import type { NamedParams } from '../nn/module.ts';
 import type { Ranks } from '../ranks/index.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { full, type Tensor } from '../torch/index.ts';
 import {
   type Batch,
@@ -39,7 +39,7 @@ class SigLip implements Method<null> {
 
   encodeImages = (images: Tensor) => this.#towers.images(images);
   encodeTexts = (tokens: Tensor) => this.#towers.texts(tokens);
-  features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
+  features = (batch: Batch, clock: StepContext) => this.#towers.features(batch, clock);
 
   lossKey = () => '';
 
@@ -51,11 +51,11 @@ class SigLip implements Method<null> {
       bias: this.#bias,
       offset: this.#ranks.rank * image.shape[0],
     });
-    const metrics = {
+    const metrics = () => ({
       loss: loss.detach(),
       logit_scale: logitScale.detach(),
       logit_bias: this.#bias.detach(),
-    };
+    });
     return { loss, metrics, next: null };
   }
 

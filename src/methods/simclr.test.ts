@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { batchAt, clock, lossOf, makeMethod } from '../../tests/contract/method-fixture.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { scope } from '../torch/index.ts';
 import { simclr } from './simclr.ts';
 
 const NAME = 'simclr';
-const at = (tokenDropout: number, patchSize = 8): Clock => ({
+const at = (tokenDropout: number, patchSize = 8): StepContext => ({
   ...clock(0),
   compression: { tokenDropout, patchSize },
 });
@@ -25,7 +25,7 @@ test('both views are compressed, with masks of their own', () => {
   const method = makeMethod(NAME);
   scope(() => {
     const batch = batchAt(0, NAME);
-    const views = (clock: Clock) =>
+    const views = (clock: StepContext) =>
       method
         .features(batch, clock)
         .views.unbind(1)

@@ -9,7 +9,7 @@ import type { MlpHead } from '../nn/mlp-head.ts';
 import type { NamedParams } from '../nn/module.ts';
 import { unitRows } from '../nn/unit-rows.ts';
 import type { Ranks } from '../ranks/index.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { simclrRecipes } from '../views/recipes.ts';
@@ -68,7 +68,7 @@ class SimClr implements Method<null> {
   encodeImages = (images: Tensor) => this.#encoder.encode(this.#net.backbone, images);
 
   /** Both views are compressed, with masks of their own: [b, 2, D]. */
-  features(batch: Batch, clock: Clock): Features {
+  features(batch: Batch, clock: StepContext): Features {
     const pass = { views: [0, 1], dropTokens: true, scalePatches: true, clock };
     return { views: this.#encoder.features(this.#net.backbone, batch, pass) };
   }
@@ -76,14 +76,16 @@ class SimClr implements Method<null> {
   lossKey = () => '';
 
   /** The projector is part of the loss: its batch norms see both views of all samples at once, whatever the parts of the batch. */
-  loss({ views }: Features, _ids: Tensor, clock: Clock) {
+  loss({ views }: Features) {
     const both = ops.cat(views.unbind(1), 0); // [2 b, D]
     const projections = unitRows(this.#encoder.run(() => this.#net.head.forward(both)));
     const [first, second] = ops.chunk(projections, 2, 0);
     const loss = ntXentLoss(first, second, { ...this.#options, ...this.#gathered(first, second) });
-    const statistics =
-      clock.wanted === false ? {} : featureStatistics(views.select(1, 0), { projections: first });
-    return { loss, metrics: { loss: loss.detach(), ...statistics }, next: null };
+    const metrics = () => ({
+      loss: loss.detach(),
+      ...featureStatistics(views.select(1, 0), { projections: first }),
+    });
+    return { loss, metrics, next: null };
   }
 
   #gathered(first: Tensor, second: Tensor) {

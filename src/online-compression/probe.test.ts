@@ -6,7 +6,7 @@ import type { AdamState } from '../gradient-error/adam-scale.ts';
 import { gradientOf, parameterGroups } from '../gradient-error/gradients.ts';
 import { type Batch, type Method, methods } from '../methods/index.ts';
 import { nothingToAverage } from '../ranks/index.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { Generator, gradsOf, memoryStats, rand, randn, scope, type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { Probe } from './averages.ts';
@@ -51,7 +51,7 @@ describe('a quadratic with known errors', () => {
   const quadratic = (seed: number) =>
     ({
       params: new Map([['theta', theta]]),
-      features: ({ views: [x] }: Batch, { step, compression }: Clock) => {
+      features: ({ views: [x] }: Batch, { step, compression }: StepContext) => {
         const masks = rand(x.shape, new Generator('cpu', 1_000_000 + 1000 * seed + step));
         const kept = ops.ge_Scalar(masks, compression!.tokenDropout);
         return { rows: theta.sub(x.mul(kept)).pow(2).mul(A) };

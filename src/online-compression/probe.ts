@@ -5,14 +5,14 @@ import { squaredMean, varianceOf } from '../gradient-error/estimate.ts';
 import { FoldSums } from '../gradient-error/fold-sums.ts';
 import { gradientOf, parameterGroups } from '../gradient-error/gradients.ts';
 import type { Batch } from '../methods/index.ts';
-import type { RecordedFeatures } from '../step/graphs/step-graphs.ts';
+import type { StepGraphs } from '../step/graphs/step-graphs.ts';
 import type { GradientParts } from '../step/step.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { scope } from '../torch/index.ts';
 import type { Probe } from './averages.ts';
 
 /** Parts of a training step. A probe replays its CUDA graphs and captures none: each would take as much memory as a step. */
-export type ProbeParts = Omit<GradientParts, 'recorded'> & { recorded?: Pick<RecordedFeatures, 'replay'> };
+export type ProbeParts = Omit<GradientParts, 'graphs'> & { graphs?: Pick<StepGraphs, 'replay'> };
 
 export interface ProbeContext {
   /** The whole sequence first. */
@@ -20,7 +20,7 @@ export interface ProbeContext {
   /** The batches of the next two steps. */
   batches: readonly [Batch, Batch];
   /** Of the step with the first batch. */
-  clock: Clock;
+  clock: StepContext;
   device: string;
   /** Weighs gradients as Adam's steps do. */
   adam?: AdamState;
@@ -36,9 +36,9 @@ export interface ProbeContext {
  */
 export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
   const { compressions, batches, clock, device, adam } = context;
-  const { recorded, ...plain } = training;
-  const parts: GradientParts = recorded
-    ? { ...plain, recorded: { run: (batch, at) => recorded.replay(batch, at) } }
+  const { graphs, ...plain } = training;
+  const parts: GradientParts = graphs
+    ? { ...plain, graphs: { run: (batch, at, options) => graphs.replay(batch, at, options) } }
     : plain;
   const [whole, ...others] = compressions;
   const { params, names } = parameterGroups(parts.method, clock);
@@ -50,7 +50,7 @@ export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
   const measure = ({ tokenDropout, patchSize }: Compression, into: FoldSums) => {
     into.clear();
     batches.forEach((batch, i) => {
-      const at = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize }, wanted: false };
+      const at = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize } };
       scope(() => {
         const gradient = gradientOf(parts, { batch, clock: at }, params);
         into.add(scale ? gradient.mul_(scale) : gradient);

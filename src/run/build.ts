@@ -12,7 +12,7 @@ import { findMethod, type Method } from '../methods/index.ts';
 import { type AnyModelSpec, hasTexts, modelSpec } from '../models/registry.ts';
 import { adamOptions, createOptimizer, decayGroups, type Optimizer } from '../optim/index.ts';
 import { deviceOfRank, type GradientAverager, openRanks, type Place, type Ranks } from '../ranks/index.ts';
-import { RecordedFeatures } from '../step/graphs/step-graphs.ts';
+import { StepGraphs } from '../step/graphs/step-graphs.ts';
 import { coresOfRank } from '../torch/cores.ts';
 import {
   cudaCount,
@@ -107,7 +107,7 @@ export interface RunParts {
   ranks: Ranks;
   averager: GradientAverager;
   plan: Plan;
-  recorded?: RecordedFeatures;
+  graphs?: StepGraphs;
 }
 
 /** Opens the training data. Throws a CoupletError when it lacks what the method needs. */
@@ -155,16 +155,16 @@ export async function buildRun(
     ranks,
     averager: averagerOf(config, { method, ranks }),
     plan,
-    ...(recordsSteps(config, { device, ranks }) && {
-      recorded: new RecordedFeatures(method, {
+    ...(capturesSteps(config, { device, ranks }) && {
+      graphs: new StepGraphs(method, {
         ...(tokenizer && { contextLength: tokenizer.contextLength }),
       }),
     }),
   };
 }
 
-/** Steps are recorded on a GPU, by a rank that is alone and takes its batch whole. */
-function recordsSteps(
+/** Steps are captured on a GPU, by a rank that is alone and takes its batch whole. */
+function capturesSteps(
   { cudaGraphs, batch }: RunConfig,
   { device, ranks }: Pick<RunParts, 'device' | 'ranks'>,
 ): boolean {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { RunConfig } from '../config/index.ts';
+import { migrateConfig, type RunConfig } from '../config/index.ts';
 import type { Problems } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { loadTensorsInto, readStateJson } from '../io/checkpoint.ts';
@@ -37,7 +37,7 @@ function fixedPart(config: RunConfig, key: (typeof FIXED)[number]): unknown {
 export function checkSameRun(config: RunConfig, runDir: string): void {
   const path = runPaths(runDir).config;
   if (!existsSync(path)) return;
-  const saved = JSON.parse(readFileSync(path, 'utf8')) as RunConfig;
+  const saved = migrateConfig(JSON.parse(readFileSync(path, 'utf8')) as RunConfig);
   const plain = JSON.parse(JSON.stringify(config)) as RunConfig;
   const changed = FIXED.flatMap((key) => changes(fixedPart(saved, key), fixedPart(plain, key), key));
   if (changed.length > 0) {

@@ -3,7 +3,7 @@
 import { removeStale, writeFileAtomically } from '../io/atomic.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { MetricsWriter, readMetrics } from '../io/metrics.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { Best } from './best.ts';
 import type { RunParts } from './build.ts';
 import type { Plan } from './plan.ts';
@@ -30,7 +30,7 @@ export async function openRecords(
 }
 
 /** What a row of metrics says of the step's clock, and of the budget after it. */
-export function clockRow(clock: Clock, plan: Plan): Record<string, number> {
+export function clockRow(clock: StepContext, plan: Plan): Record<string, number> {
   const { lr, compression } = clock;
   return {
     lr,
@@ -41,7 +41,7 @@ export function clockRow(clock: Clock, plan: Plan): Record<string, number> {
 }
 
 /** How far a run is at a clock, and what it has spent. */
-export function spentRow({ epoch }: Clock, { budget: { spent } }: Plan): Record<string, number> {
+export function spentRow({ epoch }: StepContext, { budget: { spent } }: Plan): Record<string, number> {
   return {
     epoch,
     train_seconds: spent.seconds,

@@ -32,7 +32,7 @@ export async function loadRun(
     throw new CoupletError(
       `${runDir} is no run: it has no config.json. Give the folder that couplet train wrote, such as runs/NAME.`,
     );
-  const config = await loadConfig(paths.config, { set });
+  const config = await loadConfig(paths.config, { set, saved: true });
   const wanted = checkpoint === 'best' ? bestCheckpoint(runDir) : checkpoint;
   const found =
     wanted === 'start'

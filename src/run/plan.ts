@@ -13,15 +13,8 @@ import { findMethod } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import { candidatesOf, OnlineCompression, scaleOf, withOnlineDefaults } from '../online-compression/index.ts';
 import { Budget, type StepCost, stepsWithin } from '../time/budget.ts';
-import {
-  afterWarmup,
-  type Clock,
-  clockAt,
-  cosine,
-  polynomial,
-  type Schedule,
-  withWarmup,
-} from '../time/schedules.ts';
+import { type StepContext, stepContextAt } from '../time/clock.ts';
+import { afterWarmup, cosine, polynomial, type Schedule, withWarmup } from '../time/schedules.ts';
 
 /** Two moments of a run: before a step and after it. */
 interface Moments {
@@ -43,9 +36,9 @@ export interface Plan {
   /** Steps in all; where nobody knows how many the budget buys, by the pace so far, and without one infinite. */
   totalSteps(step: number): number;
   /** The clock before `step`, by what the budget says is spent. */
-  clock(step: number): Clock;
+  clock(step: number): StepContext;
   /** What the step at this clock costs. */
-  cost(clock: Pick<Clock, 'compression'>): StepCost;
+  cost(clock: Pick<StepContext, 'compression'>): StepCost;
 }
 
 /** What a plan is made from besides the config. */
@@ -99,7 +92,7 @@ export function planOf(config: RunConfig, context: PlanContext): Plan {
     logEvery: config.log.every.steps,
     totalSteps,
     clock: (step) =>
-      clockAt(step, {
+      stepContextAt(step, {
         totalSteps: totalSteps(step),
         globalBatchSize,
         datasetSize,
@@ -132,7 +125,7 @@ function onlineOf(
 ): OnlineCompression | undefined {
   if (!compression?.online) return undefined;
   const grid = candidatesOf(compression.online, { method, model });
-  const { overhead, budget: gradientCompute } = compression.online;
+  const { overhead, gradientCompute } = compression.online;
   const firstStep = scaleOf(compression.online, optimizer) === 'adam' ? MOMENT_STEPS : 0;
   const secondsOf = stepTimes && ((strategy: Compression) => cost(strategy).seconds!);
   return new OnlineCompression({

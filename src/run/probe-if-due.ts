@@ -5,7 +5,7 @@ import type { Lookahead } from '../feed/lookahead.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
 import type { Probe } from '../online-compression/averages.ts';
 import { takeProbe } from '../online-compression/probe.ts';
-import type { Clock } from '../time/schedules.ts';
+import type { StepContext } from '../time/clock.ts';
 import { scope, synchronize } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
 import type { TrainTimer } from './timer.ts';
@@ -17,7 +17,7 @@ export type ProbeEvent =
 
 export interface ProbeMoment {
   /** Of the step that comes next, and its batch. */
-  clock: Clock;
+  clock: StepContext;
   batch: Served;
   feed: Lookahead;
   timer: TrainTimer;

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { batchAt, clock, makeMethod } from '../../tests/contract/method-fixture.ts';
 import { error } from '../../tests/contract/numbers.ts';
 import { methods } from '../methods/index.ts';
@@ -23,10 +23,12 @@ function gradients(name: string, gradAccumSteps: number) {
     optimizer: { clipGradNorm: undefined },
   } as never;
   const metrics = scope(() =>
-    trainStep({ method, optimizer, config, averager: nothingToAverage, ranks: alone }, batchAt(0, name), {
-      ...clock(0),
-      wanted: true,
-    }),
+    trainStep(
+      { method, optimizer, config, averager: nothingToAverage, ranks: alone },
+      batchAt(0, name),
+      clock(0),
+      { log: true },
+    ),
   );
   method.dispose();
   return { found, metrics: metrics! };
@@ -40,4 +42,19 @@ describe.each(Object.keys(methods))('%s', (name) => {
     for (const [key, value] of Object.entries(whole.metrics))
       expect(parts.metrics[key], key).toBeCloseTo(value, 5);
   });
+});
+
+test('a step that is not logged computes no metrics', () => {
+  const method = makeMethod('clip');
+  const metrics = vi.fn(() => ({}));
+  const loss = method.loss.bind(method);
+  vi.spyOn(method, 'loss').mockImplementation((...given) => ({ ...loss(...given), metrics }));
+  const config = { batch: { globalBatchSize: 6, gradAccumSteps: 1 }, optimizer: {} } as never;
+  const optimizer = { step: () => clearGrads([...method.params.values()]) } as unknown as Optimizer;
+  const parts = { method, optimizer, config, averager: nothingToAverage, ranks: alone };
+  scope(() => {
+    expect(trainStep(parts, batchAt(0, 'clip'), clock(0), { log: false })).toBeUndefined();
+  });
+  expect(metrics).not.toHaveBeenCalled();
+  method.dispose();
 });

@@ -1,21 +1,23 @@
-// ONE STEP, on one screen: features -> loss -> backward -> optimizer -> commit. No method is named here.
+// ONE STEP, on one screen: features -> loss -> backward -> clip -> optimizer -> commit. No method is named here.
 import type { RunConfig } from '../config/index.ts';
-import type { Batch, Features, Method } from '../methods/index.ts';
+import type { Batch, Method, MethodLoss } from '../methods/index.ts';
 import { BatchStatistics } from '../nn/batch-norm.ts';
 import { clipEachGradNorm, clipGradNorm, type Optimizer } from '../optim/index.ts';
 import type { GradientAverager, Ranks } from '../ranks/index.ts';
-import type { Clock } from '../time/schedules.ts';
-import { backward, clearGrads, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
-import * as ops from '../torch/ops.ts';
-import type { Recorded, RecordedFeatures } from './graphs/step-graphs.ts';
+import type { StepContext } from '../time/clock.ts';
+import { clearGrads, noGrad, scope, type Tensor } from '../torch/index.ts';
+import { backwardInParts } from './accumulate.ts';
+import { backwardCaptured } from './graphs/backward.ts';
+import type { StepGraphs } from './graphs/step-graphs.ts';
+import { readMetrics } from './metrics.ts';
 
-/** What gradients are taken with. */
+/** What gradients are computed with. */
 export interface GradientParts {
   method: Method;
   config: Pick<RunConfig, 'batch' | 'optimizer'>;
   averager: GradientAverager;
-  /** The towers, and the loss where nothing in it moves with the clock, as CUDA graphs, where the config asks for them. */
-  recorded?: Pick<RecordedFeatures, 'run'>;
+  /** CUDA graphs of the towers and, where it can be captured, of the loss. */
+  graphs?: Pick<StepGraphs, 'run'>;
 }
 
 export interface StepParts extends GradientParts {
@@ -23,143 +25,83 @@ export interface StepParts extends GradientParts {
   ranks: Ranks;
 }
 
-/** One update from one batch of this rank. Returns the metrics when they are wanted: only reading them waits for the device. */
+/** What a backward pass leaves besides gradients. */
+export type AfterBackward = Omit<MethodLoss<unknown>, 'loss'>;
+
+/**
+ * One update from one batch of this rank. Collective.
+ * @param options.log returns the metrics, which waits for the device
+ */
 export function trainStep(
   parts: StepParts,
   batch: Batch,
-  clock: Clock & { wanted: boolean },
+  context: StepContext,
+  { log }: { log: boolean },
 ): Record<string, number> | undefined {
   const { method, optimizer, ranks, config } = parts;
+  const { lr, weightDecay } = context;
   return scope(() => {
-    const { metrics, next, statistics } = leaveGradients(parts, batch, clock);
-    const gradNorm = prepareGradients(method, config.optimizer, clock);
-    optimizer.step({
-      lr: clock.lr,
-      ...(clock.weightDecay !== undefined && { weightDecay: clock.weightDecay }),
-    });
-    method.commit(next, clock);
+    const { next, metrics, statistics } = computeGradients(parts, batch, context, { log });
+    const gradNorm = clipGradients(method, config.optimizer, context);
+    optimizer.step({ lr, ...(weightDecay !== undefined && { weightDecay }) });
+    method.commit(next, context);
     statistics.commit();
-    return clock.wanted
-      ? readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }, ranks)
-      : undefined;
+    return metrics && readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }, ranks);
   });
 }
 
-/**
- * Leaves with each parameter the mean gradient over parts of the batch and ranks; nothing else has moved. What batch norms have seen
- * is either committed or forgotten.
- */
-export function leaveGradients(parts: GradientParts, batch: Batch, clock: Clock) {
-  const { method, config } = parts;
-  const recorded = parts.recorded?.run(batch, clock);
-  const statistics = new BatchStatistics();
-  const found = statistics.during(() => {
-    if (recorded?.loss) return { metrics: {}, next: recorded.loss.backward() };
-    if (recorded) return backwardRecorded(method, recorded, { batch, clock });
-    return config.batch.gradAccumSteps === 1
-      ? backwardWhole(parts, batch, clock)
-      : backwardInParts(parts, batch, clock);
-  });
-  return {
-    ...found,
-    statistics: {
-      commit: () => {
-        statistics.commit();
-        recorded?.statistics.commit({ keep: true });
-        recorded?.loss?.statistics.commit({ keep: true });
-      },
-      forget: () => statistics.forget(), // a record's own are written anew by its next replay
-    },
-  };
-}
-
-/** What happens to gradients between backward and the update. Returns the norm of all together, when it is bounded. */
-function prepareGradients(
-  { params, frozen }: Method,
-  { clipGradNorm: bound, clipEachGradNorm: boundOfEach }: RunConfig['optimizer'],
-  clock: Clock,
-): Tensor | undefined {
-  const names = frozen?.(clock);
-  if (names) clearGrads([...names].map((name) => params.get(name)!));
-  const tensors = [...params.values()];
-  if (boundOfEach !== undefined) clipEachGradNorm(tensors, boundOfEach);
-  return bound === undefined ? undefined : clipGradNorm(tensors, bound);
-}
-
-function backwardWhole({ method, averager }: GradientParts, batch: Batch, clock: Clock) {
-  const { loss, metrics, next } = method.loss(method.features(batch, clock), batch.ids, clock);
+/** The plain path: the whole batch, op by op. */
+function backwardWhole(
+  { method, averager }: GradientParts,
+  batch: Batch,
+  context: StepContext,
+): AfterBackward {
+  const features = method.features(batch, context);
+  const { loss, metrics, next } = method.loss(features, batch.ids, context);
   averager.backward(loss);
   return { metrics, next };
 }
 
-/** As backwardWhole, but the towers' kernels are replayed, and the loss is run op by op: where its metrics are wanted, or it changes with the clock. */
-function backwardRecorded(
-  method: Method,
-  { features, learned, backward: pullBack }: Recorded,
-  { batch, clock }: { batch: Batch; clock: Clock },
-) {
-  const whole: Features = { ...features };
-  for (const name of learned) whole[name] = features[name].detach().requireGrad();
-  const { loss, metrics, next } = method.loss(whole, batch.ids, clock);
-  backward(loss);
-  const pulls = gradsOf(learned.map((name) => whole[name]));
-  pullBack(Object.fromEntries(learned.map((name, i) => [name, pulls[i]!])));
-  return { metrics, next };
-}
-
 /**
- * Gradient accumulation that is exact for a loss over the whole batch (gradient caching, Gao et al. 2021): features of all parts
- * without gradient, the loss and its gradient by the features once, then each part again with gradient, pulled by its share.
+ * Leaves with each parameter the mean gradient over all ranks, by one of three paths with the same result: whole, in parts, or by replaying
+ * CUDA graphs. Nothing else has moved. The caller commits or forgets the statistics of batch norms.
  */
-function backwardInParts({ method, averager, config }: GradientParts, batch: Batch, clock: Clock) {
-  const parts = split(batch, config.batch.gradAccumSteps);
-  const seen = parts.map((part) => noGrad(() => scope(() => method.features(part, clock))));
-  const names = Object.keys(seen[0]);
-  const whole: Features = Object.fromEntries(
-    names.map((name) => [
-      name,
-      ops
-        .cat(
-          seen.map((features) => features[name]),
-          0,
-        )
-        .requireGrad(),
-    ]),
-  );
-  const { loss, metrics, next } = method.loss(whole, batch.ids, clock);
-  backward(loss);
-  const pulls = gradsOf(names.map((name) => whole[name]));
-  const learned = names.flatMap((name, k) => (pulls[k] ? [[name, pulls[k]] as const] : [])); // targets are not
-  parts.forEach((part, i) => {
-    scope(() => {
-      const features = method.features(part, clock);
-      const rows = features[names[0]].shape[0];
-      const pulled = learned.map(([name, pull]) => features[name].mul(pull.narrow(0, i * rows, rows)).sum());
-      backward(pulled.reduce((sum, next) => sum.add(next)));
-    });
+export function computeGradients(
+  parts: GradientParts,
+  batch: Batch,
+  context: StepContext,
+  { log = false }: { log?: boolean } = {},
+) {
+  const captured = parts.graphs?.run(batch, context, { loss: !log });
+  const own = new BatchStatistics();
+  const { next, metrics } = own.during(() => {
+    const result = captured
+      ? backwardCaptured(parts.method, captured, { batch, context })
+      : parts.config.batch.gradAccumSteps === 1
+        ? backwardWhole(parts, batch, context)
+        : backwardInParts(parts, batch, context);
+    return { next: result.next, metrics: log ? noGrad(result.metrics) : undefined };
   });
-  averager.finish(); // gradients added up on this rank first
-  return { metrics, next };
+  const statistics = {
+    commit: () => {
+      own.commit();
+      captured?.statistics.commit({ keep: true });
+      captured?.loss?.statistics.commit({ keep: true });
+    },
+    forget: () => own.forget(), // the next replay overwrites those of graphs
+  };
+  return { next, metrics, statistics };
 }
 
-/** Equal parts of a batch. */
-function split({ views, tokens, ids, rows }: Batch, count: number): Batch[] {
-  const size = ids.shape[0] / count;
-  return Array.from({ length: count }, (_, i) => {
-    const cut = (tensor: Tensor) => tensor.narrow(0, i * size, size);
-    return {
-      views: views.map(cut),
-      tokens: cut(tokens),
-      ids: cut(ids),
-      rows: { ...rows, first: rows.first + i * size },
-    };
-  });
-}
-
-/** The mean over ranks of each metric: one collective, one wait for the device. */
-function readMetrics(metrics: Record<string, Tensor>, ranks: Ranks): Record<string, number> {
-  const names = Object.keys(metrics);
-  const all = ops.stack(names.map((name) => metrics[name].to('float32')));
-  const values = ranks.allReduceMean(all, 'metrics').toNumbers();
-  return Object.fromEntries(names.map((name, i) => [`train/${name}`, values[i]]));
+/** Clears frozen gradients and clips the others. Returns the norm of all, where it bounds them. */
+function clipGradients(
+  { params, frozen }: Method,
+  { clipGradNorm: bound, clipEachGradNorm: boundOfEach }: RunConfig['optimizer'],
+  context: StepContext,
+): Tensor | undefined {
+  const names = frozen?.(context);
+  if (names) clearGrads([...names].map((name) => params.get(name)!));
+  const tensors = [...params.values()];
+  if (boundOfEach !== undefined) clipEachGradNorm(tensors, boundOfEach);
+  return bound === undefined ? undefined : clipGradNorm(tensors, bound);
 }

@@ -1,15 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { afterWarmup, clockAt, cosine, gammaSchedule, type Schedule, withWarmup } from './schedules.ts';
+import { stepContextAt } from './clock.ts';
+import { afterWarmup, cosine, gammaSchedule, type Schedule, withWarmup } from './schedules.ts';
 
 const steps = (schedule: Schedule, total: number) =>
   Array.from({ length: total }, (_, k) => schedule(k / total));
 const lr = (peak: number, warmup: number, total: number) =>
   withWarmup(cosine(peak, 0), { peak, warmup: warmup / total, tick: 1 / total });
 
-describe('clockAt', () => {
+describe('stepContextAt', () => {
   test('counts updates done, samples seen and passes over the data', () => {
-    expect(clockAt(30, { totalSteps: 120, globalBatchSize: 8, datasetSize: 96 })).toEqual({
+    expect(stepContextAt(30, { totalSteps: 120, globalBatchSize: 8, datasetSize: 96 })).toEqual({
       step: 30,
       totalSteps: 120,
       lr: 0,
@@ -90,7 +91,7 @@ describe('afterWarmup', () => {
 
 describe('gammaSchedule', () => {
   const at = (epoch: number) => ({
-    ...clockAt(0, { totalSteps: 1, globalBatchSize: 1, datasetSize: 1 }),
+    ...stepContextAt(0, { totalSteps: 1, globalBatchSize: 1, datasetSize: 1 }),
     epoch,
   });
   const gamma = (min: number, decayEpochs: number, per: 'epoch' | 'step' = 'epoch') =>

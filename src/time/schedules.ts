@@ -1,57 +1,7 @@
-import type { Compression } from '../compress/compression.ts';
-
-/** Where a run stands. All schedules read it; durations are converted to steps once, before. */
-export interface Clock {
-  /** Optimizer updates done before this step, from 0. */
-  step: number;
-  /** An estimate where nobody knows it: a budget in seconds without stepTimes, or in seconds or forwards with compression.online. */
-  totalSteps: number;
-  /** Spent budget over the whole one, in [0, 1): step / totalSteps where the budget is in steps. */
-  progress: number;
-  /** Samples seen before this step; epoch = samplesSeen / data set size, with its fraction. */
-  samplesSeen: number;
-  epoch: number;
-  totalEpochs: number;
-  /** The learning rate of this step. */
-  lr: number;
-  /** The weight decay of this step, where it moves. */
-  weightDecay?: number;
-  /** How the image sequences of this step are shortened; absent: they are whole. */
-  compression?: Compression;
-  /** Whether this step's metrics will be read: what only they need may be left out otherwise. */
-  wanted?: boolean;
-}
+import type { Clock } from './clock.ts';
 
 /** A value over a run: a function of progress in [0, 1]. */
 export type Schedule = (progress: number) => number;
-
-/** The clock before a step. `progress` is step / totalSteps unless the budget is not in steps. */
-export function clockAt(
-  step: number,
-  run: {
-    totalSteps: number;
-    globalBatchSize: number;
-    datasetSize: number;
-    progress?: number;
-    lr?: Schedule;
-    weightDecay?: Schedule;
-    compression?: (progress: number) => Compression;
-  },
-): Clock {
-  const { totalSteps, globalBatchSize, datasetSize, progress = step / totalSteps } = run;
-  const samplesSeen = step * globalBatchSize;
-  return {
-    step,
-    totalSteps,
-    progress,
-    samplesSeen,
-    epoch: samplesSeen / datasetSize,
-    totalEpochs: (totalSteps * globalBatchSize) / datasetSize,
-    lr: run.lr?.(progress) ?? 0,
-    ...(run.weightDecay && { weightDecay: run.weightDecay(progress) }),
-    ...(run.compression && { compression: run.compression(progress) }),
-  };
-}
 
 /** from (1 - x ** power) + to x ** power: stays high for longer than a cosine (Lin et al. 2024, section on small budgets, power 2). */
 export function polynomial(from: number, to: number, power: number): Schedule {

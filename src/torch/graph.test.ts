@@ -5,10 +5,10 @@ import { error } from '../../tests/contract/numbers.ts';
 import { type Batch, findMethod, type Method } from '../methods/index.ts';
 import { decayGroups, Sgd } from '../optim/index.ts';
 import { alone, nothingToAverage } from '../ranks/index.ts';
-import { RecordedFeatures } from '../step/graphs/step-graphs.ts';
+import { StepGraphs } from '../step/graphs/step-graphs.ts';
 import { trainStep } from '../step/step.ts';
 import { cudaCount, setMatmulPrecision } from './device.ts';
-import { type Draw, Graph, StepInputs, stepInput } from './graph.ts';
+import { type Draw, Graph, StaticInputs, stepInput } from './graph.ts';
 import { memoryStats, scope } from './scope.ts';
 import { full, type Tensor } from './tensor.ts';
 
@@ -22,7 +22,7 @@ const twoInputs = () => [
 const numbers = (tensors: Tensor[]) => tensors.map((each) => each.toNumbers());
 
 test('inputs are kept in the order of their making, and written in place for another step', () => {
-  const inputs = new StepInputs();
+  const inputs = new StaticInputs();
   scope(() => {
     const kept = inputs.collect(twoInputs);
     for (const _ of [1, 2]) // the very tensors, each time from the first on
@@ -42,7 +42,7 @@ test('inputs are kept in the order of their making, and written in place for ano
 
 test('inputs outlive the scope of their making; dispose() frees them, and refresh() leaves nothing behind', () => {
   const before = memoryStats().liveTensors;
-  const inputs = new StepInputs();
+  const inputs = new StaticInputs();
   const kept = scope(() => numbers(inputs.collect(twoInputs)));
   expect(memoryStats().liveTensors).toBe(before + 2);
   inputs.refresh(OTHER);
@@ -53,7 +53,7 @@ test('inputs outlive the scope of their making; dispose() frees them, and refres
 });
 
 test('outside of a record, and after one that threw, inputs are drawn afresh and kept by nobody', () => {
-  const inputs = new StepInputs();
+  const inputs = new StaticInputs();
   const failing = () => {
     throw new Error('in the body');
   };
@@ -69,7 +69,7 @@ test('outside of a record, and after one that threw, inputs are drawn afresh and
 });
 
 test('records within records have inputs of their own', () => {
-  const [outer, inner] = [new StepInputs(), new StepInputs()];
+  const [outer, inner] = [new StaticInputs(), new StaticInputs()];
   scope(() => {
     const [a, b, c] = outer.collect(() => {
       const [first] = twoInputs();
@@ -88,8 +88,8 @@ test('without CUDA nothing is recorded, and nothing is run as if it were', ({ sk
   const body = () => {
     ran = true;
   };
-  expect(() => Graph.onRecorder(body)).toThrow();
-  expect(() => Graph.record(body)).toThrow();
+  expect(() => Graph.onCaptureStream(body)).toThrow();
+  expect(() => Graph.capture(body)).toThrow();
   expect(ran).toBe(false);
 });
 
@@ -109,7 +109,7 @@ const MODEL = {
   },
   text: { contextLength: 8, vocabSize: 32, width: 16, heads: 2, layers: 1 },
 } as const;
-/** Of each step: two kinds of batches in turn, so that the first is replayed after the second was recorded. */
+/** Of each step: two kinds of batches in turn, so that the first is replayed after the second was captured. */
 const DROPOUT = [0.5, 0.25, 0.5, 0.25, 0.5, 0.25];
 const LR = 3e-4;
 const BATCH = 16;
@@ -144,30 +144,30 @@ const onDevice = ({ views, tokens, ids, rows }: Batch): Batch => ({
 const makeOptimizer = (method: Method) =>
   new Sgd(decayGroups(method.params, 0, method.decays), { sgdMomentum: 0, nesterov: false });
 
-/** A method that is trained six steps at a time, in float32: by the third of a kind its loss is recorded, and of the last it is read. */
+/** A method that is trained six steps at a time, in float32: by the third of a shape its loss is captured, and of the last it is read. */
 class Training {
   readonly #name: string;
   readonly #method: Method;
   readonly #optimizer: Sgd;
-  readonly #recorded: RecordedFeatures | undefined;
+  readonly #graphs: StepGraphs | undefined;
   #step = 0;
 
-  constructor(name: string, how: 'op by op' | 'recorded') {
+  constructor(name: string, how: 'op by op' | 'captured') {
     this.#name = name;
     this.#method = makeMethod(name);
     this.#optimizer = makeOptimizer(this.#method);
-    if (how === 'recorded') this.#recorded = new RecordedFeatures(this.#method);
+    if (how === 'captured') this.#graphs = new StepGraphs(this.#method);
   }
 
   /** Returns the last loss. */
   sixSteps(): number {
     const losses = DROPOUT.map((tokenDropout, i) =>
-      this.#next(tokenDropout, { wanted: i === DROPOUT.length - 1 }),
+      this.#next(tokenDropout, { log: i === DROPOUT.length - 1 }),
     );
     return losses.at(-1)!;
   }
 
-  #next(tokenDropout: number, { wanted }: { wanted: boolean }): number | undefined {
+  #next(tokenDropout: number, options: { log: boolean }): number | undefined {
     const step = this.#step++;
     const parts = {
       method: this.#method,
@@ -176,11 +176,11 @@ class Training {
       ranks: alone,
     };
     const config = { batch: { globalBatchSize: BATCH, gradAccumSteps: 1 }, optimizer: {} } as never;
-    const at = { ...clock(step), lr: LR, compression: { tokenDropout, patchSize: 4 }, wanted };
+    const at = { ...clock(step), lr: LR, compression: { tokenDropout, patchSize: 4 } };
     return scope(() => {
       const batch = onDevice(batchAt(step, this.#name, { size: BATCH }));
-      const recorded = this.#recorded && { recorded: this.#recorded };
-      return trainStep({ ...parts, config, ...recorded }, batch, at)?.['train/loss'];
+      const graphs = this.#graphs && { graphs: this.#graphs };
+      return trainStep({ ...parts, config, ...graphs }, batch, at, options)?.['train/loss'];
     });
   }
 
@@ -188,34 +188,34 @@ class Training {
     return [...this.#method.params.values()].flatMap((tensor) => tensor.toNumbers());
   }
 
-  disposeRecords(): void {
-    this.#recorded?.dispose();
+  disposeGraphs(): void {
+    this.#graphs?.dispose();
   }
 
   dispose(): void {
-    this.disposeRecords();
+    this.disposeGraphs();
     this.#optimizer.dispose();
     this.#method.dispose();
   }
 }
 
 test.for(['clip', 'siglip', 'fastclip', 'moco-v3', 'simclr', 'dino'])(
-  '%s: recorded steps are the steps op by op, also when all records were disposed of and made again',
+  '%s: captured steps are the steps op by op, also when all graphs were disposed of and captured again',
   (name, { skip }) => {
-    skip(cudaCount() === 0, 'recorded steps need a CUDA device');
+    skip(cudaCount() === 0, 'captured steps need a CUDA device');
     setMatmulPrecision('exact');
-    const [eager, recorded] = [new Training(name, 'op by op'), new Training(name, 'recorded')];
+    const [eager, captured] = [new Training(name, 'op by op'), new Training(name, 'captured')];
     const start = eager.weights();
-    expect(recorded.weights()).toEqual(start);
-    for (const round of ['first records', 'records made again']) {
+    expect(captured.weights()).toEqual(start);
+    for (const round of ['first graphs', 'graphs captured again']) {
       const before = eager.weights();
       const loss = eager.sixSteps();
-      expect(Math.abs(recorded.sixSteps() / loss - 1), round).toBeLessThan(1e-5);
-      expect(error(recorded.weights(), eager.weights()), round).toBeLessThan(1e-5);
+      expect(Math.abs(captured.sixSteps() / loss - 1), round).toBeLessThan(1e-5);
+      expect(error(captured.weights(), eager.weights()), round).toBeLessThan(1e-5);
       expect(error(eager.weights(), before), round).toBeGreaterThan(3e-4); // far more than what is let pass
-      recorded.disposeRecords();
+      captured.disposeGraphs();
     }
     eager.dispose();
-    recorded.dispose();
+    captured.dispose();
   },
 );

@@ -4,8 +4,8 @@ import { scope } from './scope.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
- * A sequence of CUDA kernels, recorded once and launched again as one: for steps of many small kernels, which take longer to
- * launch than to run. It reads and writes the very tensors of its recording, so these must stay alive and in place.
+ * A CUDA graph: kernels that were captured once and are replayed as one launch. It reads and writes the tensors of its capture, so
+ * these must stay alive and in place (docs/cuda-graphs.md).
  */
 export class Graph {
   readonly #id: number;
@@ -14,32 +14,31 @@ export class Graph {
     this.#id = id;
   }
 
-  /** Runs `body` on the stream that graphs are recorded on: what is recorded must have run there before. Synchronous only. */
-  static onRecorder<T>(body: () => T): T {
-    native.recorderEnter();
+  /** Runs `body` on the stream of captures: what is captured must have run there before. Synchronous only. */
+  static onCaptureStream<T>(body: () => T): T {
+    native.captureStreamEnter();
     try {
       return body();
     } finally {
-      native.recorderLeave();
+      native.captureStreamLeave();
     }
   }
 
   /**
-   * Records the kernels of `body` instead of running them; inside onRecorder. What `body` returns is written by replay().
-   * @param options.ownPool its memory is its own. Graphs that share a pool may write where earlier ones keep what they need later, so
-   *   they have to be replayed in the order of their recording; this one need not
+   * Captures the kernels of `body` instead of running them, inside onCaptureStream(). replay() writes what `body` returns.
+   * @param options.ownPool takes memory from a pool of its own. Graphs of the shared pool must be replayed in the order of their capture
    */
-  static record<T>(
+  static capture<T>(
     body: () => T,
     { ownPool = false }: { ownPool?: boolean } = {},
   ): { graph: Graph; result: T } {
-    emptyCache(); // nothing can be given back while it records, and the runs before took as much as the record will
+    emptyCache(); // the warm-up took as much memory as the capture will, and a capture frees none
     native.graphBegin(ownPool);
     const result = scope(body);
     return { graph: new Graph(native.graphEnd()), result };
   }
 
-  /** Launches what was recorded, on the current stream. */
+  /** Launches the captured kernels on the current stream. */
   replay(): void {
     native.graphReplay(this.#id);
   }
@@ -55,38 +54,42 @@ export interface Draw {
   rows: { first: number; total: number };
 }
 
-/** The tensors that a recorded step gets anew each time: what is random is drawn outside of the record. */
-export class StepInputs {
+/** Tensors that a captured step reads and that change with each step: random masks are drawn outside of the graph. */
+export class StaticInputs {
   readonly #drawn: { tensor: Tensor; draw: (at: Draw) => Tensor }[] = [];
   #next: number | undefined;
 
-  /** Runs `body`, keeping what it draws. */
+  /** Runs `body` and keeps what it draws. */
   collect<T>(body: () => T): T {
     return withInputs(this, body);
   }
-  /** Runs `body` again: it gets the kept tensors, in the same order. */
+
+  /** Runs `body` again on the kept tensors, in the same order. */
   reuse<T>(body: () => T): T {
     this.#next = 0;
     return withInputs(this, body);
   }
+
   /** Draws all for another step, in place. */
   refresh(at: Draw): void {
     for (const { tensor, draw } of this.#drawn) scope(() => tensor.copy_(draw(at)));
   }
+
   take(at: Draw, draw: (at: Draw) => Tensor): Tensor {
     if (this.#next !== undefined) return this.#drawn[this.#next++].tensor;
     const tensor = draw(at).persist();
     this.#drawn.push({ tensor, draw });
     return tensor;
   }
+
   dispose(): void {
     for (const { tensor } of this.#drawn) tensor.dispose();
   }
 }
 
-let current: StepInputs | undefined;
+let current: StaticInputs | undefined;
 
-function withInputs<T>(inputs: StepInputs, body: () => T): T {
+function withInputs<T>(inputs: StaticInputs, body: () => T): T {
   const before = current;
   current = inputs;
   try {
@@ -96,7 +99,7 @@ function withInputs<T>(inputs: StepInputs, body: () => T): T {
   }
 }
 
-/** A tensor that depends on the step and on nothing else, as a random mask does: every such one is made through this, so that a recorded step can get a new one. */
+/** A tensor that depends on the step alone, as a random mask does. All of them come through here, so that a captured step gets new ones. */
 export function stepInput(at: Draw, draw: (at: Draw) => Tensor): Tensor {
   return current ? current.take(at, draw) : draw(at);
 }

@@ -11,7 +11,7 @@ export {
 export type { DType } from './dtype.ts';
 export { TensorDisposedError, TorchError } from './errors.ts';
 export { autocast, backward, clearGrads, gradients, gradsOf, noGrad, setGrads } from './grad.ts';
-export { type Draw, Graph, StepInputs, stepInput } from './graph.ts';
+export { type Draw, Graph, StaticInputs, stepInput } from './graph.ts';
 export { Generator, rand, randn } from './random.ts';
 export { type MemoryStats, memoryStats, scope, tensorsIn } from './scope.ts';
 export { bfloat16Gain } from './speed.ts';

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Duration, durationToSteps, loadConfig } from '../../src/config/index.ts';
 import { readStateJson } from '../../src/io/checkpoint.ts';
 import { modelSpec } from '../../src/models/registry.ts';
-import { clockAt, gammaSchedule } from '../../src/time/schedules.ts';
+import { stepContextAt } from '../../src/time/clock.ts';
+import { gammaSchedule } from '../../src/time/schedules.ts';
 import { train } from '../../src/train.ts';
 import { makeShard, put } from '../data/make.ts';
 
@@ -96,7 +97,7 @@ describe.each(Object.entries(published))('%s', (name, row) => {
     const size = { globalBatchSize: config.batch.globalBatchSize, datasetSize: row.pairs };
     const totalSteps = durationToSteps(config.duration as Duration, size);
     expect(Math.abs(totalSteps / row.steps - 1)).toBeLessThan(2e-3);
-    const clock = clockAt(0, { ...size, totalSteps });
+    const clock = stepContextAt(0, { ...size, totalSteps });
     const decayEpochs = Math.floor(gamma.decayShare * Math.ceil(clock.totalEpochs - 1e-9) + 1e-9);
     const at = gammaSchedule({ shape: gamma.shape!, min: gamma.min, per: gamma.per, decayEpochs });
     for (const [epoch, value] of Object.entries(row.gamma))

@@ -4,8 +4,8 @@ import { type Batch, findMethod, type Method } from '../../src/methods/index.ts'
 import { BatchStatistics } from '../../src/nn/batch-norm.ts';
 import { AdamW, decayGroups } from '../../src/optim/index.ts';
 import { alone, type Ranks } from '../../src/ranks/index.ts';
-import { type Clock, clockAt } from '../../src/time/schedules.ts';
-import { backward, clearGrads, scope, Tensor, tensor } from '../../src/torch/index.ts';
+import { type StepContext, stepContextAt } from '../../src/time/clock.ts';
+import { backward, clearGrads, noGrad, scope, Tensor, tensor } from '../../src/torch/index.ts';
 import type { ViewRecipe } from '../../src/views/recipe.ts';
 import { int64, uniform } from './numbers.ts';
 
@@ -74,8 +74,8 @@ export function makeMethod(
 export const makeOptimizer = (method: Method): AdamW =>
   new AdamW(decayGroups(method.params, 0.1, method.decays), OPTIMIZER);
 
-export const clock = (step: number): Clock =>
-  clockAt(step, { totalSteps: 60, globalBatchSize: BATCH, datasetSize: DATASET });
+export const clock = (step: number): StepContext =>
+  stepContextAt(step, { totalSteps: 60, globalBatchSize: BATCH, datasetSize: DATASET });
 
 /** Six of twenty samples (or more); which, and what they look like, depends on the step and the sample. */
 export function batchAt(step: number, name: string, { size: count = BATCH, options = {} } = {}): Batch {
@@ -109,11 +109,14 @@ export function batchAt(step: number, name: string, { size: count = BATCH, optio
 }
 
 /** Features and loss of one batch, in training mode; what batch norms have seen is dropped, or goes to `statistics`. */
-export function lossOf(method: Method, batch: Batch, at: Clock, statistics?: BatchStatistics) {
+export function lossOf(method: Method, batch: Batch, at: StepContext, statistics?: BatchStatistics) {
   const seen = statistics ?? new BatchStatistics();
-  const found = seen.during(() => method.loss(method.features(batch, at), batch.ids, at));
+  const result = seen.during(() => {
+    const { metrics, ...rest } = method.loss(method.features(batch, at), batch.ids, at);
+    return { ...rest, metrics: noGrad(metrics) };
+  });
   if (!statistics) seen.forget();
-  return found;
+  return result;
 }
 
 /** One update as train-step.ts does it; returns the metrics. */

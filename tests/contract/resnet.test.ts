@@ -8,7 +8,7 @@ import { decays } from '../../src/optim/groups.ts';
 import { createOptimizer, decayGroups, type Optimizer } from '../../src/optim/index.ts';
 import { alone, nothingToAverage } from '../../src/ranks/index.ts';
 import { trainStep } from '../../src/step/step.ts';
-import { clockAt } from '../../src/time/schedules.ts';
+import { stepContextAt } from '../../src/time/clock.ts';
 import { memoryStats, noGrad, scope, type Tensor, tensor } from '../../src/torch/index.ts';
 import { readJson } from '../parity/golden.ts';
 import { int64, uniform } from './numbers.ts';
@@ -140,7 +140,7 @@ describe.each(Object.keys(methods).filter(withTexts))('method %s on a ResNet', (
   };
   const step = (index: number, gradAccumSteps = 1) => {
     const config = { batch: { globalBatchSize: BATCH, gradAccumSteps }, optimizer: {} };
-    const clock = clockAt(index, {
+    const context = stepContextAt(index, {
       totalSteps: 9,
       globalBatchSize: BATCH,
       datasetSize: BATCH,
@@ -150,10 +150,8 @@ describe.each(Object.keys(methods).filter(withTexts))('method %s on a ResNet', (
       trainStep(
         { method, optimizer, averager: nothingToAverage, ranks: alone, config } as never,
         batchAt(index),
-        {
-          ...clock,
-          wanted: true,
-        },
+        context,
+        { log: true },
       ),
     );
   };

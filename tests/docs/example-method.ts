@@ -11,7 +11,7 @@ import {
 import { TwoTowers } from '../../src/methods/shared/two-towers.ts';
 import type { NamedParams } from '../../src/nn/module.ts';
 import type { Ranks } from '../../src/ranks/index.ts';
-import type { Clock } from '../../src/time/schedules.ts';
+import type { StepContext } from '../../src/time/clock.ts';
 import type { Tensor } from '../../src/torch/index.ts';
 import * as ops from '../../src/torch/ops.ts';
 
@@ -39,7 +39,7 @@ class ImageToText implements Method<null> {
 
   encodeImages = (images: Tensor) => this.#towers.images(images);
   encodeTexts = (tokens: Batch['tokens']) => this.#towers.texts(tokens);
-  features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
+  features = (batch: Batch, clock: StepContext) => this.#towers.features(batch, clock);
 
   loss({ image, text }: Features) {
     const [rows] = image.shape;
@@ -47,7 +47,7 @@ class ImageToText implements Method<null> {
     const logits = image.matmul(texts.t).div(this.#temperature); // [b, B]
     const pairs = logits.narrow(1, this.#ranks.rank * rows, rows).diagonal();
     const loss = ops.logsumexp(logits, [1]).sub(pairs).mean();
-    return { loss, metrics: { loss: loss.detach() }, next: null };
+    return { loss, metrics: () => ({ loss: loss.detach() }), next: null };
   }
 
   commit(): void {} // nothing moves but what the optimizer moves

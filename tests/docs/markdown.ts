@@ -1,6 +1,6 @@
 // What the tests of docs/ read out of Markdown.
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -12,14 +12,6 @@ export function blocks(text: string, language: string): string[] {
   return [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)]
     .filter(([, kind]) => kind === language)
     .map(([, , body]) => body);
-}
-
-/** Files that a page links to, from the root of the repository. */
-export function linked(text: string, from: string): string[] {
-  return [...text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)]
-    .map(([, target]) => target)
-    .filter((target) => !/^[a-z]+:/.test(target))
-    .map((target) => join(dirname(join('docs', from)), target));
 }
 
 /** The cells of a page's tables, without heads. */

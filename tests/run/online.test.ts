@@ -20,7 +20,7 @@ const image = { ...tinyModel.image, imageSize: 24, patchSize: 4 }; // 36 patches
 const model = { ...tinyModel, image };
 const WHOLE = 3 * 16; // forwards of a step on whole sequences
 const COSTS: Record<string, number> = { '0 4': 1, '0.5 4': 19 / 37, '0 8': 10 / 37, '0.5 8': 5 / 37 };
-const grid = { tokenDropout: [0, 0.5], patchSize: [4, 8], overhead: 0.2, budget: 1 };
+const grid = { tokenDropout: [0, 0.5], patchSize: [4, 8], overhead: 0.2, gradientCompute: 1 };
 const online = { ...grid, scale: 'gradient' as const };
 const config = (name: string, more: Partial<TinyConfig> = {}) =>
   tinyConfig({
@@ -213,7 +213,13 @@ test('MoCo v3, from pictures that the device holds and in parts of a batch, with
   expect(rows.at(-1)!['probe/share']).toBeLessThanOrEqual(0.2);
   const saved = JSON.parse(readFileSync(join(folder, 'moco/config.json'), 'utf8'));
   expect(saved.compression).toEqual({
-    online: { tokenDropout: [0, 0.5], patchSize: [4, 6, 8], overhead: 0.2, budget: 0.25, scale: 'adam' },
+    online: {
+      tokenDropout: [0, 0.5],
+      patchSize: [4, 6, 8],
+      overhead: 0.2,
+      gradientCompute: 0.25,
+      scale: 'adam',
+    },
   });
 });
 

@@ -177,7 +177,7 @@ describe('a run that is there', () => {
   beforeAll(async () => {
     await trainTiny(tinyConfig(base), { runsDir });
     rows = rowsOf(join(runsDir, name));
-  }, 60_000);
+  });
   afterEach(() => {
     expect(rowsOf(join(runsDir, name))).toEqual(rows);
   });

@@ -36,7 +36,7 @@ async function outcomes(
     runs.map((run) => ({ ...run, config: '' })),
     {
       ...{ out: '', parallel, gpus, keep: false, linear: false, signal: controller.signal },
-      tell: ({ name, finished }) => {
+      onResult: ({ name, finished }) => {
         told.push([name, finished]);
         if (told.length === stopAfter) controller.abort();
       },

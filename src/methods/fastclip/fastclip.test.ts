@@ -10,7 +10,7 @@ import {
 } from '../../../tests/contract/method-fixture.ts';
 import { dot, error, int64, reshape } from '../../../tests/contract/numbers.ts';
 import { logInnerEstimate, logNegativeCount, negativesOf } from '../../losses/global-contrastive.ts';
-import { clockAt } from '../../time/schedules.ts';
+import { stepContextAt } from '../../time/clock.ts';
 import { backward, clearGrads, gradsOf, ones, scope, type Tensor, tensor, zeros } from '../../torch/index.ts';
 
 const TAU = 0.07;
@@ -172,7 +172,7 @@ describe('fastclip', () => {
     const run = { totalSteps: Math.floor((35 * DATASET) / 6), globalBatchSize: 6, datasetSize: DATASET };
     const gammaAt = (epoch: number) =>
       scope(() => {
-        const at = { ...clockAt(0, run), epoch };
+        const at = { ...stepContextAt(0, run), epoch };
         // log(eps + u) = 0: u = 1
         method
           .tables!.get('samples')!

@@ -18,7 +18,8 @@ import {
 } from '../../losses/global-contrastive.ts';
 import type { NamedParams } from '../../nn/module.ts';
 import type { Ranks } from '../../ranks/index.ts';
-import { type Clock, gammaSchedule } from '../../time/schedules.ts';
+import type { StepContext } from '../../time/clock.ts';
+import { gammaSchedule } from '../../time/schedules.ts';
 import { noGrad, type Tensor } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
 import {
@@ -99,11 +100,11 @@ class FastClip implements Method<Next> {
 
   encodeImages = (images: Tensor) => this.#towers.images(images);
   encodeTexts = (tokens: Tensor) => this.#towers.texts(tokens);
-  features = (batch: Batch, clock: Clock) => this.#towers.features(batch, clock);
+  features = (batch: Batch, clock: StepContext) => this.#towers.features(batch, clock);
 
-  lossKey = (clock: Clock) => String(this.#gamma(clock));
+  lossKey = (clock: StepContext) => String(this.#gamma(clock));
 
-  loss(features: Features, ids: Tensor, clock: Clock) {
+  loss(features: Features, ids: Tensor, clock: StepContext) {
     const sight = this.#look(features as unknown as PerAnchor, ids);
     const { own, all, rows, logInner } = noGrad(() => this.#anchors(sight, clock));
     const { rho, timesTau, temperature } = this.#parts;
@@ -113,7 +114,7 @@ class FastClip implements Method<Next> {
     );
     return noGrad(() => {
       // Some twenty small kernels, which show beside small towers: only for steps that are logged.
-      const metrics = clock.wanted === false ? {} : this.#metrics(logInner, own, sight.tau);
+      const metrics = () => this.#metrics(logInner, own, sight.tau);
       const next: Next = { ids: sight.ids, rows };
       if (temperature.rule === 'global') {
         const form = temperature.gradient;
@@ -128,7 +129,7 @@ class FastClip implements Method<Next> {
     });
   }
 
-  commit(next: Next, clock: Clock): void {
+  commit(next: Next, clock: StepContext): void {
     this.#table.write(next.ids, next.rows);
     if (next.temperatureGradient) this.#temperature.step(next.temperatureGradient, clock);
   }
@@ -162,7 +163,7 @@ class FastClip implements Method<Next> {
   }
 
   /** The new u of this rank's anchors, then of all; the temperatures are those of before the step. */
-  #anchors({ similarity, negatives, logCount: countOfAll, tau, previous }: Sight, clock: Clock) {
+  #anchors({ similarity, negatives, logCount: countOfAll, tau, previous }: Sight, clock: StepContext) {
     const { eps, temperature } = this.#parts;
     const { values, visited } = previous;
     const count = visited.shape[0];
@@ -190,7 +191,7 @@ class FastClip implements Method<Next> {
   /** The table's new rows with v2's temperatures moved, [8, B]. */
   #withTemperatures(
     sight: Sight,
-    step: { own: AnchorState; a: PerAnchor; rows: Tensor; clock: Clock },
+    step: { own: AnchorState; a: PerAnchor; rows: Tensor; clock: StepContext },
   ): Tensor {
     const { individualLr, min, max } = this.#parts.temperature;
     const before = unpackTemperatures(sight.previous.values.narrow(0, 2, TEMPERATURE_COLUMNS));
@@ -207,7 +208,7 @@ class FastClip implements Method<Next> {
     return ops.cat([step.rows, this.#gatherColumns(ops.stack(columns))], 0);
   }
 
-  #gamma(clock: Clock): number {
+  #gamma(clock: StepContext): number {
     const { shape, min, decayShare, per } = this.#parts.gamma;
     // The last, partial batch of a run is left out: 35 epochs are 34.8 on the clock. The tolerance is for 0.29 * 100.
     const epochs = Math.ceil(clock.totalEpochs - 1e-9);

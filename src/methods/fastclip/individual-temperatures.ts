@@ -1,5 +1,5 @@
 import type { PerAnchor } from '../../losses/global-contrastive.ts';
-import type { Clock } from '../../time/schedules.ts';
+import type { StepContext } from '../../time/clock.ts';
 import type { Tensor } from '../../torch/index.ts';
 
 /** One anchor's temperature and its Adam moments, [b] each. */
@@ -25,7 +25,7 @@ export interface IndividualOptions {
 export function movedTemperatures(
   state: TemperatureState,
   gradient: Tensor,
-  options: IndividualOptions & Pick<Clock, 'epoch'>,
+  options: IndividualOptions & Pick<StepContext, 'epoch'>,
 ): TemperatureState {
   const epoch = Math.floor(options.epoch);
   const beta1 = epoch === 0 ? 0 : options.beta1;

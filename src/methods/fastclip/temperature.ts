@@ -1,4 +1,4 @@
-import type { Clock } from '../../time/schedules.ts';
+import type { StepContext } from '../../time/clock.ts';
 import { noGrad, type Tensor, tensor, zeros } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
 
@@ -59,7 +59,7 @@ export class LearnedTemperature {
   }
 
   /** One Adam step from dL/dtau, through dL/dtheta = -tau dL/dtau; then tau is kept within its bounds. */
-  step(gradient: Tensor, clock: Pick<Clock, 'lr'>): void {
+  step(gradient: Tensor, clock: Pick<StepContext, 'lr'>): void {
     const { eps, min, max } = this.#options;
     noGrad(() => {
       const tau = this.tau;
@@ -74,7 +74,7 @@ export class LearnedTemperature {
     });
   }
 
-  #rate(tau: Tensor, clock: Pick<Clock, 'lr'>): Tensor | number {
+  #rate(tau: Tensor, clock: Pick<StepContext, 'lr'>): Tensor | number {
     const { lr, peakLr, schedule } = this.#options;
     if (schedule === 'step-threshold')
       return tau

@@ -95,7 +95,7 @@ function step(
       gradient: gradsOf(leaves).flatMap((grad) => grad!.toNumbers()),
       rows: reshape(rows.toNumbers(), B),
       slope: temperatureGradient?.item(),
-      tau: metrics.temperature.item(),
+      tau: metrics().temperature.item(),
     };
   });
   method.dispose();

@@ -7,7 +7,7 @@ import type { Init } from '../../nn/init.ts';
 import { Module, type NamedParams } from '../../nn/module.ts';
 import { PixelNormalizer } from '../../nn/pixels.ts';
 import { unitRows } from '../../nn/unit-rows.ts';
-import type { Clock } from '../../time/schedules.ts';
+import type { StepContext } from '../../time/clock.ts';
 import { autocast, type DType, type Tensor } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
 import type { Batch, MethodContext } from '../method.ts';
@@ -76,7 +76,7 @@ export class ViewEncoder {
   features(
     vit: VisionTransformer,
     batch: Batch,
-    { views, clock, ...pass }: ViewPass & { clock: Clock },
+    { views, clock, ...pass }: ViewPass & { clock: StepContext },
   ): Tensor {
     const images = views.map((view) => batch.views[view]);
     const [count, imageSize] = images[0].shape;

@@ -2,7 +2,7 @@ import { imageTowerCost, type SequencePlan, sequenceLength, sequencePlan } from 
 import { Clip } from '../../models/clip.ts';
 import { type AnyModelSpec, hasTexts } from '../../models/registry.ts';
 import { PixelNormalizer } from '../../nn/pixels.ts';
-import type { Clock } from '../../time/schedules.ts';
+import type { StepContext } from '../../time/clock.ts';
 import { autocast, type Tensor } from '../../torch/index.ts';
 import type { Batch, CostContext } from '../method.ts';
 
@@ -50,13 +50,13 @@ export class TwoTowers {
   }
 
   /** Both towers on one batch: image and text features [B, E]. */
-  features(batch: Batch, clock: Clock): { image: Tensor; text: Tensor } {
+  features(batch: Batch, clock: StepContext): { image: Tensor; text: Tensor } {
     const image = this.images(batch.views[0], this.#plan(batch, clock));
     return { image, text: this.texts(batch.tokens) };
   }
 
   /** How this step's image sequences are shortened; a ResNet has none, and run.ts has refused to compress it. */
-  #plan({ ids, rows }: Batch, { compression, step }: Clock): SequencePlan | undefined {
+  #plan({ ids, rows }: Batch, { compression, step }: StepContext): SequencePlan | undefined {
     const { image } = this.clip.spec;
     if (!compression || image.type === 'resnet') return undefined;
     const { imageSize, patchSize } = image;

@@ -1,58 +1,56 @@
-// The record of one kind of batch: sizes, text length and compression.
+// One shape of step as CUDA graphs: batch sizes, text length and compression are fixed. docs/cuda-graphs.md has the rules.
 import type { Batch, Features, Method } from '../../methods/index.ts';
 import { BatchStatistics } from '../../nn/batch-norm.ts';
-import type { Clock } from '../../time/schedules.ts';
+import type { StepContext } from '../../time/clock.ts';
 import {
   Graph,
   gradients,
   noGrad,
-  StepInputs,
+  StaticInputs,
   scope,
   setGrads,
   type Tensor,
   zeros,
 } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
-import { RecordedLoss } from './loss-graph.ts';
+import { LossGraph } from './loss-graph.ts';
 
-/** The features of a batch, and how their gradient goes on to the parameters. */
-export interface Recorded {
+/** The features of a replayed batch, and how their gradient reaches the parameters. */
+export interface Replay {
   features: Features;
   /** Names of the features that have a gradient. */
   learned: string[];
-  /** Leaves the gradients of parameters where backward() would, from those of the learned features. */
+  /** From the gradients of the learned features to those of the parameters, as backward() would leave them. */
   backward(pulls: Features): void;
   statistics: BatchStatistics;
-  /** The loss and all of its backward pass, where they are recorded too; in place of method.loss() and backward(). */
-  loss?: RecordedStep;
+  /** In place of method.loss() and its backward pass, where the loss is captured too. */
+  loss?: CapturedLoss;
 }
 
-/** What is left to do after the features of a step whose loss is recorded. */
-export interface RecordedStep {
+export interface CapturedLoss {
   /** Leaves the gradients of all parameters. Returns what commit() takes. */
   backward(): unknown;
-  /** What batch norms of the loss have seen. */
   statistics: BatchStatistics;
 }
 
-/** Records the towers at its making, and the loss when it is worth it; replays them. */
-export class Kind {
+/** Captures the towers when it is built, and the loss when that pays; replays both. */
+export class CapturedStep {
   readonly #method: Method;
   readonly #statistics = new BatchStatistics();
-  readonly #inputs = new StepInputs();
+  readonly #inputs = new StaticInputs();
   readonly #batch: Batch;
   readonly #features: Features;
-  /** Names of the features that have a gradient, and where it is put. */
+  /** By name of a learned feature: where its gradient goes. */
   readonly #pulls: Map<string, Tensor>;
   readonly #params: Tensor[];
   readonly #grads: Tensor[];
   readonly #forward: Graph;
   readonly #backward: Graph;
-  /** Parameters that the loss alone reaches. */
-  readonly #ofLoss: Tensor[];
-  #loss: { key: string; recorded?: RecordedLoss } | undefined;
+  /** Parameters that only the loss reaches. */
+  readonly #lossParams: Tensor[];
+  #loss: { key: string; graph?: LossGraph } | undefined;
 
-  constructor(method: Method, batch: Batch, { clock, length }: { clock: Clock; length: number }) {
+  constructor(method: Method, batch: Batch, { context, length }: { context: StepContext; length: number }) {
     this.#method = method;
     const { ids, tokens, rows } = batch;
     const device = ids.device;
@@ -64,16 +62,13 @@ export class Kind {
     };
     this.#load(batch);
     const params = [...method.params.values()].filter((param) => param.requiresGrad);
-    const features = () => this.#statistics.during(() => method.features(this.#batch, clock));
-    const record = Graph.onRecorder(() => {
-      scope(() => this.#inputs.collect(features));
-      this.#statistics.forget();
-      scope(() => pullBack(this.#inputs.reuse(features), params));
-      this.#statistics.forget();
-      const forward = Graph.record(() => this.#inputs.reuse(features));
-      const outputs = learned(forward.result);
+    const features = () => this.#statistics.during(() => method.features(this.#batch, context));
+    const captured = Graph.onCaptureStream(() => {
+      this.#warmUp(features, params);
+      const forward = Graph.capture(() => this.#inputs.reuse(features));
+      const outputs = learnedIn(forward.result);
       const pulls = outputs.map(([name, output]) => [name, ops.zeros_like(output).persist()] as const);
-      const backward = Graph.record(() =>
+      const backward = Graph.capture(() =>
         gradients(
           outputs.map(([, output]) => output),
           params,
@@ -82,18 +77,31 @@ export class Kind {
       );
       return { forward, backward, pulls: new Map(pulls) };
     });
-    const used = record.backward.result.map((grad) => grad !== null);
-    this.#forward = record.forward.graph;
-    this.#backward = record.backward.graph;
-    this.#pulls = record.pulls;
-    this.#params = params.filter((_, i) => used[i]);
-    this.#ofLoss = params.filter((_, i) => !used[i]);
-    this.#grads = record.backward.result.filter((grad) => grad !== null).map((grad) => grad.persist());
+    const reached = captured.backward.result.map((grad) => grad !== null);
+    this.#forward = captured.forward.graph;
+    this.#backward = captured.backward.graph;
+    this.#pulls = captured.pulls;
+    this.#params = params.filter((_, i) => reached[i]);
+    this.#lossParams = params.filter((_, i) => !reached[i]);
+    this.#grads = captured.backward.result.filter((grad) => grad !== null).map((grad) => grad.persist());
     this.#features = Object.fromEntries(
-      Object.entries(record.forward.result).map(([name, feature]) => [name, feature.detach().persist()]),
+      Object.entries(captured.forward.result).map(([name, feature]) => [name, feature.detach().persist()]),
     );
   }
 
+  /** Libraries set themselves up in a first forward and backward pass, which a capture would refuse. */
+  #warmUp(features: () => Features, params: readonly Tensor[]): void {
+    scope(() => this.#inputs.collect(features));
+    this.#statistics.forget();
+    scope(() => {
+      const outputs = learnedIn(this.#inputs.reuse(features)).map(([, feature]) => feature);
+      const pulls = outputs.map((output) => ops.zeros_like(output));
+      gradients(outputs, params, pulls);
+    });
+    this.#statistics.forget();
+  }
+
+  /** Copies a batch to where the graphs read it. */
   #load({ views, tokens, ids }: Batch): void {
     views.forEach((view, i) => {
       this.#batch.views[i].copy_(view);
@@ -104,12 +112,16 @@ export class Kind {
     this.#batch.ids.copy_(ids);
   }
 
-  /** @param options.records whether a loss may be recorded that is not yet */
-  run(batch: Batch, clock: Clock, { records = true }: { records?: boolean } = {}): Recorded {
+  /**
+   * Replays the towers on a batch. The next call overwrites the features.
+   * @param options.loss replay the loss too, if it is captured
+   * @param options.capture capture the loss if it is not, once that pays
+   */
+  run(batch: Batch, context: StepContext, options: { loss: boolean; capture?: boolean }): Replay {
     noGrad(() => this.#load(batch));
-    this.#inputs.refresh({ step: clock.step, rows: batch.rows });
+    this.#inputs.refresh({ step: context.step, rows: batch.rows });
     this.#forward.replay();
-    const loss = this.#lossAt(clock, { records });
+    const loss = options.loss ? this.#lossAt(context, options) : undefined;
     return {
       ...(loss && { loss }),
       features: this.#features,
@@ -124,35 +136,35 @@ export class Kind {
     };
   }
 
-  /** From the pulls to the gradients of the features' parameters. */
+  /** From the pulls to the gradients of the towers' parameters. */
   #pullBack(): void {
     this.#backward.replay();
     setGrads(this.#params, this.#grads);
   }
 
-  /** The record of the loss for this clock: made when its key comes a second time, since one that moves each step is not worth any. */
-  #lossAt(clock: Clock, { records }: { records: boolean }): RecordedStep | undefined {
-    const key = clock.wanted === false ? this.#method.lossKey?.(clock) : undefined;
+  /** The loss's graph, captured when its key comes a second time: a key that changes with each step is not worth a graph. */
+  #lossAt(context: StepContext, { capture = true }: { capture?: boolean }): CapturedLoss | undefined {
+    const key = this.#method.lossKey?.(context);
     if (key === undefined) return undefined;
-    if (!records && (this.#loss?.key !== key || !this.#loss.recorded)) return undefined;
+    if (!capture && (this.#loss?.key !== key || !this.#loss.graph)) return undefined;
     if (this.#loss?.key !== key) {
-      this.#loss?.recorded?.dispose();
+      this.#loss?.graph?.dispose();
       this.#loss = { key };
       return undefined;
     }
-    this.#loss.recorded ??= new RecordedLoss({
+    this.#loss.graph ??= new LossGraph({
       method: this.#method,
       features: this.#features,
       ids: this.#batch.ids,
       pulls: this.#pulls,
-      params: this.#ofLoss,
-      clock,
+      params: this.#lossParams,
+      context,
     });
-    const { recorded } = this.#loss;
+    const { graph } = this.#loss;
     return {
-      statistics: recorded.statistics,
+      statistics: graph.statistics,
       backward: () => {
-        const next = recorded.replay();
+        const next = graph.replay();
         this.#pullBack();
         return next;
       },
@@ -161,16 +173,10 @@ export class Kind {
 
   dispose(): void {
     const { views, tokens, ids } = this.#batch;
-    const kept = [
-      ...views,
-      tokens,
-      ids,
-      ...this.#pulls.values(),
-      ...this.#grads,
-      ...Object.values(this.#features),
-    ];
-    for (const tensor of kept) tensor.dispose();
-    this.#loss?.recorded?.dispose();
+    const features = Object.values(this.#features);
+    for (const tensor of [...views, tokens, ids, ...this.#pulls.values(), ...this.#grads, ...features])
+      tensor.dispose();
+    this.#loss?.graph?.dispose();
     this.#inputs.dispose();
     this.#statistics.forget();
     this.#forward.dispose();
@@ -178,12 +184,5 @@ export class Kind {
   }
 }
 
-const learned = (features: Features) =>
+const learnedIn = (features: Features) =>
   Object.entries(features).filter(([, feature]) => feature.requiresGrad);
-
-/** A first backward pass, for what libraries set up. */
-function pullBack(features: Features, params: readonly Tensor[]): void {
-  const outputs = learned(features).map(([, feature]) => feature);
-  const pulls = outputs.map((output) => ops.zeros_like(output));
-  gradients(outputs, params, pulls);
-}

@@ -1,63 +1,63 @@
-// The loss of a recorded step as a CUDA graph of its own: from features to their gradient, heads included (decision 0007).
 import type { Batch, Features, Method } from '../../methods/index.ts';
 import { BatchStatistics } from '../../nn/batch-norm.ts';
-import type { Clock } from '../../time/schedules.ts';
+import type { StepContext } from '../../time/clock.ts';
 import { Graph, gradients, noGrad, scope, setGrads, type Tensor, tensorsIn } from '../../torch/index.ts';
 
-export interface RecordedLossContext {
+export interface LossGraphContext {
   method: Method;
-  /** What loss() reads; the replay reads the same tensors again. */
+  /** What loss() reads, at its capture and at each replay. */
   features: Features;
   ids: Batch['ids'];
   /** Where the gradient of each learned feature goes. */
   pulls: ReadonlyMap<string, Tensor>;
-  /** Parameters that the features do not reach. */
+  /** Parameters that the features do not reach: those of heads. */
   params: readonly Tensor[];
-  clock: Clock;
+  context: StepContext;
 }
 
-/** Recorded inside of a step, when the features are there; good for every clock that has the same key of the method. */
-export class RecordedLoss {
+/** A loss from its features to their gradient, heads included, as one CUDA graph: valid for all steps with the same lossKey(). */
+export class LossGraph {
   readonly statistics = new BatchStatistics();
   readonly #graph: Graph;
   readonly #next: unknown;
-  /** Tensors of `next` that were made here: ids and features are somebody else's. */
-  readonly #made: Tensor[];
+  /** Tensors of `next` that the graph owns; ids and features belong to the step. */
+  readonly #ownTensors: Tensor[];
   readonly #params: Tensor[];
   readonly #grads: Tensor[];
 
-  constructor(context: RecordedLossContext) {
-    const { params } = context;
-    const { graph, result } = Graph.onRecorder(() => {
-      scope(() => this.#run(context)); // for what libraries set up
+  /** Captures inside a step, once its features are there. */
+  constructor(options: LossGraphContext) {
+    const { params } = options;
+    const { graph, result } = Graph.onCaptureStream(() => {
+      scope(() => this.#run(options)); // warm up
       this.statistics.forget();
-      return Graph.record(() => this.#run(context), { ownPool: true });
+      return Graph.capture(() => this.#run(options), { ownPool: true });
     });
     this.#graph = graph;
     this.#next = result.next;
-    const given = new Set([context.ids, ...Object.values(context.features)]);
-    this.#made = [...new Set(tensorsIn(result.next))].filter((tensor) => !given.has(tensor));
-    for (const tensor of this.#made) tensor.persist();
-    const used = result.grads.map((grad) => grad !== null);
-    this.#params = params.filter((_, i) => used[i]);
+    const others = new Set([options.ids, ...Object.values(options.features)]);
+    this.#ownTensors = [...new Set(tensorsIn(result.next))].filter((tensor) => !others.has(tensor));
+    for (const tensor of this.#ownTensors) tensor.persist();
+    const reached = result.grads.map((grad) => grad !== null);
+    this.#params = params.filter((_, i) => reached[i]);
     this.#grads = result.grads.filter((grad) => grad !== null).map((grad) => grad.persist());
   }
 
-  #run({ method, features, ids, pulls, params, clock }: RecordedLossContext) {
+  #run({ method, features, ids, pulls, params, context }: LossGraphContext) {
     const whole: Features = { ...features };
     for (const name of pulls.keys()) whole[name] = features[name].detach().requireGrad();
-    const { loss, next } = this.statistics.during(() => method.loss(whole, ids, { ...clock, wanted: false }));
+    const { loss, next } = this.statistics.during(() => method.loss(whole, ids, context));
     const leaves = [...pulls.keys()].map((name) => whole[name]);
-    const found = gradients([loss], [...leaves, ...params]);
+    const grads = gradients([loss], [...leaves, ...params]);
     noGrad(() => {
       [...pulls.values()].forEach((pull, i) => {
-        pull.copy_(found[i]!);
+        pull.copy_(grads[i]!);
       });
     });
-    return { next, grads: found.slice(leaves.length) };
+    return { next, grads: grads.slice(leaves.length) };
   }
 
-  /** Writes the pulls, and leaves a gradient with each parameter of the loss. Returns what commit() takes; it is overwritten by the next. */
+  /** Writes the pulls and the gradients of the loss's parameters. Returns what commit() takes; the next replay overwrites it. */
   replay(): unknown {
     this.#graph.replay();
     setGrads(this.#params, this.#grads);
@@ -65,7 +65,7 @@ export class RecordedLoss {
   }
 
   dispose(): void {
-    for (const tensor of [...this.#grads, ...this.#made]) tensor.dispose();
+    for (const tensor of [...this.#grads, ...this.#ownTensors]) tensor.dispose();
     this.statistics.forget();
     this.#graph.dispose();
   }

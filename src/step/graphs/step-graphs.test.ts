@@ -1,5 +1,4 @@
-// What of recorded steps needs no GPU: here a record runs once, at its making, and its replays do nothing. src/torch/graph.test.ts
-// has the replays, on CUDA.
+// Captured steps without a GPU: a graph runs once, at its capture, and its replays do nothing. src/torch/graph.test.ts replays on CUDA.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { batchAt, clock, makeMethod } from '../../../tests/contract/method-fixture.ts';
 
@@ -8,7 +7,7 @@ import type { Method } from '../../methods/index.ts';
 import { BatchStatistics } from '../../nn/batch-norm.ts';
 import { takeProbe } from '../../online-compression/probe.ts';
 import { nothingToAverage } from '../../ranks/index.ts';
-import type { Clock } from '../../time/schedules.ts';
+import type { StepContext } from '../../time/clock.ts';
 import {
   backward,
   clearGrads,
@@ -20,10 +19,10 @@ import {
   type Tensor,
   tensorsIn,
 } from '../../torch/index.ts';
-import { RecordedFeatures } from './step-graphs.ts';
+import { StepGraphs } from './step-graphs.ts';
 
 const NAME = 'simclr';
-const at = (step: number, tokenDropout = 0.5): Clock => ({
+const at = (step: number, tokenDropout = 0.5): StepContext => ({
   ...clock(step),
   compression: { tokenDropout, patchSize: 8 },
 });
@@ -32,8 +31,8 @@ let made = 0;
 let disposed = 0;
 beforeEach(() => {
   [made, disposed] = [0, 0];
-  vi.spyOn(Graph, 'onRecorder').mockImplementation((body) => body());
-  vi.spyOn(Graph, 'record').mockImplementation((body) => {
+  vi.spyOn(Graph, 'onCaptureStream').mockImplementation((body) => body());
+  vi.spyOn(Graph, 'capture').mockImplementation((body) => {
     made++;
     const graph = { replay: () => {}, dispose: () => void disposed++ } as unknown as Graph;
     return { graph, result: scope(body) };
@@ -43,8 +42,8 @@ afterEach(() => vi.restoreAllMocks());
 
 test('the features are those of the step op by op, from tensors that outlive it', () => {
   const method = makeMethod(NAME);
-  const recorded = new RecordedFeatures(method);
-  const found = scope(() => recorded.run(batchAt(2, NAME), at(2))!); // the batch is gone after this
+  const graphs = new StepGraphs(method);
+  const found = scope(() => graphs.run(batchAt(2, NAME), at(2), { loss: false })!); // the batch is gone after this
   expect(found.learned).toEqual(['views']);
   scope(() => {
     const expected = noGrad(() => method.features(batchAt(2, NAME), at(2)));
@@ -52,15 +51,15 @@ test('the features are those of the step op by op, from tensors that outlive it'
     const other = noGrad(() => method.features(batchAt(2, NAME), at(3))); // other masks
     expect(found.features.views.toNumbers()).not.toEqual(other.views.toNumbers());
   });
-  recorded.dispose();
+  graphs.dispose();
   method.dispose();
 });
 
 test('backward() leaves a gradient with each parameter of the features, and none with those of the loss', () => {
   const method = makeMethod(NAME);
-  const recorded = new RecordedFeatures(method);
+  const graphs = new StepGraphs(method);
   scope(() => {
-    const { features, backward } = recorded.run(batchAt(0, NAME), at(0))!;
+    const { features, backward } = graphs.run(batchAt(0, NAME), at(0), { loss: false })!;
     backward({ views: features.views });
     const names = [...method.params.keys()];
     const grads = gradsOf([...method.params.values()]);
@@ -69,52 +68,52 @@ test('backward() leaves a gradient with each parameter of the features, and none
     expect(without).toEqual(names.filter((name) => name.startsWith('projector.')));
     clearGrads([...method.params.values()]);
   });
-  recorded.dispose();
+  graphs.dispose();
   method.dispose();
 });
 
-test('one record for each kind of batch: sizes and compression make another, the step does not', () => {
+test('one capture for each shape of batch: sizes and compression make another, the step does not', () => {
   const method = makeMethod(NAME);
-  const recorded = new RecordedFeatures(method);
-  const recordsAfter = (size: number, clock: Clock) => {
-    scope(() => recorded.run(batchAt(clock.step, NAME, { size }), clock));
+  const graphs = new StepGraphs(method);
+  const capturesAfter = (size: number, clock: StepContext) => {
+    scope(() => graphs.run(batchAt(clock.step, NAME, { size }), clock, { loss: false }));
     return made / 2; // forward and backward
   };
-  expect(recordsAfter(6, at(0))).toBe(1);
-  expect(recordsAfter(6, at(1))).toBe(1);
-  expect(recordsAfter(4, at(1))).toBe(2);
-  expect(recordsAfter(6, at(2, 0.25))).toBe(3);
-  expect(recordsAfter(6, at(3))).toBe(3);
-  recorded.dispose();
+  expect(capturesAfter(6, at(0))).toBe(1);
+  expect(capturesAfter(6, at(1))).toBe(1);
+  expect(capturesAfter(4, at(1))).toBe(2);
+  expect(capturesAfter(6, at(2, 0.25))).toBe(3);
+  expect(capturesAfter(6, at(3))).toBe(3);
+  graphs.dispose();
   method.dispose();
 });
 
-test('beyond 24 kinds a batch is left to the step op by op; those recorded go on being served', () => {
+test('beyond 24 shapes a batch runs op by op; captured ones are still replayed', () => {
   const method = makeMethod(NAME);
-  const recorded = new RecordedFeatures(method);
-  const isServed = (size: number) =>
-    scope(() => recorded.run(batchAt(0, NAME, { size }), at(0)) !== undefined);
-  const served = Array.from({ length: 26 }, (_, i) => isServed(i + 2));
-  expect(served).toEqual([...Array(24).fill(true), false, false]);
-  expect(isServed(2)).toBe(true);
-  recorded.dispose();
+  const graphs = new StepGraphs(method);
+  const isReplayed = (size: number) =>
+    scope(() => graphs.run(batchAt(0, NAME, { size }), at(0), { loss: false }) !== undefined);
+  const replayed = Array.from({ length: 26 }, (_, i) => isReplayed(i + 2));
+  expect(replayed).toEqual([...Array(24).fill(true), false, false]);
+  expect(isReplayed(2)).toBe(true);
+  graphs.dispose();
   method.dispose();
 });
 
-test('replay() serves what was recorded, and records nothing: a probe leaves no records behind', () => {
+test('replay() captures nothing: a probe leaves no graphs behind', () => {
   const method = makeMethod(NAME);
-  const recorded = new RecordedFeatures(method);
+  const graphs = new StepGraphs(method);
   scope(() => {
-    expect(recorded.replay(batchAt(0, NAME), at(0))).toBeUndefined();
+    expect(graphs.replay(batchAt(0, NAME), at(0), { loss: false })).toBeUndefined();
     expect(made).toBe(0);
-    const found = recorded.run(batchAt(0, NAME), at(0))!;
-    expect(recorded.replay(batchAt(0, NAME), at(0))!.features).toBe(found.features);
+    const found = graphs.run(batchAt(0, NAME), at(0), { loss: false })!;
+    expect(graphs.replay(batchAt(0, NAME), at(0), { loss: false })!.features).toBe(found.features);
     const compressions = [0, 0.5, 0.75].map((tokenDropout) => ({ tokenDropout, patchSize: 8 }));
-    const replayed = vi.spyOn(recorded, 'replay');
+    const replayed = vi.spyOn(graphs, 'replay');
     const config = { batch: { gradAccumSteps: 1 } } as never;
     const batches = [batchAt(0, NAME), batchAt(1, NAME)] as const;
     const context = { compressions, batches, clock: clock(0), device: 'cpu' };
-    takeProbe({ method, config, averager: nothingToAverage, recorded }, context);
+    takeProbe({ method, config, averager: nothingToAverage, graphs }, context);
     expect(replayed.mock.results.map(({ value }) => value !== undefined)).toEqual([
       ...[false, false],
       ...[true, true],
@@ -122,42 +121,40 @@ test('replay() serves what was recorded, and records nothing: a probe leaves no 
     ]);
     expect(made).toBe(2); // forward and backward of the one
   });
-  recorded.dispose();
+  graphs.dispose();
   method.dispose();
 });
 
-test('dispose() frees every tensor and record; after it records are made again', () => {
+test('dispose() frees every tensor and graph; after it shapes are captured again', () => {
   const method = makeMethod(NAME);
-  const recorded = new RecordedFeatures(method);
+  const graphs = new StepGraphs(method);
   const before = memoryStats().liveTensors;
   for (const round of [1, 2]) {
-    scope(() => recorded.run(batchAt(0, NAME), at(0)));
-    scope(() => recorded.run(batchAt(0, NAME, { size: 4 }), at(0)));
+    scope(() => graphs.run(batchAt(0, NAME), at(0), { loss: false }));
+    scope(() => graphs.run(batchAt(0, NAME, { size: 4 }), at(0), { loss: false }));
     expect(memoryStats().liveTensors).toBeGreaterThan(before);
-    recorded.dispose();
+    graphs.dispose();
     expect(memoryStats().liveTensors, `round ${round}`).toBe(before);
     expect([made, disposed]).toEqual([4 * round, 4 * round]);
   }
   method.dispose();
 });
 
-describe('the loss of steps whose metrics nobody reads', () => {
-  const quiet = (step: number): Clock => ({ ...at(step), wanted: false });
-
+describe('the loss of steps that are not logged', () => {
   test.for(['simclr', 'moco-v3', 'dino', 'clip', 'siglip', 'fastclip'])(
-    '%s: recorded when its key comes again, with the gradients of the step op by op',
+    '%s: captured when its key comes again, with the gradients of the step op by op',
     (name) => {
       const [method, eager] = [makeMethod(name), makeMethod(name)];
-      const recorded = new RecordedFeatures(method, { contextLength: 6 });
+      const graphs = new StepGraphs(method, { contextLength: 6 });
       const params = [...method.params.values()];
       const gradients = (of: readonly Tensor[]) => gradsOf(of).map((grad) => grad?.toNumbers() ?? null);
       scope(() => {
-        expect(recorded.run(batchAt(2, name), quiet(2))!.loss).toBeUndefined();
-        expect(recorded.run(batchAt(2, name), at(2))!.loss).toBeUndefined(); // its metrics are wanted
-        const { loss } = recorded.run(batchAt(2, name), quiet(2))!;
+        expect(graphs.run(batchAt(2, name), at(2), { loss: true })!.loss).toBeUndefined();
+        expect(graphs.run(batchAt(2, name), at(2), { loss: false })!.loss).toBeUndefined(); // its metrics are read
+        const { loss } = graphs.run(batchAt(2, name), at(2), { loss: true })!;
         const next = loss!.backward();
         const { loss: expected, next: other } = new BatchStatistics().during(() =>
-          eager.loss(eager.features(batchAt(2, name), quiet(2)), batchAt(2, name).ids, quiet(2)),
+          eager.loss(eager.features(batchAt(2, name), at(2)), batchAt(2, name).ids, at(2)),
         );
         backward(expected);
         // The features' own backward pass is replayed too, which does nothing here.
@@ -169,26 +166,26 @@ describe('the loss of steps whose metrics nobody reads', () => {
         const numbers = (value: unknown) => tensorsIn(value).flatMap((tensor) => tensor.toNumbers());
         expect(error([0, ...numbers(next)], [0, ...numbers(other)])).toBeLessThan(1e-6);
       });
-      recorded.dispose();
+      graphs.dispose();
       for (const each of [method, eager]) each.dispose();
     },
   );
 
-  test('another key is another record, and the one before is given up', () => {
+  test('another key is another graph, and the one before is freed', () => {
     const method = makeMethod('dino');
-    const recorded = new RecordedFeatures(method);
+    const graphs = new StepGraphs(method);
     const keys = ['a', 'a', 'b', 'b', 'a'];
     let step = 0;
     vi.spyOn(method as Required<Method>, 'lossKey').mockImplementation(() => keys[step]);
     const found = keys.map((_, i) =>
       scope(() => {
         step = i;
-        return recorded.run(batchAt(0, 'dino'), quiet(0))!.loss !== undefined;
+        return graphs.run(batchAt(0, 'dino'), at(0), { loss: true })!.loss !== undefined;
       }),
     );
     expect(found).toEqual([false, true, false, true, false]);
     expect(made).toBe(2 + 2); // features forward and backward, and two losses
-    recorded.dispose();
+    graphs.dispose();
     expect(disposed).toBe(made);
     method.dispose();
   });

@@ -1,54 +1,57 @@
-// Steps of small models take longer to launch than to run: their towers, forward and backward, as CUDA graphs (decision 0007).
+// Small models take longer to launch than to run, so their steps are CUDA graphs (docs/cuda-graphs.md).
 import type { Batch, Method } from '../../methods/index.ts';
-import type { Clock } from '../../time/schedules.ts';
-import { Kind, type Recorded } from './captured-step.ts';
+import type { StepContext } from '../../time/clock.ts';
+import { CapturedStep, type Replay } from './captured-step.ts';
 
-export type { Recorded } from './captured-step.ts';
+export type { Replay } from './captured-step.ts';
 
-/** Kinds of batches that are recorded at most; those beyond are run as ever. */
-const MOST = 24;
-/** Texts are padded to a multiple of this, so that few lengths are met. */
-const TEXT_STEP = 8;
+/** Shapes of steps that are captured at most. Others run op by op. */
+const MAX_SHAPES = 24;
+/** Texts are padded to a multiple of this many tokens, so that few shapes occur. */
+const TEXT_MULTIPLE = 8;
 
-/** Records method.features() for each kind of batch that it meets, and replays it from then on. */
-export class RecordedFeatures {
+/** One captured step for each shape of batch, text length and compression. */
+export class StepGraphs {
   readonly #method: Method;
   readonly #contextLength: number;
-  readonly #kinds = new Map<string, Kind>();
+  readonly #steps = new Map<string, CapturedStep>();
 
-  /** @param options.contextLength the longest text that the method takes, where it takes any */
+  /** @param options.contextLength the longest text that the method takes, in tokens */
   constructor(method: Method, { contextLength = Number.POSITIVE_INFINITY }: { contextLength?: number } = {}) {
     this.#method = method;
     this.#contextLength = contextLength;
   }
 
-  /** The features of a batch from a record; undefined when too many kinds of batches were met. They are overwritten by the next call. */
-  run(batch: Batch, clock: Clock): Recorded | undefined {
-    const { key, length } = this.#kindOf(batch, clock);
-    let kind = this.#kinds.get(key);
-    if (!kind) {
-      if (this.#kinds.size === MOST) return undefined;
-      kind = new Kind(this.#method, batch, { clock, length });
-      this.#kinds.set(key, kind);
+  /**
+   * Replays a batch; captures its shape first if that is new. undefined: there are too many shapes. The next call overwrites the features.
+   * @param options.loss whether the loss may be replayed too; its metrics cannot be read then
+   */
+  run(batch: Batch, context: StepContext, { loss }: { loss: boolean }): Replay | undefined {
+    const { key, length } = this.#shapeOf(batch, context);
+    let step = this.#steps.get(key);
+    if (!step) {
+      if (this.#steps.size === MAX_SHAPES) return undefined;
+      step = new CapturedStep(this.#method, batch, { context, length });
+      this.#steps.set(key, step);
     }
-    return kind.run(batch, clock);
+    return step.run(batch, context, { loss });
   }
 
-  /** As run(), but undefined for a kind of batch without a record: for what is seldom run, and shall not take a record's memory. */
-  replay(batch: Batch, clock: Clock): Recorded | undefined {
-    return this.#kinds.get(this.#kindOf(batch, clock).key)?.run(batch, clock, { records: false });
+  /** As run(), but captures nothing: for what runs too seldom to pay for a graph's memory. undefined: the shape is not captured. */
+  replay(batch: Batch, context: StepContext, { loss }: { loss: boolean }): Replay | undefined {
+    return this.#steps.get(this.#shapeOf(batch, context).key)?.run(batch, context, { loss, capture: false });
   }
 
-  #kindOf(batch: Batch, clock: Clock) {
-    const padded = Math.ceil(batch.tokens.shape[1] / TEXT_STEP) * TEXT_STEP;
+  #shapeOf(batch: Batch, context: StepContext) {
+    const padded = Math.ceil(batch.tokens.shape[1] / TEXT_MULTIPLE) * TEXT_MULTIPLE;
     const length = Math.min(padded, this.#contextLength);
     const sizes = batch.views.map(({ shape, dtype }) => `${shape} ${dtype}`);
-    const key = JSON.stringify([sizes, batch.ids.shape, length, clock.compression]);
+    const key = JSON.stringify([sizes, batch.ids.shape, length, context.compression]);
     return { key, length };
   }
 
   dispose(): void {
-    for (const kind of this.#kinds.values()) kind.dispose();
-    this.#kinds.clear();
+    for (const step of this.#steps.values()) step.dispose();
+    this.#steps.clear();
   }
 }

@@ -1,9 +1,7 @@
-// CUDA graphs: a sequence of kernels recorded once and launched again as one. Memory of graphs comes from one pool, or from their own.
-#ifdef COUPLET_CUDA
+// CUDA graphs: kernels that are captured once and replayed as one launch. CMake takes graph_none.cc where libtorch has no CUDA.
 #include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAStream.h>
-#endif
 
 #include <algorithm>
 
@@ -11,24 +9,19 @@
 
 namespace couplet {
 
-#ifdef COUPLET_CUDA
-/** The graphs of one environment, and the stream on which they are recorded: the default one cannot be. */
+/** The graphs of one environment, and the stream of captures: the default stream cannot be captured. */
 struct Graphs {
-  c10::cuda::CUDAStream recorder = c10::cuda::getStreamFromPool();
+  c10::cuda::CUDAStream captures = c10::cuda::getStreamFromPool();
   c10::cuda::CUDAStream outer = c10::cuda::getDefaultCUDAStream();
   at::cuda::MempoolId_t pool = at::cuda::graph_pool_handle();
   std::vector<std::unique_ptr<at::cuda::CUDAGraph>> graphs;
-  /** Those whose memory is in the pool. */
+  /** Ids of the graphs in the shared pool. */
   std::vector<size_t> sharing;
-  bool recording = false;
+  bool capturing = false;
 };
-#else
-struct Graphs {};
-#endif
 
 namespace {
 
-#ifdef COUPLET_CUDA
 Graphs& graphsOf(Call& call) {
   if (!call.addon.graphs) call.addon.graphs = std::make_shared<Graphs>();
   return *call.addon.graphs;
@@ -47,30 +40,21 @@ void follow(c10::cuda::CUDAStream before, c10::cuda::CUDAStream next) {
   event.record(before);
   event.block(next);
 }
-#else
-[[noreturn]] void refuse() { throw std::invalid_argument("this build of the addon has no CUDA, and so no CUDA graphs"); }
-#endif
 
-/** recorderEnter(): ops of this thread go to the recording stream, after those before. For a first run, which sets libraries up. */
-napi_value recorderEnter(Call& call) {
-#ifdef COUPLET_CUDA
+/** captureStreamEnter(): ops of this thread go to the stream of captures, after those before. Warm-ups run there too. */
+napi_value captureStreamEnter(Call& call) {
   Graphs& all = graphsOf(call);
   all.outer = c10::cuda::getCurrentCUDAStream();
-  follow(all.outer, all.recorder);
-  c10::cuda::setCurrentCUDAStream(all.recorder);
+  follow(all.outer, all.captures);
+  c10::cuda::setCurrentCUDAStream(all.captures);
   return nullptr;
-#else
-  (void)call;
-  refuse();
-#endif
 }
 
-/** recorderLeave(): back to the stream before; a record that failed is given up. */
-napi_value recorderLeave(Call& call) {
-#ifdef COUPLET_CUDA
+/** captureStreamLeave(): back to the stream before. Drops a capture that failed. */
+napi_value captureStreamLeave(Call& call) {
   Graphs& all = graphsOf(call);
-  if (all.recording) {
-    all.recording = false;
+  if (all.capturing) {
+    all.capturing = false;
     try {
       all.graphs.back()->capture_end();
     } catch (...) {
@@ -79,23 +63,18 @@ napi_value recorderLeave(Call& call) {
     all.graphs.pop_back();
   }
   c10::cuda::setCurrentCUDAStream(all.outer);
-  follow(all.recorder, all.outer);
+  follow(all.captures, all.outer);
   return nullptr;
-#else
-  (void)call;
-  refuse();
-#endif
 }
 
 /**
- * graphBegin(ownPool): from here on ops are recorded, not run. Between recorderEnter and recorderLeave. In the shared pool a graph may
- * reuse what an earlier one has freed, and then spoils it when replayed between that one's parts.
+ * graphBegin(ownPool): from here on ops are captured, not run. Between captureStreamEnter and captureStreamLeave. In the shared pool a graph
+ * may reuse memory that an earlier one freed, so it must not be replayed between that one's parts.
  */
 napi_value graphBegin(Call& call) {
-#ifdef COUPLET_CUDA
   Graphs& all = graphsOf(call);
   const bool ownPool = call.boolean(0);
-  // The pool goes with its last graph: a name that nothing uses any more is refused.
+  // CUDA frees a pool with its last graph, and refuses its handle from then on.
   const bool live = std::any_of(all.sharing.begin(), all.sharing.end(), [&](size_t id) { return all.graphs[id] != nullptr; });
   if (!ownPool && !live) {
     all.pool = at::cuda::graph_pool_handle();
@@ -104,53 +83,34 @@ napi_value graphBegin(Call& call) {
   all.graphs.push_back(std::make_unique<at::cuda::CUDAGraph>());
   all.graphs.back()->capture_begin(ownPool ? at::cuda::graph_pool_handle() : all.pool, cudaStreamCaptureModeThreadLocal);
   if (!ownPool) all.sharing.push_back(all.graphs.size() - 1);
-  all.recording = true;
+  all.capturing = true;
   return nullptr;
-#else
-  (void)call;
-  refuse();
-#endif
 }
 
-/** graphEnd() -> id of what was recorded. */
+/** graphEnd() -> id of the captured graph. */
 napi_value graphEnd(Call& call) {
-#ifdef COUPLET_CUDA
   Graphs& all = graphsOf(call);
-  all.recording = false;
+  all.capturing = false;
   all.graphs.back()->capture_end();
   return toNumber(call.env, static_cast<double>(all.graphs.size() - 1));
-#else
-  (void)call;
-  refuse();
-#endif
 }
 
 /** graphReplay(id): launches it on the current stream. */
 napi_value graphReplay(Call& call) {
-#ifdef COUPLET_CUDA
   graphOf(call).replay();
   return nullptr;
-#else
-  (void)call;
-  refuse();
-#endif
 }
 
 napi_value graphDispose(Call& call) {
-#ifdef COUPLET_CUDA
   graphOf(call);
   graphsOf(call).graphs[static_cast<size_t>(call.number(0))].reset();
   return nullptr;
-#else
-  (void)call;
-  refuse();
-#endif
 }
 
 }  // namespace
 
 std::vector<Export> graphExports() {
-  return {{"recorderEnter", recorderEnter}, {"recorderLeave", recorderLeave}, {"graphBegin", graphBegin},
+  return {{"captureStreamEnter", captureStreamEnter}, {"captureStreamLeave", captureStreamLeave}, {"graphBegin", graphBegin},
           {"graphEnd", graphEnd}, {"graphReplay", graphReplay}, {"graphDispose", graphDispose}};
 }
 

@@ -1,0 +1,17 @@
+// In place of graph_cuda.cc where libtorch has no CUDA: every export refuses.
+#include "addon.h"
+
+namespace couplet {
+
+namespace {
+
+napi_value refuse(Call&) { throw std::invalid_argument("this build of the addon has no CUDA, and so no CUDA graphs"); }
+
+}  // namespace
+
+std::vector<Export> graphExports() {
+  return {{"captureStreamEnter", refuse}, {"captureStreamLeave", refuse}, {"graphBegin", refuse},
+          {"graphEnd", refuse}, {"graphReplay", refuse}, {"graphDispose", refuse}};
+}
+
+}  // namespace couplet

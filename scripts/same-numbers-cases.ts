@@ -1,0 +1,93 @@
+// The runs that scripts/same-numbers.ts compares: each names what it adds to a base config.
+import { join } from 'node:path';
+
+type Config = Record<string, unknown>;
+
+export interface Case {
+  config: Config;
+  /** Flags of `couplet train`. */
+  flags?: string[];
+}
+
+const image = { imageSize: 24, patchSize: 4, width: 32, layers: 2, heads: 2 };
+const text = { contextLength: 16, width: 32, heads: 2, layers: 1 };
+const stages = [
+  { from: 0, tokenDropout: 0.5, patchSize: 8 },
+  { from: 0.5, tokenDropout: 0.25 },
+];
+const pictures = ['simclr', 'moco-v3', 'dino'];
+const versions = ['v0', 'v1', 'v2', 'v3', 'sogclr', 'isogclr'];
+const optimizers = [
+  { name: 'adamw', peakLr: 1e-3, clipGradNorm: 1 },
+  { name: 'lamb', peakLr: 1e-3 },
+  { name: 'lion', peakLr: 1e-4 },
+  { name: 'sgd', peakLr: 1e-2, nesterov: true },
+];
+
+/** Ten steps each, with a log line a step and a checkpoint every five. @param folder where pictures.csv and pictures/ lie */
+export function cases(folder: string): Record<string, Case> {
+  const csv = { type: 'manifest', path: join(folder, 'pictures.csv') };
+  const labelled = { type: 'folder', path: join(folder, 'pictures') };
+  const base: Config = {
+    device: 'cpu',
+    threads: 1,
+    batch: { globalBatchSize: 16 },
+    duration: { steps: 10 },
+    schedule: { warmup: { steps: 2 } },
+    optimizer: { peakLr: 1e-3 },
+    checkpoint: { every: { steps: 5 }, keep: 3 },
+    log: { every: { steps: 1 } },
+  };
+  const words = (method: Config, more: Config = {}): Case => ({
+    config: {
+      ...base,
+      model: { embedDim: 32, image: { ...image, pool: 'mean' }, text },
+      method,
+      data: { train: csv, workers: 1, tokenizer: { type: 'bpe', vocabSize: 520 } },
+      evaluate: { retrieval: { data: csv } },
+      ...more,
+    },
+  });
+  const bare = (name: string, more: Config = {}): Case => ({
+    config: { ...base, model: { image }, method: { name }, data: { train: labelled, workers: 1 }, ...more },
+  });
+  const clip = { name: 'clip' };
+  const found: Record<string, Case> = {
+    clip: words(clip),
+    siglip: words({ name: 'siglip' }),
+    'clip-resnet': words(clip, {
+      model: {
+        embedDim: 32,
+        image: { type: 'resnet', imageSize: 32, width: 8, layers: [1, 1, 1, 1], heads: 2 },
+        text,
+      },
+    }),
+    'clip-in-parts': words(clip, { batch: { globalBatchSize: 16, gradAccumSteps: 2 } }),
+    'clip-two-ranks': { ...words(clip), flags: ['--nproc', '2'] },
+    'fastclip-two-ranks': { ...words({ name: 'fastclip' }), flags: ['--nproc', '2'] },
+    'clip-on-device': words(clip, {
+      data: { train: csv, workers: 1, tokenizer: { type: 'bpe', vocabSize: 520 }, hold: 'device' },
+    }),
+    'clip-tokens': words(clip, { data: { train: csv, workers: 1 } }),
+    'clip-short': words(clip, { compression: { stages } }),
+    'fastclip-chooses': words(
+      { name: 'fastclip' },
+      { compression: { online: { overhead: 0.2, tokenDropout: [0, 0.5] } } },
+    ),
+    'simclr-chooses': bare('simclr', { compression: { online: { overhead: 0.2, tokenDropout: [0, 0.5] } } }),
+    'moco-v3-two-ranks': { ...bare('moco-v3'), flags: ['--nproc', '2'] },
+    'dino-decay': bare('dino', {
+      optimizer: { peakLr: 1e-3, weightDecay: 0.04 },
+      schedule: { warmup: { steps: 2 }, finalWeightDecay: 0.4 },
+    }),
+  };
+  for (const version of versions) found[`fastclip-${version}`] = words({ name: 'fastclip', version });
+  for (const name of pictures) {
+    found[name] = bare(name);
+    found[`${name}-short`] = bare(name, { compression: { stages } });
+    found[`${name}-in-parts`] = bare(name, { batch: { globalBatchSize: 16, gradAccumSteps: 2 } });
+    found[`${name}-on-device`] = bare(name, { data: { train: labelled, workers: 1, hold: 'device' } });
+  }
+  for (const optimizer of optimizers) found[`optimizer-${optimizer.name}`] = words(clip, { optimizer });
+  return found;
+}

@@ -1,0 +1,21 @@
+import type { Batch, Features, Method } from '../../methods/index.ts';
+import type { StepContext } from '../../time/clock.ts';
+import { backward, gradsOf } from '../../torch/index.ts';
+import type { AfterBackward } from '../step.ts';
+import type { Replay } from './captured-step.ts';
+
+/** The backward pass of a replayed step. The loss runs op by op where it is not captured: when its metrics are read, or its key changes. */
+export function backwardCaptured(
+  method: Method,
+  { features, learned, loss: captured, backward: pullBack }: Replay,
+  { batch, context }: { batch: Batch; context: StepContext },
+): AfterBackward {
+  if (captured) return { metrics: () => ({}), next: captured.backward() };
+  const whole: Features = { ...features };
+  for (const name of learned) whole[name] = features[name].detach().requireGrad();
+  const { loss, metrics, next } = method.loss(whole, batch.ids, context);
+  backward(loss);
+  const pulls = gradsOf(learned.map((name) => whole[name]));
+  pullBack(Object.fromEntries(learned.map((name, i) => [name, pulls[i]!])));
+  return { metrics, next };
+}
