@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { compressionSchema } from '../compress/schema.ts';
 import { stepTimesSchema } from '../compress/step-times.ts';
-import { sourceSchema } from '../data/index/source.ts';
+import { sourceSchema } from '../data/dataset/sources/index.ts';
 import { tokenizerConfigSchema } from '../data/tokenizer/tokenizer.ts';
 import { evaluateShape } from '../evaluate/registry.ts';
 import { budgetSchema, durationOrNoneSchema, durationSchema } from './duration.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { sourceSchema } from '../data/index/source.ts';
+import { sourceSchema } from '../data/dataset/sources/index.ts';
 import type { Encoder, ImageFeatures } from './features.ts';
 import type { Sources } from './labelled.ts';
 
