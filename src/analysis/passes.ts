@@ -41,7 +41,7 @@ export async function measureAll(
         {
           ...context,
           training,
-          clock: parts.plan.clock(stage.step),
+          clock: parts.plan.contextAt(stage.step),
           moment: `${Math.round(stage.share * 100)} % of the run (step ${stage.step})`,
           samples,
           others,
