@@ -5,33 +5,13 @@
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 import { parseConfig, runConfigSchema } from '../src/config/index.ts';
 import { valueAt } from '../src/config/path.ts';
+import { alternatives, type SchemaNode as Node, objectsOf, schemaNode } from '../src/config/shape.ts';
 import { type FastClipVersion, fastClipOptions, fastClipParts } from '../src/methods/fastclip/options.ts';
 import { clipModels, resnetClipModels } from '../src/models/registry.ts';
 
 export const PAGE = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));
-
-/** The part of JSON Schema that zod writes for a run. */
-interface Node {
-  type?: string;
-  const?: unknown;
-  enum?: unknown[];
-  anyOf?: Node[];
-  oneOf?: Node[];
-  properties?: Record<string, Node>;
-  required?: string[];
-  items?: Node | false;
-  prefixItems?: Node[];
-  minimum?: number;
-  maximum?: number;
-  exclusiveMinimum?: number;
-  exclusiveMaximum?: number;
-  multipleOf?: number;
-  default?: unknown;
-  description?: string;
-}
 
 interface Row {
   path: string;
@@ -102,13 +82,6 @@ const TYPES: Record<string, string> = { device: '`"auto"`, `"cpu"`, `"cuda"` or 
 const code = (value: unknown) => `\`${JSON.stringify(value)}\``;
 const list = (words: string[]) => [...new Set(words)].join(' or ');
 
-/** What may stand at a place: unions opened. */
-function alternatives(node: Node): Node[] {
-  const options = node.anyOf ?? node.oneOf;
-  return options ? options.flatMap(alternatives) : [node];
-}
-
-const objectsOf = (node: Node) => alternatives(node).filter(({ properties }) => properties);
 const UNITS = ['steps', 'epochs', 'samples', 'share', 'forwards', 'seconds'];
 
 /** `{ steps }`, `{ epochs }`, ...: one key each. */
@@ -331,13 +304,13 @@ function versions(): string {
 
 /** The whole page. */
 export function configurationPage(): string {
-  const schema = z.toJSONSchema(runConfigSchema, { io: 'input', unrepresentable: 'any' }) as Node;
+  const schema = schemaNode(runConfigSchema);
   return `${[INTRO, ...new Page(schema).sections.map(table), versions()].join('\n\n')}\n`;
 }
 
 /** Every key path of the page's tables, for tests. */
 export function documentedPaths(): string[] {
-  const schema = z.toJSONSchema(runConfigSchema, { io: 'input', unrepresentable: 'any' }) as Node;
+  const schema = schemaNode(runConfigSchema);
   return new Page(schema).sections.flatMap(({ rows }) => rows.map(({ path }) => path));
 }
 
