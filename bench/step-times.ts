@@ -3,7 +3,7 @@
  *   node --import jiti/register bench/step-times.ts configs/moco-v3-cifar10.ts --dropout 0,0.5 --patches 4,8 --steps 40 [--set path=value ...]
  * Instead of a config a run of a list of experiments, as experiments/ssl.ts#cifar-dino-none-0.
  * Prints the table that a config takes as `stepTimes`, one JSON line, with `--out FILE` into a file too; with `--into ROWS.jsonl --name RUN` it adds
- * rows to those of docs/results. Nothing else should use the device.
+ * rows to docs/results/rows/step-times.jsonl. Nothing else should use the device.
  */
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

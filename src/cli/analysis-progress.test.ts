@@ -12,7 +12,7 @@ function shown({ isTTY }: { isTTY: boolean }) {
     now: () => now++,
   });
   progress.show({ type: 'batch', share: 0.25, candidate, done: 0.42, secondsLeft: 75 });
-  progress.show({ type: 'pass', share: 0.25, candidate, kind: 'point', left: 3, seconds: 4 });
+  progress.show({ type: 'pass', share: 0.25, candidate, kind: 'candidate', left: 3, seconds: 4 });
   progress.show({ type: 'pass', share: 0.25, candidate, kind: 'control', left: 0, seconds: 4 });
   progress.show({ type: 'warning', message: 'few samples' });
   return said;
@@ -29,6 +29,6 @@ it('has a line for each pass where there is no terminal', () => {
 });
 
 it('draws a live line on a terminal, and takes it away before the others', () => {
-  const live = '\r\x1b[K 42 %  at  25 %: dropout 0.5, patch 16  1 min 15 s left';
-  expect(shown({ isTTY: true })).toEqual([live, '\r\x1b[K', ...lines]);
+  const live = ' 42 %  at  25 %: dropout 0.5, patch 16  1 min 15 s left';
+  expect(shown({ isTTY: true })).toEqual([live, '\r\x1b[2K', ...lines]);
 });

@@ -1,32 +1,16 @@
 import type { Analysis, AnalyzeEvent } from '../analysis/index.ts';
 import { formatCount, formatDuration } from '../io/human.ts';
-import type { StatusStream } from '../io/status-line.ts';
+import { LiveLine, type TerminalOptions } from './terminal/live-line.ts';
 
 type Event<Type extends AnalyzeEvent['type']> = AnalyzeEvent & { type: Type };
 
-const REDRAW_SECONDS = 0.2;
-
 /** Shows an analysis: a live line on a terminal, and a line for each pass. */
 export class AnalysisProgress {
-  readonly #stream: StatusStream;
-  readonly #live: boolean;
-  readonly #now: () => number;
-  #drawnAt = Number.NEGATIVE_INFINITY;
-  #shown = false;
+  readonly #line: LiveLine;
   #secondsLeft: number | undefined;
 
-  constructor({
-    stream = process.stderr,
-    env = process.env,
-    now = () => performance.now() / 1000,
-  }: {
-    stream?: StatusStream;
-    env?: Readonly<Record<string, string | undefined>>;
-    now?: () => number;
-  } = {}) {
-    this.#stream = stream;
-    this.#live = stream.isTTY === true && env.TERM !== 'dumb' && !env.CI;
-    this.#now = now;
+  constructor(options: TerminalOptions = {}) {
+    this.#line = new LiveLine(options);
   }
 
   show(event: AnalyzeEvent): void {
@@ -36,16 +20,14 @@ export class AnalysisProgress {
     else this.say(`warning: ${event.message}`);
   }
 
-  /** A line that stays. */
+  /** Writes a line that stays. */
   say(text: string): void {
-    this.end();
-    this.#stream.write(`${text}\n`);
+    this.#line.print(text);
   }
 
-  /** Takes the live line away. */
+  /** Removes the live line. */
   end(): void {
-    if (this.#shown) this.#stream.write('\r\x1b[K');
-    this.#shown = false;
+    this.#line.erase();
   }
 
   done({ cost, run }: Analysis, { out, report }: { out: string; report: string }): void {
@@ -56,22 +38,19 @@ export class AnalysisProgress {
     this.say(`the schedule that follows: couplet schedule ${out}`);
   }
 
-  #start({ stages, settings, left }: Event<'start'>): void {
+  #start({ snapshots, settings, left }: Event<'start'>): void {
     const { samples, subBatch, grid } = settings;
-    const at = stages.map(({ share }) => `${Math.round(share * 100)}`).join(', ');
-    this.say(`${grid.length} candidates at ${at} %, ${samples} samples in sub-batches of ${subBatch}`);
-    const all = stages.length * (grid.length + 1); // the control too
-    if (left < all) this.say(`${all - left} of ${all} passes are there already`);
+    const at = snapshots.map(({ share }) => `${Math.round(share * 100)}`).join(', ');
+    this.say(`${grid.length} compressions at ${at} %, ${samples} samples in sub-batches of ${subBatch}`);
+    const all = snapshots.length * (grid.length + 1); // the control too
+    if (left < all) this.say(`${all - left} of ${all} passes are done already`);
   }
 
   #batch({ share, candidate, done, secondsLeft }: Event<'batch'>): void {
     this.#secondsLeft = secondsLeft;
-    const now = this.#now();
-    if (!this.#live || now - this.#drawnAt < REDRAW_SECONDS) return;
-    this.#drawnAt = now;
-    this.#shown = true;
+    if (!this.#line.isDue) return;
     const text = `${percentOf(done)}  at ${percentOf(share)}: ${nameOf(candidate)}  ${formatDuration(secondsLeft)} left`;
-    this.#stream.write(`\r\x1b[K${text.slice(0, (this.#stream.columns || 80) - 1)}`);
+    this.#line.draw(text);
   }
 
   #pass({ share, candidate, kind, seconds, left }: Event<'pass'>): void {

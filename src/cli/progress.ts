@@ -1,41 +1,40 @@
 import { formatCount } from '../io/human.ts';
-import { LiveText } from '../io/live-text.ts';
-import { StatusLine, type StatusLineOptions } from '../io/status-line.ts';
 import type { TrainEvent, TrainResult } from '../train.ts';
 import { evalLines } from './report.ts';
+import { LiveLine, type TerminalOptions } from './terminal/live-line.ts';
+import { StatusLine } from './terminal/status-line.ts';
 
 type Event<Type extends TrainEvent['type']> = TrainEvent & { type: Type };
 type Problems = TrainResult['skipped'];
 
-/** How many samples were left out, and why: the first few by name. Nothing when there were none. */
+/** The number of skipped samples, and the reasons of the first few. Empty when none was skipped. */
 export function skippedLines({ count, first }: Problems): string[] {
   if (count === 0) return [];
   const named = first.map(({ name, reason }) => `  ${name}: ${reason}`);
   return [`skipped ${count} ${count === 1 ? 'sample' : 'samples'}${named.length > 0 ? ':' : ''}`, ...named];
 }
 
-/** Steps in all: rounded where they are an estimate, undefined where there is none yet. */
+/** The total of steps: rounded when it is an estimate, undefined when there is none yet. */
 export function stepsInWords(totalSteps: number): string | undefined {
   if (Number.isInteger(totalSteps)) return `${totalSteps}`;
   return Number.isFinite(totalSteps) ? `about ${Math.round(totalSteps)}` : undefined;
 }
 
-/** What an online run has moved to. */
 function compressionLine({ step, compression: { tokenDropout, patchSize } }: Event<'compression'>): string {
   return `step ${step}: compression moves to dropout ${tokenDropout}, patch ${patchSize}`;
 }
 
-/** Shows a run's events: a live line on a terminal, plain lines elsewhere, and what happens once above it. */
+/** Shows the events of a run: a live line on a terminal, plain lines elsewhere. */
 export class Progress {
-  readonly #options: Pick<StatusLineOptions, 'stream' | 'now' | 'env'>;
-  /** What is drawn until there are steps. */
-  readonly #before: LiveText;
+  readonly #options: TerminalOptions;
+  /** Shown before the first step. */
+  readonly #before: LiveLine;
   #line: StatusLine | undefined;
   #step = 0;
 
-  constructor(options: Pick<StatusLineOptions, 'stream' | 'now' | 'env'> = {}) {
+  constructor(options: TerminalOptions = {}) {
     this.#options = options;
-    this.#before = new LiveText(options);
+    this.#before = new LiveLine(options);
   }
 
   show(event: TrainEvent): void {
@@ -62,9 +61,8 @@ export class Progress {
   }
 
   #hold({ done, total }: Event<'holding'>): void {
-    this.#before.draw(`decoding pictures ${done}/${total}`, {
-      elsewhere: done === 0 ? `decoding ${total} pictures` : undefined,
-    });
+    if (this.#before.isDue) this.#before.draw(`decoding pictures ${done}/${total}`);
+    else if (!this.#before.isLive && done === 0) this.say(`decoding ${total} pictures`);
   }
 
   #start({ step, totalSteps, facts }: Event<'start'>): void {
@@ -78,7 +76,7 @@ export class Progress {
     this.#line = new StatusLine({ totalSteps, startStep: step, ...this.#options });
   }
 
-  /** `samples` counts from the start of the run, the line wants those since the last event. */
+  /** The event counts `samples` from the start of the run; the status line wants those since the last event. */
   #log({ row, samples, totalSteps }: Event<'log'>): void {
     const step = row.step!;
     this.#line?.expect(Math.round(totalSteps));

@@ -6,7 +6,7 @@ import { describeDifference } from './difference.ts';
 import type { Place } from './ranks.ts';
 
 /** How long a failing rank listens for what the others say, before it names who is gone. */
-const LAST_WORDS_MS = 2_000;
+const LAST_WORDS_MS = 5_000;
 /** Texts above this are compared by hash only. */
 const TEXT_LIMIT = 1 << 20;
 const POLL_MS = 100;

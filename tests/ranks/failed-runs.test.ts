@@ -1,4 +1,4 @@
-// What goes wrong in a run of two ranks: both end within a bounded time with one sentence, and the last checkpoint is whole.
+// What goes wrong in a run of two ranks: both end at once with one sentence, and the last checkpoint is whole.
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { latestCheckpoint, verifyCheckpoint } from '../../src/io/checkpoint-file
 import { temporaryFolder } from '../data/make.ts';
 import { rowsOf, type TinyConfig, tinyConfig } from '../run/harness.ts';
 import { asWebdataset, shapes } from '../run/shapes.ts';
-import { freePort, rankEnv } from './harness.ts';
+import { freePort, LONGER_THAN_A_TEST, rankEnv } from './harness.ts';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,9 +26,10 @@ async function startRanks(name: string, samples: [number, number], config: Parti
       mkdirSync(cwd, { recursive: true });
       asWebdataset(join(cwd, 'data'), await shapes(count));
       writeFileSync(join(cwd, 'config.json'), text);
+      const limit = { COUPLET_RANKS_TIMEOUT_SECONDS: LONGER_THAN_A_TEST };
       const child = spawn(process.execPath, [command, 'train', 'config.json'], {
         cwd,
-        env: { ...process.env, OMP_NUM_THREADS: '1', ...rankEnv(rank, 2, port) },
+        env: { ...process.env, OMP_NUM_THREADS: '1', ...limit, ...rankEnv(rank, 2, port) },
         stdio: ['ignore', 'ignore', 'pipe'],
       });
       let stderr = '';
@@ -63,7 +64,7 @@ test('a rank whose data is shorter: both say how much each has, before the first
     code: 1,
     sentence: expect.stringMatching(/rank 1 and rank 0 differ in data: .*40.*48/),
   });
-}, 60_000);
+});
 
 test('numbers that are not finite: both end with the sentence, nothing of it is saved', async () => {
   const ranks = await startRanks('diverges', [48, 48], {
@@ -77,7 +78,7 @@ test('numbers that are not finite: both end with the sentence, nothing of it is 
     expect(code).toBe(1);
   }
   expect(await wholeCheckpoint(ranks[0].runDir)).toBe(1);
-}, 60_000);
+});
 
 test('a rank that is killed in the middle: the other names it, and the last checkpoint is whole', async () => {
   const ranks = await startRanks('killed', [48, 48], {
@@ -92,10 +93,9 @@ test('a rank that is killed in the middle: the other names it, and the last chec
     }
   };
   while (steps() < 12) await new Promise((resolve) => setTimeout(resolve, 50));
-  const began = performance.now();
   ranks[1].child.kill('SIGKILL');
   const { code, sentence } = await ranks[0].ended;
   expect(sentence).toMatch(/rank 1 does not answer any more/);
-  expect([code, performance.now() - began < 20_000]).toEqual([1, true]);
+  expect(code).toBe(1);
   expect(await wholeCheckpoint(ranks[0].runDir)).toBeGreaterThanOrEqual(5);
-}, 90_000);
+});

@@ -8,6 +8,9 @@ const worker = join(dirname(fileURLToPath(import.meta.url)), 'worker.ts');
 const OWN_WORKER: ReadonlySet<string> = new Set(['versions', 'ssl']);
 const jiti = import.meta.resolve('jiti/register');
 
+/** Seconds that ranks wait for each other, where they learn of a failure at once: a test that reaches them hangs. */
+export const LONGER_THAN_A_TEST = '900';
+
 export interface Ended {
   code: number | null;
   signal: string | null;
@@ -15,7 +18,6 @@ export interface Ended {
   // biome-ignore lint/suspicious/noExplicitAny: each scenario has a report of its own
   report: any;
   stderr: string;
-  seconds: number;
 }
 
 export { freePort };
@@ -33,13 +35,27 @@ function passedOn(): NodeJS.ProcessEnv {
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 
-export function start({ scenario, env }: Start): { child: ChildProcess; ended: Promise<Ended> } {
-  const began = performance.now();
+export interface Started {
+  child: ChildProcess;
+  /** Resolves when its modules are loaded, or when it has ended. It goes on when its stdin ends. */
+  ready: Promise<unknown>;
+  ended: Promise<Ended>;
+}
+
+/** Starts one rank, which goes on at once. */
+export function start(options: Start): Started {
+  const started = load(options);
+  started.child.stdin!.end();
+  return started;
+}
+
+function load({ scenario, env }: Start): Started {
   const script = OWN_WORKER.has(scenario) ? worker.replace('worker.ts', `${scenario}-worker.ts`) : worker;
   const child = spawn(process.execPath, ['--import', jiti, script, scenario], {
     env: { PATH: process.env.PATH, OMP_NUM_THREADS: '1', GLOG_minloglevel: '3', ...passedOn(), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   });
+  child.stdin.on('error', () => {}); // it has ended
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -50,11 +66,13 @@ export function start({ scenario, env }: Start): { child: ChildProcess; ended: P
   });
   const ended = new Promise<Ended>((resolve) =>
     child.on('close', (code, signal) => {
-      const report = stdout.trim() ? JSON.parse(stdout.trim().split('\n').at(-1)!) : undefined;
-      resolve({ code, signal, report, stderr, seconds: (performance.now() - began) / 1000 });
+      const said = stdout.replace(/^ready\n/, '').trim();
+      const report = said ? JSON.parse(said.split('\n').at(-1)!) : undefined;
+      resolve({ code, signal, report, stderr });
     }),
   );
-  return { child, ended };
+  const loaded = new Promise((resolve) => child.stdout.once('data', resolve));
+  return { child, ready: Promise.race([loaded, ended]), ended };
 }
 
 /** The environment of one rank, as torchrun would set it. */
@@ -69,15 +87,26 @@ export function rankEnv(rank: number, worldSize: number, port: number): Record<s
   };
 }
 
-/** Runs a scenario on `count` ranks; `env` may differ by rank. */
-export async function runRanks(
+/**
+ * Starts a scenario on `count` ranks; `env` may differ by rank. They meet when all have loaded their modules, so that a
+ * limit of some seconds is not used up by what a busy machine takes to load them.
+ */
+export async function startRanks(
   scenario: string,
   count: number,
   env: (rank: number) => Record<string, string> = () => ({}),
-): Promise<Ended[]> {
+): Promise<Started[]> {
   const port = await freePort();
   const started = Array.from({ length: count }, (_, rank) =>
-    start({ scenario, env: { ...rankEnv(rank, count, port), ...env(rank) } }),
+    load({ scenario, env: { ...rankEnv(rank, count, port), ...env(rank) } }),
   );
+  await Promise.all(started.map(({ ready }) => ready));
+  for (const { child } of started) child.stdin!.end();
+  return started;
+}
+
+/** Starts ranks and waits for their ends. */
+export async function runRanks(...args: Parameters<typeof startRanks>): Promise<Ended[]> {
+  const started = await startRanks(...args);
   return Promise.all(started.map(({ ended }) => ended));
 }

@@ -51,12 +51,10 @@ test('each rank knows its place, and all but rank 0 speak with their name', asyn
 });
 
 test('when a rank fails the others are ended, the deaf ones by force, and the cause is told', async () => {
-  const began = performance.now();
   const { ended, text } = run(3, { FATE_0: 'wait', FATE_1: 'fail', FATE_2: 'deaf' }, { graceMs: 1500 });
   await expect(ended).rejects.toThrow(
     new CoupletError('rank 1 of 3 ended with code 1: shard-3.tar is truncated'),
   );
-  expect(performance.now() - began).toBeLessThan(8000);
   expect(pids(text()).filter(alive)).toEqual([]);
 });
 
@@ -68,7 +66,6 @@ test('a rank that the system killed is named', async () => {
 test('a signal goes to every rank, and stopping in order is no failure', async () => {
   const { ended, text } = run(2, { FATE_0: 'polite', FATE_1: 'polite' });
   await until(() => pids(text()).length === 2);
-  await new Promise((resolve) => setTimeout(resolve, 300)); // their handlers are up
   process.emit('SIGINT', 'SIGINT');
   expect(await ended).toBe(130);
 });
@@ -83,7 +80,6 @@ test('ranks end when their launcher is killed', async () => {
     text += part;
   });
   await until(() => pids(text).length === 2);
-  await new Promise((resolve) => setTimeout(resolve, 300));
   expect(pids(text).filter(alive)).toHaveLength(2);
   parent.kill('SIGKILL');
   await until(() => pids(text).filter(alive).length === 0);

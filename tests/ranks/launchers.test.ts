@@ -32,7 +32,7 @@ beforeAll(async () => {
     expect(await run(process.execPath, [command, ...trainWords(name), '--nproc', '2']).ended).toMatchObject({
       code: 0,
     });
-}, 120_000);
+});
 
 /** The words after `couplet` for a config, in a run of this name. */
 const trainWords = (config: string, name = config) => ['train', `${config}.json`, '--name', name];
@@ -103,7 +103,6 @@ test.skipIf(!hasTorchrun)(
     expect(again.code).toBe(1);
     expect(again.said).toMatch(/^ {2}traceback : .*runs\/torchrun holds a run already\./m);
   },
-  180_000,
 );
 
 test.skipIf(!hasTorchrun)(
@@ -119,7 +118,6 @@ test.skipIf(!hasTorchrun)(
     expect(said).toMatch(/from step [1-5]0 to 60/);
     expect(losses('restarted')).toEqual(losses('long'));
   },
-  180_000,
 );
 
 async function mpirun(words: readonly string[], before: readonly string[] = []) {
@@ -129,15 +127,11 @@ async function mpirun(words: readonly string[], before: readonly string[] = []) 
   return run('mpirun', [...own, process.execPath, ...before, command, ...words], env);
 }
 
-test.skipIf(!hasMpirun)(
-  named('mpirun: the losses of --nproc 2', hasMpirun),
-  async () => {
-    const { code, said } = await (await mpirun(trainWords('short', 'mpirun'))).ended;
-    expect(code, said).toBe(0);
-    expect(losses('mpirun')).toEqual(losses('short'));
-  },
-  120_000,
-);
+test.skipIf(!hasMpirun)(named('mpirun: the losses of --nproc 2', hasMpirun), async () => {
+  const { code, said } = await (await mpirun(trainWords('short', 'mpirun'))).ended;
+  expect(code, said).toBe(0);
+  expect(losses('mpirun')).toEqual(losses('short'));
+});
 
 test.skipIf(!hasMpirun)(
   named('mpirun ends all when a rank ends with a code: none does before the checkpoint is whole', hasMpirun),
@@ -163,7 +157,6 @@ require('node:module').syncBuiltinESMExports();
     expect(code, said).toBe(138);
     expect(await stepsSaved(runDirOf('slow'))).toEqual([rowsOf(runDirOf('slow')).length]);
   },
-  120_000,
 );
 
 test.skipIf(!hasSlurm)(
@@ -194,5 +187,4 @@ test.skipIf(!hasSlurm)(
       await cluster.stop();
     }
   },
-  240_000,
 );

@@ -40,4 +40,4 @@ test('two ranks probe when one does, find what it finds, and choose alike', asyn
   }
   const losses = [one, two].map(({ rows }) => rows.map((row) => row['train/loss'] as number));
   for (const [i, loss] of losses[0]!.slice(0, 20).entries()) expect(losses[1]![i]).toBeCloseTo(loss, 3);
-}, 240_000);
+});

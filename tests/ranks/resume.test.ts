@@ -46,4 +46,4 @@ test('a checkpoint of two ranks goes on with one, two and four, with the numbers
     if (count === 2)
       expect(rows.map((row) => row['train/loss'])).toEqual(two.map((row) => row['train/loss'])); // bit for bit
   }
-}, 240_000);
+});

@@ -71,7 +71,7 @@ export async function startSlurm(folder: string): Promise<SlurmCluster> {
   ]);
   start('slurmctld', ['-D', '-f', file, '-L', join(folder, 'slurmctld.log')]);
   start('slurmd', ['-D', '-f', file, '-N', 'localhost', '-L', join(folder, 'slurmd.log')]);
-  const end = performance.now() + 60_000;
+  const end = performance.now() + 500_000;
   while (spawnSync('sinfo', ['-h', '-o', '%t'], { env, encoding: 'utf8' }).stdout.trim() !== 'idle') {
     if (performance.now() > end) {
       await stop();

@@ -8,6 +8,7 @@ import { decayGroups, Sgd } from '../../src/optim/index.ts';
 import { alone, openRanks, type Ranks } from '../../src/ranks/index.ts';
 import { backward, Generator, gradsOf, randn, scope, type Tensor } from '../../src/torch/index.ts';
 import { batchAt, clock, lossOf, makeMethod } from '../contract/method-fixture.ts';
+import { LONGER_THAN_A_TEST } from './harness.ts';
 
 const TOTAL = 8;
 /** Rounding grows from step to step: batch norms over eight rows, a temperature of 0.1. In float32 one step is compared. */
@@ -128,7 +129,7 @@ function worstOf(together: Trace, whole: Trace, dtype: DType): number {
   return largest(errors);
 }
 
-const ranks = openRanks({ device: 'cpu' });
+const ranks = openRanks({ device: 'cpu', timeoutMs: 1000 * Number(LONGER_THAN_A_TEST) });
 const worst: Record<string, number> = {};
 const rounding: Record<string, number> = {};
 for (const variant of Object.keys(VARIANTS)) {

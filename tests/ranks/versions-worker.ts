@@ -3,6 +3,7 @@ import { alone, openRanks, type Ranks } from '../../src/ranks/index.ts';
 import { backward, clearGrads, gradsOf, scope, type Tensor, tensor } from '../../src/torch/index.ts';
 import { clock, DATASET, makeMethod } from '../contract/method-fixture.ts';
 import { int64, uniform } from '../contract/numbers.ts';
+import { LONGER_THAN_A_TEST } from './harness.ts';
 
 const BATCH = 8;
 const WIDTH = 6;
@@ -63,7 +64,7 @@ function run(
   return out;
 }
 
-const ranks = openRanks({ device: 'cpu' });
+const ranks = openRanks({ device: 'cpu', timeoutMs: 1000 * Number(LONGER_THAN_A_TEST) });
 const worst: Record<string, number> = {};
 for (const version of VERSIONS) {
   for (const reduction of ['fastclip', 'openclip']) {

@@ -1,5 +1,5 @@
 // One rank of a test: runs the scenario that its argument names, prints a line of JSON, and ends as a command would.
-
+import { readFileSync } from 'node:fs';
 import { CoupletError } from '../../src/errors.ts';
 import { SampleTable } from '../../src/methods/fastclip/sample-table.ts';
 import { openRanks, type Ranks, ranksFromEnvironment } from '../../src/ranks/index.ts';
@@ -13,6 +13,7 @@ import {
   type Tensor,
   tensor,
 } from '../../src/torch/index.ts';
+import { LONGER_THAN_A_TEST } from './harness.ts';
 import { model, pairLoss, rowsOf } from './problem.ts';
 
 const { env } = process;
@@ -150,13 +151,15 @@ const scenarios: Record<string, (ranks: Ranks) => unknown> = {
 function agent(): void {
   const store = Store.open({ host: '127.0.0.1', port: 0, isServer: true, timeoutMs: 5000 });
   process.stdout.write(`${JSON.stringify({ port: store.port })}\n`);
-  setTimeout(() => {}, 60_000);
+  setInterval(() => {}, 60_000); // until it is killed
 }
 
 function rank(scenario: string): void {
+  process.stdout.write('ready\n');
+  readFileSync(0); // until the others are ready too
   try {
     const place = ranksFromEnvironment(env);
-    const ranks = openRanks({ device, place, timeoutMs: Number(env.TIMEOUT ?? 10) * 1000 });
+    const ranks = openRanks({ device, place, timeoutMs: Number(env.TIMEOUT ?? LONGER_THAN_A_TEST) * 1000 });
     const report = scenarios[scenario](ranks);
     if (scenario !== 'late') ranks.close();
     process.stdout.write(`${JSON.stringify(report ?? null)}\n`);

@@ -71,7 +71,7 @@ beforeAll(async () => {
     ].join('\n'),
   });
   source = { type: 'manifest', path: join(folder, 'mixed.csv') };
-}, 60_000);
+});
 
 const config = (name: string, more: Partial<TinyConfig> = {}) =>
   tinyConfig({

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { numbersOf, runsFolder, tinyConfig, tinyModel, trainTiny } from './harness.ts';
 import { asWebdataset, shapes } from './shapes.ts';
 
@@ -59,7 +59,13 @@ describe('a budget in seconds', () => {
   });
 
   test('ends when they are over, the learning rate with it', async () => {
+    let milliseconds = 0; // a clock that a busy machine does not change
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      milliseconds += 5;
+      return milliseconds;
+    });
     const { finished, rows } = await trainTiny(config('timed'), { runsDir: folder });
+    clock.mockRestore();
     expect(finished).toBe(true);
     const logged = rows.filter((row) => 'train/loss' in row);
     expect(logged.at(-1)!.train_seconds).toBeGreaterThanOrEqual(1);

@@ -42,7 +42,7 @@ const config = (name: string, steps = 20) =>
 let whole: Awaited<ReturnType<typeof trainTiny>>;
 beforeAll(async () => {
   whole = await trainTiny(config('whole'), { runsDir: folder });
-}, 60_000);
+});
 
 /** A copy of the whole run's folder, to damage. */
 function copyOf(name: string): string {

@@ -44,7 +44,7 @@ beforeAll(async () => {
   expect(evaluated.map(({ step }) => step)).toEqual([10, 20, 25]);
   checkSpent(result.rows);
   expect(evalMetrics(result.report!)).toEqual(metricsOf(evaluated.at(-1)!));
-}, 60_000);
+});
 
 /** The rows of evaluations tell how far the run was; each step is logged, so the row before one says the same. */
 function checkSpent(rows: MetricsRow[]): void {

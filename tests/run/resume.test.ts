@@ -35,7 +35,7 @@ beforeAll(async () => {
     checkpoint: { every: { steps: 5 }, keep: 2 },
     data: { train: [], flip: true, crop: { scale: [0.6, 1] } } as unknown as RunConfigInput['data'],
   };
-}, 60_000);
+});
 
 const nameOf = (config: RunConfigInput) => join(runsDir, config.name!);
 const named = (name: string, more: Partial<TinyConfig> = {}) => tinyConfig({ ...base, ...more, name });
@@ -94,7 +94,7 @@ describe.each(Object.entries(kinds))('%s, interrupted in this process', (kind, o
     expect(rows.filter((row) => 'eval/mean_recall' in row)).toHaveLength(5);
     expect(new Set(rows.map((row) => row['train/loss'])).size).toBeGreaterThan(STEPS);
     expect(saved).toEqual(expect.arrayContaining([best.step, STEPS]));
-  }, 60_000);
+  });
 
   test('a signal at step 13, then --resume latest, with other workers', async () => {
     const name = `${kind}-aborted`;
@@ -215,5 +215,5 @@ describe('the command, in processes of its own', () => {
     expect(said).toMatch(/from step [1-9]\d* to 30/);
     expect(halfWritten(runDir)).toEqual([]);
     await expectSame(runDir, join(runsDir, whole));
-  }, 120_000);
+  });
 });

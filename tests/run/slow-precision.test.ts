@@ -26,13 +26,15 @@ test('a precision that the processor has no arithmetic for is told, with what to
   expect(await warnings('float32', 0.04)).toEqual([]);
 });
 
-test('the gain is a ratio of two measurements of this processor', () => {
+test('the gain is how many times as fast bfloat16 is as float32', () => {
   vi.mocked(speed.bfloat16Gain).mockRestore();
-  const [float32, bfloat16] = (['float32', 'bfloat16'] as const).map((dtype) =>
-    speed.gflops(dtype, 'cpu', 256),
-  );
-  const gain = speed.bfloat16Gain();
-  // Noisy, but a processor has such arithmetic or has it not.
-  expect(gain / (bfloat16 / float32)).toBeGreaterThan(0.1);
-  expect(gain / (bfloat16 / float32)).toBeLessThan(10);
+  const time: number[] = [];
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => time.push(0) * milliseconds);
+  let milliseconds = 1;
+  const bfloat16 = speed.gflops('bfloat16', 'cpu', 256);
+  milliseconds = 3;
+  expect(bfloat16 / speed.gflops('float32', 'cpu', 256)).toBeCloseTo(3);
+  // Both take the same time by this clock.
+  expect(speed.bfloat16Gain()).toBeCloseTo(1);
+  clock.mockRestore();
 });

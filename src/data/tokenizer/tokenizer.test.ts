@@ -99,9 +99,10 @@ describe("CLIP's tokenizer", () => {
     ['nested entities', `&${'amp;'.repeat(50_000)}`],
     ['escape characters', '\x1b['.repeat(100_000)],
   ])('takes a hostile text of %s in a short time', (_, text) => {
-    const start = performance.now();
+    const start = process.cpuUsage(); // unlike a clock, the same on a busy machine
     clip.encode(text);
-    expect(performance.now() - start).toBeLessThan(5000);
+    const { user, system } = process.cpuUsage(start);
+    expect(user + system).toBeLessThan(5e6);
   });
 
   it('gives the ids of the Hugging Face library from its own tokenizer.json', () => {

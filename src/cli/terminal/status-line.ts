@@ -1,6 +1,7 @@
-import { formatCount, formatDuration, formatLoss } from './human.ts';
+import { formatCount, formatDuration, formatLoss } from '../../io/human.ts';
+import { LiveLine, secondsNow, type TerminalOptions } from './live-line.ts';
 
-/** What a status line tells. */
+/** The numbers of a status line. */
 export interface Status {
   /** Steps done of `totalSteps`. */
   readonly step: number;
@@ -9,7 +10,7 @@ export interface Status {
   /** Of all ranks. */
   readonly samplesPerSecond?: number;
   readonly elapsedSeconds: number;
-  /** Left out when not known yet. */
+  /** Left out while it is unknown. */
   readonly secondsLeft?: number;
 }
 
@@ -29,7 +30,7 @@ export function formatStatus(
   return parts.join('  ').slice(0, Math.max(0, Math.min(width, 10_000)));
 }
 
-/** How fast it goes now: over the last `windowSteps` steps, so that a slow start or a pause is forgotten. */
+/** The speed over the last `windowSteps` steps, so that a slow start or a pause is forgotten. */
 export class Pace {
   readonly #windowSteps: number;
   readonly #marks: { step: number; seconds: number; samples: number }[] = [];
@@ -38,14 +39,14 @@ export class Pace {
     this.#windowSteps = windowSteps;
   }
 
-  /** Notes that `step` steps and `samples` samples were done at a time in seconds. */
+  /** Notes that `step` steps and `samples` samples were done at `seconds`. */
   mark(step: number, { seconds, samples }: { seconds: number; samples: number }): void {
     this.#marks.push({ step, seconds, samples });
     while (this.#marks.length > 2 && step - (this.#marks[1]?.step as number) >= this.#windowSteps)
       this.#marks.shift();
   }
 
-  /** Undefined until two marks are some time apart. */
+  /** Undefined until two marks differ in step and time. */
   rates(): { secondsPerStep: number; samplesPerSecond: number } | undefined {
     const [first, last] = [this.#marks[0], this.#marks.at(-1)];
     if (!first || !last || last.step <= first.step || last.seconds <= first.seconds) return undefined;
@@ -57,101 +58,71 @@ export class Pace {
   }
 }
 
-/** The part of a stream that is used: `process.stderr`, or a test's. */
-export interface StatusStream {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  write(text: string): unknown;
-}
-
-export interface StatusLineOptions {
+export interface StatusLineOptions extends TerminalOptions {
   readonly totalSteps: number;
   /** Steps done before this process, on resume. */
   readonly startStep?: number;
-  readonly stream?: StatusStream;
-  /** Seconds that only go forward. */
-  readonly now?: () => number;
-  /** `NO_COLOR`, `TERM` and `CI` are read. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-const REDRAW_SECONDS = 0.1;
-
-/** A line that is redrawn in place on a terminal; elsewhere (a file, CI, TERM=dumb) a line for each `log`. */
+/** The state of a run as a live line on a terminal; elsewhere a line for each `log`. */
 export class StatusLine {
-  #total: number;
-  readonly #stream: StatusStream;
+  readonly #line: LiveLine;
   readonly #now: () => number;
-  readonly #live: boolean;
-  readonly #bold: boolean;
-  readonly #start: number;
+  readonly #startedAt: number;
   readonly #pace = new Pace();
+  #total: number;
   #step: number;
   #samples = 0;
   #loss: number | undefined;
-  #drawnAt = Number.NEGATIVE_INFINITY;
-  #shown = false;
 
-  constructor({
-    totalSteps,
-    startStep = 0,
-    stream = process.stderr,
-    now,
-    env = process.env,
-  }: StatusLineOptions) {
+  constructor({ totalSteps, startStep = 0, ...terminal }: StatusLineOptions) {
     this.#total = totalSteps;
     this.#step = startStep;
-    this.#stream = stream;
-    this.#now = now ?? (() => performance.now() / 1000);
-    this.#live = stream.isTTY === true && env.TERM !== 'dumb' && !env.CI;
-    this.#bold = this.#live && !env.NO_COLOR;
-    this.#start = this.#now();
-    this.#pace.mark(startStep, { seconds: this.#start, samples: 0 });
+    this.#line = new LiveLine(terminal);
+    this.#now = terminal.now ?? secondsNow;
+    this.#startedAt = this.#now();
+    this.#pace.mark(startStep, { seconds: this.#startedAt, samples: 0 });
   }
 
-  /** After each step: `samples` are this step's, of all ranks. Redraws at most ten times a second. */
+  /** After each step: `samples` are those of this step, of all ranks. */
   tick(step: number, { samples }: { samples: number }): void {
     this.#step = step;
     this.#samples += samples;
-    const now = this.#now();
-    this.#pace.mark(step, { seconds: now, samples: this.#samples });
-    if (this.#live && now - this.#drawnAt >= REDRAW_SECONDS) this.#draw(now);
+    this.#pace.mark(step, { seconds: this.#now(), samples: this.#samples });
+    if (this.#line.isDue) this.#draw();
   }
 
-  /** The number of steps is known better now: of a budget in seconds it is an estimate. */
+  /** A better estimate of the number of steps, where the budget is in seconds. */
   expect(totalSteps: number): void {
     this.#total = totalSteps;
   }
 
-  /** On log steps: the loss is known. Prints a line where there is no terminal. */
+  /** On log steps, when the loss is known. */
   log({ loss }: { loss: number }): void {
     this.#loss = loss;
-    if (this.#live) this.#draw(this.#now());
-    else this.#stream.write(`${formatStatus(this.status())}\n`);
+    if (this.#line.isLive) this.#draw();
+    else this.#line.print(formatStatus(this.status()));
   }
 
-  /** Prints a line of its own above the live one. */
+  /** Writes a line that stays, above the live one. */
   print(text: string): void {
-    this.#erase();
-    this.#stream.write(`${text}\n`);
-    if (this.#live) this.#draw(this.#now());
+    this.#line.print(text);
+    this.#draw();
   }
 
-  /** Leaves the last state on the screen and goes to a new line. */
+  /** Leaves the last state on the screen. */
   finish(): void {
-    if (!this.#live) return;
-    this.#draw(this.#now());
-    this.#stream.write('\n');
-    this.#shown = false;
+    this.#draw();
+    this.#line.keep();
   }
 
-  /** What the line tells now. */
+  /** The numbers that the line shows. */
   status(): Status {
     const rates = this.#pace.rates();
     return {
       step: this.#step,
       totalSteps: this.#total,
-      elapsedSeconds: this.#now() - this.#start,
+      elapsedSeconds: this.#now() - this.#startedAt,
       ...(this.#loss !== undefined && { loss: this.#loss }),
       ...(rates && {
         samplesPerSecond: rates.samplesPerSecond,
@@ -160,17 +131,7 @@ export class StatusLine {
     };
   }
 
-  #draw(now: number): void {
-    this.#drawnAt = now;
-    // One column less: writing in the last one makes some terminals wrap.
-    const line = formatStatus(this.status(), { width: (this.#stream.columns || 80) - 1 });
-    this.#erase();
-    this.#stream.write(this.#bold ? line.replace(/^step \S+/, '\x1b[1m$&\x1b[22m') : line);
-    this.#shown = true;
-  }
-
-  #erase(): void {
-    if (this.#shown) this.#stream.write('\r\x1b[2K');
-    this.#shown = false;
+  #draw(): void {
+    this.#line.draw(formatStatus(this.status(), { width: this.#line.width }), { bold: /^step \S+/ });
   }
 }
