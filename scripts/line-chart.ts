@@ -22,7 +22,7 @@ const STYLES = [
 ];
 
 /** About six round values from at most `from` to at least `to`. */
-function ticks(from: number, to: number): number[] {
+export function ticks(from: number, to: number): number[] {
   const least = (to - from || 1) / 5;
   const power = 10 ** Math.floor(Math.log10(least));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= least * (1 - 1e-9))!;
