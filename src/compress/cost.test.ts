@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { sequenceLength } from './compression.ts';
-import { dinoCost, imageTowerCost, mocoV3Cost, simclrCost } from './cost.ts';
+import { costOfPasses, type SequencePass } from './cost.ts';
 
 /**
  * Section 1.6: MoCo v3 at 240 pixels, not symmetric, over one forward pass of 197 tokens; a row for each d, a column for each q.
@@ -22,53 +21,65 @@ const KEY_SAME_PATCH: [number, ...number[]][] = [
   [0.75, 2.015, 1.299, 0.909, 0.589, 0.34, 0.239],
   [0.9, 1.497, 0.964, 0.68, 0.437, 0.249, 0.178],
 ];
-const PAPER = { symmetric: false };
 const digits = (value: number) => Number(value.toFixed(3));
+
+/** One view, trained and compressed. */
+const query: SequencePass = { views: [0], trained: true, dropTokens: true, scalePatches: true };
+const key: SequencePass = { views: [1], trained: false, dropTokens: false, scalePatches: true };
+const image = { imageSize: 224, patchSize: 16 };
+const costOf = (passes: SequencePass[], tokenDropout = 0, patchSize = 16) =>
+  costOfPasses(passes, { image, compression: { tokenDropout, patchSize } });
 
 describe('MoCo v3', () => {
   test.each([
     ['full', KEY_FULL],
     ['of the same patch', KEY_SAME_PATCH],
   ] as const)('the grid of section 1.6 with a key %s, to the printed digits', (kind, grid) => {
+    // Pictures of 240 pixels, counted in sequences of the 197 tokens of 224.
+    const passes = [query, { ...key, scalePatches: kind !== 'full' }].map((pass) => ({
+      ...pass,
+      imageSize: 240,
+    }));
     for (const [tokenDropout, ...expected] of grid) {
-      const row = SIDES.map((patchSize) => {
-        const query = sequenceLength(240, { patchSize, tokenDropout });
-        const key = sequenceLength(240, { patchSize: kind === 'full' ? 16 : patchSize });
-        return digits(mocoV3Cost({ query, key, base: 197 }, PAPER));
-      });
+      const row = SIDES.map((patchSize) => digits(costOf(passes, tokenDropout, patchSize)));
       expect(row, `d = ${tokenDropout}`).toEqual(expected);
     }
   });
 
   test('dropout alone at 224 pixels; 4 without compression; the symmetric form is twice that', () => {
-    const at = (tokenDropout: number, symmetric = false) =>
-      digits(
-        mocoV3Cost(
-          { query: sequenceLength(224, { patchSize: 16, tokenDropout }), key: 197, base: 197 },
-          { symmetric },
-        ),
-      );
-    expect([0, 0.25, 0.5, 0.75, 0.9].map((d) => at(d))).toEqual([4, 3.254, 2.508, 1.761, 1.305]);
-    expect(at(0, true)).toBe(8);
+    const dropouts = [0, 0.25, 0.5, 0.75, 0.9];
+    expect(dropouts.map((d) => digits(costOf([query, key], d)))).toEqual([4, 3.254, 2.508, 1.761, 1.305]);
+    expect(costOf([query, key].map((pass) => ({ ...pass, views: [0, 1] })))).toBe(8);
   });
 });
 
 test('SimCLR trains both sides: 6, and a quarter of the tokens costs about a quarter', () => {
-  expect(simclrCost({ query: 197, key: 197, base: 197 })).toBe(6);
-  expect(simclrCost({ query: 50, key: 50, base: 197 })).toBeCloseTo(300 / 197, 12);
-  expect(simclrCost({ query: 50, key: 197, base: 197 })).toBeCloseTo((150 + 591) / 197, 12);
+  const both = { ...query, views: [0, 1] };
+  expect(costOf([both])).toBe(6);
+  expect(costOf([both], 0.75)).toBeCloseTo(300 / 197, 12);
+  expect(costOf([query, { ...query, dropTokens: false }], 0.75)).toBeCloseTo((150 + 591) / 197, 12);
 });
 
 test('DINO: 8.51 and 9.63 as the paper counts, 12.51 as the reference runs', () => {
-  const lengths = { query: 197, key: 197, local: 37, base: 197 };
-  expect(dinoCost({ ...lengths, localCrops: 8 }, { globalCrops: 1 }).toFixed(2)).toBe('8.51');
+  const dino = ({ locals, globals }: { locals: number; globals: number }) =>
+    costOf([
+      { ...query, views: { length: globals } },
+      { ...key, views: { length: globals } },
+      { ...query, views: { length: locals }, imageSize: 96, scalePatches: false, dropTokens: false },
+    ]);
+  expect(dino({ locals: 8, globals: 1 }).toFixed(2)).toBe('8.51');
   // 9.6345: the notes round it up.
-  expect(dinoCost({ ...lengths, localCrops: 10 }, { globalCrops: 1 }).toFixed(2)).toBe('9.63');
-  expect(dinoCost({ ...lengths, localCrops: 8 }, { globalCrops: 2 }).toFixed(2)).toBe('12.51');
-  expect(dinoCost({ ...lengths, localCrops: 0 }, { globalCrops: 1 })).toBe(4);
+  expect(dino({ locals: 10, globals: 1 }).toFixed(2)).toBe('9.63');
+  expect(dino({ locals: 8, globals: 2 }).toFixed(2)).toBe('12.51');
+  expect(dino({ locals: 0, globals: 1 })).toBe(4);
 });
 
 test("CLIP's image tower: a forward and a backward pass", () => {
-  expect(imageTowerCost({ query: 197, base: 197 })).toBe(3);
-  expect(imageTowerCost({ query: 50, base: 197 })).toBeCloseTo(150 / 197, 12);
+  expect(costOf([query])).toBe(3);
+  expect(costOf([query], 0.75)).toBeCloseTo(150 / 197, 12);
+});
+
+test('a net without patches costs as much whatever the compression', () => {
+  const compression = { tokenDropout: 0.5, patchSize: 32 };
+  expect(costOfPasses([query], { image: { imageSize: 224 }, compression })).toBe(3);
 });

@@ -1,46 +1,40 @@
-// Cost of one sample in a training step, in forward passes of the model's whole sequence (Lin et al. 2024, table 1;
-// docs/papers/fastcl.md, section 1.6). A forward pass costs as much as it has tokens, a backward pass twice that. Heads, optimizer and
-// loader do not count.
+import { type Compression, sequenceLength } from './compression.ts';
 
-/** Tokens of the sequences in a step, by sequenceLength(). */
-export interface Lengths {
-  /** L of the trained net's sequence. */
-  query: number;
-  /** L of the target's. */
-  key: number;
-  /** L_base, of a whole sequence. */
-  base: number;
+/** How views go through a net in one step. */
+export interface SequencePass {
+  /** How many views of each sample. */
+  views: { readonly length: number };
+  /** Forward and backward, or forward alone. */
+  trained: boolean;
+  /** Whether the step's compression drops patch tokens. */
+  dropTokens: boolean;
+  /** Whether the step's compression enlarges patches. */
+  scalePatches: boolean;
+  /** Side of these views in pixels; default the model's. */
+  imageSize?: number;
 }
 
-/** Forward and backward. */
-const trained = (length: number) => 3 * length;
-
-/** CLIP's image tower: 3 L_q. Texts are never compressed, and do not count. */
-export function imageTowerCost({ query, base }: Omit<Lengths, 'key'>): number {
-  return trained(query) / base;
+export interface CostOptions {
+  /** The model's own sizes. A net without patches has no sequence to shorten. */
+  image: { imageSize: number; patchSize?: number };
+  compression: Compression;
 }
 
-/** Both views train the same net: 3 (L_q + L_k). */
-export function simclrCost({ query, key, base }: Lengths): number {
-  return (trained(query) + trained(key)) / base;
-}
-
-/** 3 L_q + L_k, twice that for the symmetric loss, which takes each view through both nets. */
-export function mocoV3Cost({ query, key, base }: Lengths, { symmetric }: { symmetric: boolean }): number {
-  return ((symmetric ? 2 : 1) * (trained(query) + key)) / base;
-}
-
-export interface DinoLengths extends Lengths {
-  /** L of a local crop. */
-  local: number;
-  /** How many local crops there are. */
-  localCrops: number;
-}
-
-/** 3 L_q + 3 K L_small + L_k, as the paper counts: one global crop for each net. The authors' code takes two through both. */
-export function dinoCost(
-  { query, key, local, localCrops, base }: DinoLengths,
-  { globalCrops }: { globalCrops: 1 | 2 },
+/**
+ * Cost of one sample in a training step, in forward passes of the model's whole sequence (Lin et al. 2024, table 1;
+ * docs/papers/fastcl.md, section 1.6). A forward pass costs as much as it has tokens, a backward pass twice that.
+ * Heads, texts, optimizer and loader do not count.
+ */
+export function costOfPasses(
+  passes: readonly SequencePass[],
+  { image: { imageSize: wholeSize, patchSize: ownPatchSize }, compression }: CostOptions,
 ): number {
-  return (globalCrops * (trained(query) + key) + localCrops * trained(local)) / base;
+  const lengthOf = ({ imageSize = wholeSize, dropTokens, scalePatches }: SequencePass): number => {
+    if (ownPatchSize === undefined) return 1;
+    const patchSize = scalePatches ? compression.patchSize : ownPatchSize;
+    return sequenceLength(imageSize, { tokenDropout: dropTokens ? compression.tokenDropout : 0, patchSize });
+  };
+  const whole = ownPatchSize === undefined ? 1 : sequenceLength(wholeSize, { patchSize: ownPatchSize });
+  const tokens = passes.map((pass) => (pass.trained ? 3 : 1) * pass.views.length * lengthOf(pass));
+  return tokens.reduce((sum, count) => sum + count, 0) / whole;
 }

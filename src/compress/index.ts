@@ -6,13 +6,7 @@ export {
   type SequencePlan,
   sequenceLength,
 } from './compression.ts';
-export {
-  dinoCost,
-  imageTowerCost,
-  type Lengths,
-  mocoV3Cost,
-  simclrCost,
-} from './cost.ts';
+export { costOfPasses, type SequencePass } from './cost.ts';
 export type { DropPath } from './drop-path.ts';
 export { type Candidate, gridOf } from './grid.ts';
 export { patchScalingTensor, scaleKernel } from './patch-scaling.ts';

@@ -1,19 +1,17 @@
 import { z } from 'zod';
 import { compressionSchema } from '../compress/schema.ts';
 import { stepTimesSchema } from '../compress/step-times.ts';
-import { sourceSchema } from '../data/index/source.ts';
+import { sourceSchema } from '../data/dataset/sources/index.ts';
 import { tokenizerConfigSchema } from '../data/tokenizer/tokenizer.ts';
 import { evaluateShape } from '../evaluate/config.ts';
 import { budgetSchema, durationOrNoneSchema, durationSchema } from './duration.ts';
 import { type MethodRegistry, methodSchema } from './methods.ts';
 import { modelSpecSchema } from './model-spec.ts';
+import { optimizerSchema } from './optimizer.ts';
 
 const positive = z.number().positive();
 const count = z.int().min(1);
 const share = z.number().min(0).max(1);
-
-/** A beta of Adam: the share of the old average that is kept. */
-const beta = z.number().min(0).lt(1);
 const sources = z.union([sourceSchema, z.array(sourceSchema).min(1)]);
 const channels = z.tuple([z.number(), z.number(), z.number()]);
 const range = z
@@ -63,39 +61,6 @@ const data = z
     path: ['cache'],
     error: "it keeps what data.hold decodes: set data.hold to 'device', or leave it out",
   });
-
-/** What every optimizer has. */
-const step = {
-  peakLr: positive.default(5e-4).describe('learning rate after the warm-up, as the optimizer sees it'),
-  weightDecay: z.number().min(0).default(0.1).describe('biases, gains and scales are exempt'),
-  clipGradNorm: positive.optional().describe('greatest norm of all gradients together; none by default'),
-  clipEachGradNorm: positive
-    .optional()
-    .describe('greatest norm of the gradient of each parameter by itself; none by default'),
-};
-const adam = {
-  beta1: beta.default(0.9).describe('decay of the mean of gradients'),
-  beta2: beta.default(0.98).describe('decay of the mean of squared gradients'),
-  eps: positive.default(1e-6).describe('added to the root of the second moment'),
-};
-const rule = 'the update rule';
-
-const optimizer = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('adamw').optional().default('adamw').describe(rule), ...step, ...adam }),
-  z.strictObject({ name: z.literal('lamb').describe(rule), ...step, ...adam }),
-  z.strictObject({
-    name: z.literal('lion').describe(rule),
-    ...step,
-    beta1: beta.default(0.9).describe('the share of the mean of gradients in the direction'),
-    beta2: beta.default(0.99).describe('decay of the mean of gradients'),
-  }),
-  z.strictObject({
-    name: z.literal('sgd').describe(rule),
-    ...step,
-    sgdMomentum: beta.default(0.9).describe('decay of the sum of gradients; a temperature has none'),
-    nesterov: z.boolean().default(false).describe('look one step ahead along the momentum'),
-  }),
-]);
 
 const schedule = z.strictObject({
   warmup: durationOrNoneSchema.default({ steps: 0 }).describe('linear rise from 0 to peakLr'),
@@ -179,7 +144,7 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
       .describe(
         'a duration in seconds is counted by this table instead of the clock: repeatable, also beside other runs on one GPU',
       ),
-    optimizer: optimizer.prefault({}).describe('how weights move'),
+    optimizer: optimizerSchema.prefault({}).describe('how weights move'),
     schedule: schedule.prefault({}).describe('how the learning rate moves'),
     evaluate: evaluate.prefault({}).describe('what is measured on held-out data'),
     checkpoint: checkpoint.prefault({}).describe('what is saved'),

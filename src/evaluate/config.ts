@@ -1,6 +1,6 @@
 // What a config may evaluate. config/schema.ts adds how often.
 import { z } from 'zod';
-import { sourceSchema } from '../data/index/source.ts';
+import { sourceSchema } from '../data/dataset/sources/index.ts';
 
 const sources = z.union([sourceSchema, z.array(sourceSchema).min(1)]);
 

@@ -12,8 +12,9 @@ import { alone } from '../ranks/index.ts';
 import { cosine, withWarmup } from '../time/schedules.ts';
 import { backward, clearGrads, noGrad, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
 import { type Batch, findMethod, type MethodContext } from './index.ts';
-import { BackboneWithHead, learnedParameters, ViewEncoder } from './shared/backbone.ts';
+import { learnedParameters, Net } from './shared/backbone.ts';
 import { featureStatistics } from './shared/feature-statistics.ts';
+import { ViewEncoder } from './shared/view-encoder.ts';
 
 const [SIDE, BATCH, PICTURES, STEPS] = [32, 24, 256, 100];
 const PEAK_LR = 1e-3;
@@ -137,18 +138,23 @@ function whole(name: string, options: object) {
 
 /** DINO's parts, but the target is the student itself, gradient and all, and there is no centre. */
 function withoutStopGradient() {
-  const make = (init: Init) => new DinoHead(init, { width: MODEL.image.width, ...HEAD, normLastLayer: true });
-  const net = new BackboneWithHead(new Init({ seed: 1 }), {
-    spec: MODEL.image,
+  const net = new Net(new Init({ seed: 1 }), MODEL.image, {
     style: DINO_VIT,
-    head: { prefix: 'head.', make },
+    headPrefix: 'head.',
+    makeHead: (init, width) => new DinoHead(init, { width, ...HEAD, normLastLayer: true }),
   });
   const encoder = new ViewEncoder(context);
   const run: Run = {
     params: learnedParameters(net),
     step(batch, step, update) {
-      const pass = { views: [0, 1], dropTokens: false, scalePatches: false, clock: clockOf(step) };
-      const features = encoder.features(net.backbone, batch, pass);
+      const pass = {
+        features: 'views',
+        trained: true,
+        views: [0, 1],
+        dropTokens: false,
+        scalePatches: false,
+      };
+      const features = encoder.features(net.backbone, batch, { pass, context: clockOf(step) });
       const outputs = net.head.forward(features.transpose(0, 1));
       const target = { center: zeros([HEAD.outputs]), teacherTemperature: 0.04 };
       const loss = dinoLoss(outputs, outputs, { ...target, studentTemperature: 0.1 });

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Compression } from '../compress/compression.ts';
+import { type Compression, costOfPasses, type SequencePass } from '../compress/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import type { NamedParams } from '../nn/module.ts';
 import type { Ranks } from '../ranks/index.ts';
@@ -7,6 +7,7 @@ import type { StepContext } from '../time/clock.ts';
 import type { Tensor } from '../torch/index.ts';
 import type { ViewRecipe } from '../views/recipe.ts';
 import type { SampleTable } from './fastclip/sample-table.ts';
+import { vitOf } from './shared/backbone.ts';
 
 /** One batch of this rank on the device. */
 export interface Batch {
@@ -77,16 +78,28 @@ export interface MethodContext<Options> {
   /** Per channel, of pixels in [0, 1]. */
   pixels: { mean: readonly number[]; std: readonly number[] };
   optimizer: { peakLr: number; beta1: number; beta2: number; eps: number };
+  /** Of the method's definition, for these options. */
+  passes: readonly Pass[];
   /** The processes of this run; ids, features and state of other ranks come through it. */
   ranks: Ranks;
 }
 
-/** What a method chooses its views by. */
+/** What a method's views are chosen by. */
 export interface ViewContext<Options> {
   options: Options;
-  /** Side of what the model sees, in pixels. */
+  /** Side in pixels of the pictures that the model takes. */
   imageSize: number;
   data: { crop: ViewRecipe['crop']; flip: boolean };
+}
+
+/** Views that go through one net together, in each step. */
+export interface Pass extends SequencePass {
+  /** Name of what comes out, a key of Features. Several passes may share it. */
+  features: string;
+  /** Positions in Batch.views, of one size. */
+  views: readonly number[];
+  /** Stochastic depth: rate of the last block; default 0. */
+  dropPath?: number;
 }
 
 /** What a step's cost follows from. */
@@ -96,36 +109,52 @@ export interface CostContext<Options> {
   compression: Compression;
 }
 
-/** The one random crop that a config's `data` describes: the view of a method that takes one. */
+/** One random crop by a config's `data`. */
 export function plainView({ imageSize, data }: ViewContext<unknown>): ViewRecipe[] {
   return [{ size: imageSize, crop: data.crop, flip: data.flip ? 0.5 : 0 }];
 }
 
-/** Defaults that a method may bring: plain data, merged under a person's config. */
+/** Defaults that a method brings: plain data, merged under a person's config. */
 export interface MethodDefaults {
   data?: { crop?: Partial<ViewRecipe['crop']>; flip?: boolean; mean?: number[]; std?: number[] };
   optimizer?: Record<string, unknown>;
   schedule?: Record<string, unknown>;
 }
 
-/** A method's file exports one of these; methods/index.ts lists them. */
-export interface MethodDefinition<Schema extends z.ZodObject = z.ZodObject> {
+/** What a method's file gives to {@link defineMethod}. */
+export interface MethodParts<Schema extends z.ZodObject = z.ZodObject> {
   name: string;
   options: Schema;
-  /** What shared code must bring besides pictures: whether texts are tokenized. */
+  /** Besides pictures: whether texts are tokenized. Methods without texts need a ViT. */
   needs: { tokens: boolean };
   /** What is cut out of each picture, one recipe a view, in the order of Batch.views. */
   views(context: ViewContext<z.output<Schema>>): ViewRecipe[];
-  /** What a sample of a step costs under a compression, in forward passes of one whole sequence (compress/cost.ts). */
-  cost?(context: CostContext<z.output<Schema>>): number;
-  /** Parts of a config that a run of this method starts from; what a person writes goes over them. */
+  /** Image sequences of a step: features and costs follow from it. */
+  passes(context: Omit<ViewContext<z.output<Schema>>, 'data'>): Pass[];
   defaults?: MethodDefaults;
   create(context: MethodContext<z.output<Schema>>): Method;
 }
 
-/** Types a definition by its own schema. */
+/** A method as shared code sees it; methods/index.ts lists them. */
+export interface MethodDefinition<Schema extends z.ZodObject = z.ZodObject>
+  extends Omit<MethodParts<Schema>, 'create'> {
+  /** What a sample of a step costs, in forward passes of one whole sequence (compress/cost.ts). */
+  cost(context: CostContext<z.output<Schema>>): number;
+  create(context: Omit<MethodContext<z.output<Schema>>, 'passes'>): Method;
+}
+
+/** Completes a definition: its cost follows from its passes, and its method is made with them. */
 export function defineMethod<Schema extends z.ZodObject>(
-  definition: MethodDefinition<Schema>,
+  parts: MethodParts<Schema>,
 ): MethodDefinition<Schema> {
-  return definition;
+  const passesOf = (options: z.output<Schema>, { image }: AnyModelSpec) =>
+    parts.passes({ options, imageSize: image.imageSize });
+  return {
+    ...parts,
+    cost({ options, model, compression }) {
+      const image = parts.needs.tokens ? model.image : vitOf(model, parts.name);
+      return costOfPasses(passesOf(options, model), { image, compression });
+    },
+    create: (context) => parts.create({ ...context, passes: passesOf(context.options, context.model) }),
+  };
 }

@@ -1,86 +1,65 @@
 // b samples of this rank, D width of the backbone, E of the embedding.
 import { z } from 'zod';
-import { sequenceLength, simclrCost } from '../compress/index.ts';
 import { ntXentLoss } from '../losses/nt-xent.ts';
-import { MOCO_V3_VIT } from '../models/vit.ts';
-import { simclrProjector } from '../nn/heads.ts';
-import { Init } from '../nn/init.ts';
-import type { MlpHead } from '../nn/mlp-head.ts';
-import type { NamedParams } from '../nn/module.ts';
-import { unitRows } from '../nn/unit-rows.ts';
-import type { Ranks } from '../ranks/index.ts';
-import type { StepContext } from '../time/clock.ts';
+import { MOCO_V3_VIT, type VitSpec } from '../models/vit.ts';
+import { Head, normedMlp } from '../nn/heads.ts';
+import type { Init } from '../nn/init.ts';
+import { Module } from '../nn/module.ts';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { simclrRecipes } from '../views/recipes.ts';
-import { type Batch, defineMethod, type Features, type Method, type MethodContext } from './method.ts';
-import { BackboneWithHead, learnedParameters, ViewEncoder, vitOf } from './shared/backbone.ts';
+import { defineMethod, type Features, type MethodContext } from './method.ts';
+import { Net, type NetParts } from './shared/backbone.ts';
 import { featureStatistics } from './shared/feature-statistics.ts';
-import { ADAMW, asConfigured, augmentation, IMAGENET_PIXELS } from './shared/ssl-defaults.ts';
+import { asConfigured, augmentation, frozenPatches, mocoDefaults } from './shared/ssl-defaults.ts';
+import { ViewMethod } from './shared/view-method.ts';
 
 const count = z.int().min(1);
 
 const options = z.strictObject({
   name: z.literal('simclr'),
-  temperature: z.number().positive().default(0.1).describe('divides the cosines of views'),
+  temperature: z.number().positive().default(0.1).describe('divisor of the cosines of views'),
   projector: z
     .strictObject({
-      layers: z.int().min(1).default(3).describe('linear layers, each with a batch norm'),
+      layers: z.int().min(1).default(3).describe('number of linear layers, each with a batch norm'),
       hidden: count.optional().describe("width of the hidden layers; default the backbone's"),
       embedDim: count.default(128).describe('width of what the loss compares'),
     })
     .prefault({})
     .describe('the head that only training has'),
-  frozenPatches: z
-    .boolean()
-    .default(true)
-    .describe('the patch projection stays random, which keeps training of ViTs stable (MoCo v3)'),
+  frozenPatches,
   augmentation,
 });
 type Options = z.output<typeof options>;
 
-/** SimCLR (Chen et al. 2020) on a ViT: two views of each picture find each other among all others, one net for both. */
-class SimClr implements Method<null> {
-  readonly model: NamedParams;
-  readonly params: NamedParams;
-  readonly state = new Map();
-  readonly #options: Options;
-  readonly #ranks: Ranks;
-  readonly #encoder: ViewEncoder;
-  readonly #net: BackboneWithHead<MlpHead>;
+class OneNet extends Module {
+  readonly leader: Net<Head>;
 
+  constructor(init: Init, spec: VitSpec, parts: NetParts<Head>) {
+    super();
+    this.leader = this.child('', new Net(init, spec, parts));
+  }
+}
+
+/** SimCLR (Chen et al. 2020) on a ViT: the two views of a picture find each other among all others. */
+class SimClr extends ViewMethod<Options, OneNet> {
   constructor(context: MethodContext<Options>) {
-    const { projector, frozenPatches } = context.options;
-    const spec = vitOf(context.model, 'simclr');
-    this.#options = context.options;
-    this.#ranks = context.ranks;
-    this.#encoder = new ViewEncoder(context);
-    const widths = { width: spec.width, ...projector, hidden: projector.hidden ?? spec.width };
-    this.#net = new BackboneWithHead(new Init({ ...context, dtype: this.#encoder.dtype }), {
-      spec,
-      style: { ...MOCO_V3_VIT, frozenPatches },
-      head: { prefix: 'projector.', make: (init) => simclrProjector(init, widths, context) },
-    });
-    this.model = this.#net.namedTensors();
-    this.params = learnedParameters(this.#net);
+    const { options, ranks } = context;
+    const { layers, hidden, embedDim } = options.projector;
+    const widthsOf = (width: number) => [...Array<number>(layers - 1).fill(hidden ?? width), embedDim];
+    const parts: NetParts<Head> = {
+      style: { ...MOCO_V3_VIT, frozenPatches: options.frozenPatches },
+      headPrefix: 'projector.',
+      makeHead: (init, width) => new Head(init, width, normedMlp(widthsOf(width), { ranks, last: 'scale' })),
+    };
+    super(context, (init, spec) => new OneNet(init, spec, parts));
   }
 
-  encodeImages = (images: Tensor) => this.#encoder.encode(this.#net.backbone, images);
-
-  /** Both views are compressed, with masks of their own: [b, 2, D]. */
-  features(batch: Batch, clock: StepContext): Features {
-    const pass = { views: [0, 1], dropTokens: true, scalePatches: true, clock };
-    return { views: this.#encoder.features(this.#net.backbone, batch, pass) };
-  }
-
-  lossKey = () => '';
-
-  /** The projector is part of the loss: its batch norms see both views of all samples at once, whatever the parts of the batch. */
+  /** The projector's batch norms see both views of all samples at once. */
   loss({ views }: Features) {
-    const both = ops.cat(views.unbind(1), 0); // [2 b, D]
-    const projections = unitRows(this.#encoder.run(() => this.#net.head.forward(both)));
+    const projections = this.project(ops.cat(views.unbind(1), 0), this.nets.leader.head); // [2 b, E]
     const [first, second] = ops.chunk(projections, 2, 0);
-    const loss = ntXentLoss(first, second, { ...this.#options, ...this.#gathered(first, second) });
+    const loss = ntXentLoss(first, second, { ...this.options, ...this.#gathered(first, second) });
     const metrics = () => ({
       loss: loss.detach(),
       ...featureStatistics(views.select(1, 0), { projections: first }),
@@ -89,35 +68,20 @@ class SimClr implements Method<null> {
   }
 
   #gathered(first: Tensor, second: Tensor) {
-    if (this.#ranks.worldSize === 1) return {};
-    const gather = (projections: Tensor) => this.#ranks.allGatherWithGrad(projections, 'features');
-    const offset = this.#ranks.rank * first.shape[0];
+    if (this.ranks.worldSize === 1) return {};
+    const gather = (projections: Tensor) => this.ranks.allGatherWithGrad(projections, 'features');
+    const offset = this.ranks.rank * first.shape[0];
     return { gathered: { first: gather(first), second: gather(second), offset } };
-  }
-
-  commit(): void {}
-
-  dispose(): void {
-    this.#net.dispose();
-    this.#encoder.dispose();
   }
 }
 
-/** SimCLR has no recipe for ViTs of its own: AdamW, warm-up and decay are MoCo v3's, whose paper trains both alike. */
+/** SimCLR's own paper has no recipe for ViTs: training is that of MoCo v3's paper, whose crops differ in interpolation. */
 export const simclr = defineMethod({
   name: 'simclr',
   options,
   needs: { tokens: false },
   views: ({ options, imageSize, data }) => asConfigured(simclrRecipes(imageSize), data, options.augmentation),
-  cost({ model, compression }) {
-    const { imageSize, patchSize } = vitOf(model, 'simclr');
-    const length = sequenceLength(imageSize, compression);
-    return simclrCost({ query: length, key: length, base: sequenceLength(imageSize, { patchSize }) });
-  },
-  defaults: {
-    data: { crop: { scale: [0.08, 1], interpolation: 'bicubic' }, flip: true, ...IMAGENET_PIXELS },
-    optimizer: { ...ADAMW, peakLr: 1.5e-4, weightDecay: 0.1 },
-    schedule: { warmup: { share: 40 / 300 } },
-  },
+  passes: () => [{ features: 'views', trained: true, views: [0, 1], dropTokens: true, scalePatches: true }],
+  defaults: mocoDefaults('bicubic'),
   create: (context) => new SimClr(context),
 });

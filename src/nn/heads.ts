@@ -1,53 +1,88 @@
-// The heads of self-supervised methods, behind a backbone of width D. B batch, E embedding, K outputs.
+// Heads of self-supervised methods, behind a backbone. B batch, V views, D width of the backbone, E embedding, K outputs.
 import type { Ranks } from '../ranks/index.ts';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
+import type { Affine } from './batch-norm.ts';
 import type { Init } from './init.ts';
-import { MlpHead } from './mlp-head.ts';
 import { Module } from './module.ts';
+import { SyncBatchNorm } from './sync-batch-norm.ts';
 import { unitRows } from './unit-rows.ts';
 
-export interface HeadWidths {
-  /** D: of the head's input. */
+/** One layer of a {@link Head}. */
+export type Layer =
+  | { type: 'linear'; out: number; bias: boolean; std?: number }
+  | { type: 'batchNorm'; ranks: Ranks; affine: Affine }
+  | { type: 'relu' }
+  | { type: 'gelu' };
+
+export const relu: Layer = { type: 'relu' };
+export const gelu: Layer = { type: 'gelu' };
+
+/** `std`: deviation of normal weights, with biases of zero; by default both start as in PyTorch. */
+export function linear(out: number, { bias = true, ...start }: { bias?: boolean; std?: number } = {}): Layer {
+  return { type: 'linear', out, bias, ...start };
+}
+
+/** Normalises by the batch of all ranks. */
+export function batchNorm(ranks: Ranks, affine: Affine = 'both'): Layer {
+  return { type: 'batchNorm', ranks, affine };
+}
+
+/**
+ * Layers one behind the other, [B, D] -> [B, E], named by their place in the list as in PyTorch's Sequential.
+ * Of views [B, V, D] -> [B, V, E] batch norms take each view by itself.
+ */
+export class Head extends Module {
+  readonly #layers: ((x: Tensor) => Tensor)[] = [];
+
+  /** @param width D */
+  constructor(init: Init, width: number, layers: readonly Layer[]) {
+    super();
+    let input = width;
+    layers.forEach((layer, place) => {
+      this.#layers.push(this.#make(layer, { init, input, prefix: `${place}.` }));
+      if (layer.type === 'linear') input = layer.out;
+    });
+  }
+
+  #make(layer: Layer, { init, input, prefix }: { init: Init; input: number; prefix: string }) {
+    if (layer.type === 'relu') return ops.relu;
+    if (layer.type === 'gelu') return (x: Tensor) => ops.gelu(x);
+    if (layer.type === 'batchNorm') {
+      const norm = this.child(prefix, new SyncBatchNorm(init, input, layer));
+      return (x: Tensor) => (x.dim === 3 ? norm.forwardViews(x) : norm.forward(x));
+    }
+    const { out, std } = layer;
+    const matrix = std === undefined ? init.fanIn([out, input], input) : init.normal([out, input], std);
+    const weight = this.parameter(`${prefix}weight`, matrix);
+    const start = () => (std === undefined ? init.fanIn([out], input) : init.zeros([out]));
+    const bias = layer.bias ? this.parameter(`${prefix}bias`, start()) : null;
+    return (x: Tensor) => ops.linear(x, weight, bias);
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.#layers.reduce((input, layer) => layer(input), x);
+  }
+}
+
+/**
+ * Linear layers of these widths, without biases, a batch norm behind each and ReLU between them.
+ * @param last gain and bias of the last norm
+ */
+export function normedMlp(widths: readonly number[], { ranks, last }: { ranks: Ranks; last: Affine }) {
+  return widths.flatMap((width, i): Layer[] => [
+    linear(width, { bias: false }),
+    ...(i < widths.length - 1 ? [batchNorm(ranks), relu] : [batchNorm(ranks, last)]),
+  ]);
+}
+
+export interface DinoHeadOptions {
+  /** D. */
   width: number;
   /** Of hidden layers. */
   hidden: number;
   /** E. */
   embedDim: number;
-}
-
-/** MoCo v3's projector (Chen et al. 2021, section 4): three layers, batch norm behind each, the last one without gain and bias. */
-export function mocoProjector(
-  init: Init,
-  { width, hidden, embedDim }: HeadWidths,
-  { ranks }: { ranks: Ranks },
-): MlpHead {
-  const norms = { hidden: 'both', last: 'none', ranks } as const;
-  return new MlpHead(init, [width, hidden, hidden, embedDim], { activation: 'relu', norms });
-}
-
-/** MoCo v3's predictor: two layers, E -> hidden -> E, as the projector's. */
-export function mocoPredictor(
-  init: Init,
-  { hidden, embedDim }: Omit<HeadWidths, 'width'>,
-  { ranks }: { ranks: Ranks },
-): MlpHead {
-  const norms = { hidden: 'both', last: 'none', ranks } as const;
-  return new MlpHead(init, [embedDim, hidden, embedDim], { activation: 'relu', norms });
-}
-
-/** SimCLR's projector (Chen et al. 2020): batch norm behind each layer, the last one with a gain but no bias. */
-export function simclrProjector(
-  init: Init,
-  { width, hidden, embedDim, layers }: HeadWidths & { layers: number },
-  { ranks }: { ranks: Ranks },
-): MlpHead {
-  const inner = Array<number>(layers - 1).fill(hidden);
-  const norms = { hidden: 'both', last: 'scale', ranks } as const;
-  return new MlpHead(init, [width, ...inner, embedDim], { activation: 'relu', norms });
-}
-
-export interface DinoHeadOptions extends HeadWidths {
   /** K. */
   outputs: number;
   /** Whether the rows of the last layer keep length one. */
@@ -55,18 +90,18 @@ export interface DinoHeadOptions extends HeadWidths {
 }
 
 /**
- * DINO's head (Caron et al. 2021, section 3 and appendix C): a GELU MLP of three layers without norms, rows of unit length, and a last layer
- * g v / |v| without bias, whose outputs, where g stays 1, are cosines. [B, D] -> [B, K]. Names as in the released checkpoints.
+ * DINO's head (Caron et al. 2021, section 3 and appendix C): a GELU MLP, rows of unit length, and a last layer g v / |v| without bias.
+ * Its outputs are cosines where g stays 1. [B, D] -> [B, K]. Names as in the released checkpoints.
  */
 export class DinoHead extends Module {
-  readonly #mlp: MlpHead;
-  readonly #lengths: Tensor; // [K, 1]
-  readonly #directions: Tensor; // [K, E]
+  readonly #mlp: Head;
+  readonly #lengths: Tensor; // g [K, 1]
+  readonly #directions: Tensor; // v [K, E]
 
   constructor(init: Init, { width, hidden, embedDim, outputs, normLastLayer }: DinoHeadOptions) {
     super();
-    const widths = [width, hidden, hidden, embedDim];
-    this.#mlp = this.child('mlp.', new MlpHead(init, widths, { activation: 'gelu', std: 0.02 }));
+    const [inner, last] = [hidden, embedDim].map((out) => linear(out, { std: 0.02 }));
+    this.#mlp = this.child('mlp.', new Head(init, width, [inner, gelu, inner, gelu, last]));
     const lengths = this.parameter('last_layer.weight_g', init.ones([outputs, 1]));
     this.#lengths = lengths.requireGrad(!normLastLayer);
     this.#directions = this.parameter('last_layer.weight_v', init.fanIn([outputs, embedDim], embedDim));

@@ -1,20 +1,19 @@
 import { full } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { ParamGroup } from './groups.ts';
-import { type AdamOptions, adamDirection, MOMENTS, type Moment } from './moments.ts';
+import { type AdamOptions, adamDirection, adamSchema, MOMENTS, type Moment } from './moments.ts';
+import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
-
-export type AdamWOptions = AdamOptions;
 
 /**
  * AdamW (Loshchilov & Hutter 2019): decoupled weight decay, bias-corrected moments, as torch.optim.AdamW computes it.
  * On CUDA one fused kernel per group; elsewhere libtorch's foreach kernels, since 1.13 has no fused one.
  */
 export class AdamW extends SlotOptimizer<Moment> {
-  readonly #options: AdamWOptions;
+  readonly #options: AdamOptions;
   readonly #fused: boolean;
 
-  constructor(groups: readonly ParamGroup[], options: AdamWOptions) {
+  constructor(groups: readonly ParamGroup[], options: AdamOptions) {
     super(groups, MOMENTS);
     this.#options = options;
     const device = groups[0]?.tensors[0]?.device ?? 'cpu';
@@ -42,3 +41,9 @@ export class AdamW extends SlotOptimizer<Moment> {
     ops._foreach_addcdiv__Scalar(live.params, mean, denominator, -lr * factor);
   }
 }
+
+export const adamw = defineOptimizer({
+  name: 'adamw',
+  options: adamSchema,
+  create: (groups, options) => new AdamW(groups, options),
+});

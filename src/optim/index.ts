@@ -1,38 +1,33 @@
-import { AdamW, type AdamWOptions } from './adamw.ts';
+import type { z } from 'zod';
+import { adamw } from './adamw.ts';
 import type { ParamGroup } from './groups.ts';
-import { Lamb } from './lamb.ts';
-import { Lion, type LionOptions } from './lion.ts';
+import { lamb } from './lamb.ts';
+import { lion } from './lion.ts';
 import type { AdamOptions } from './moments.ts';
-import type { Optimizer } from './optimizer.ts';
-import { Sgd, type SgdOptions } from './sgd.ts';
+import type { Optimizer, OptimizerDefinition } from './optimizer.ts';
+import { sgd } from './sgd.ts';
 
+export { AdamW } from './adamw.ts';
 export { clipEachGradNorm, clipGradNorm } from './clip-grad.ts';
 export { decayGroups, type ParamGroup } from './groups.ts';
+export type { AdamOptions } from './moments.ts';
 export type { Optimizer } from './optimizer.ts';
-export { type AdamOptions, AdamW, type AdamWOptions, Lamb, Lion, type LionOptions, Sgd, type SgdOptions };
+export { Sgd } from './sgd.ts';
 
-/** An update rule by name, with its own settings: the `optimizer` part of a config. */
-export type OptimizerConfig =
-  | ({ name: 'adamw' } & AdamWOptions)
-  | ({ name: 'lamb' } & AdamOptions)
-  | ({ name: 'lion' } & LionOptions)
-  | ({ name: 'sgd' } & SgdOptions);
+/** Every optimizer by name; the first is the default. To add one: write its file, and put it here. */
+export const optimizers = { adamw, lamb, lion, sgd };
 
-/** Every optimizer by name. To add one: write its file, and put it here and into the config's schema. */
-const optimizers: {
-  [Name in OptimizerConfig['name']]: new (
-    groups: readonly ParamGroup[],
-    options: Extract<OptimizerConfig, { name: Name }>,
-  ) => Optimizer;
-} = { adamw: AdamW, lamb: Lamb, lion: Lion, sgd: Sgd };
+type Optimizers = typeof optimizers;
+
+/** `{ name, ...options }` of one optimizer: the part of a config's `optimizer` that differs between them. */
+export type OptimizerConfig = {
+  [Name in keyof Optimizers]: { name: Name } & z.output<Optimizers[Name]['options']>;
+}[keyof Optimizers];
 
 export function createOptimizer(config: OptimizerConfig, groups: readonly ParamGroup[]): Optimizer {
-  // The name picks both the class and its options; TypeScript cannot follow a name that is only known at run time.
-  const Rule = optimizers[config.name] as new (
-    groups: readonly ParamGroup[],
-    options: OptimizerConfig,
-  ) => Optimizer;
-  return new Rule(groups, config);
+  // The name picks both; TypeScript cannot follow a name that is only known at run time.
+  const { create } = optimizers[config.name] as unknown as OptimizerDefinition<string, z.ZodObject>;
+  return create(groups, config);
 }
 
 /** A kind of Adam: it keeps the running mean of gradients and of their squares. */

@@ -1,7 +1,8 @@
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { ParamGroup } from './groups.ts';
-import { type AdamOptions, adamDirection, MOMENTS, type Moment } from './moments.ts';
+import { type AdamOptions, adamDirection, adamSchema, MOMENTS, type Moment } from './moments.ts';
+import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
 /**
@@ -29,6 +30,12 @@ export class Lamb extends SlotOptimizer<Moment> {
     ops._foreach_add__List(params, update, -lr);
   }
 }
+
+export const lamb = defineOptimizer({
+  name: 'lamb',
+  options: adamSchema,
+  create: (groups, options) => new Lamb(groups, options),
+});
 
 /** ||w|| / ||r|| for each tensor, 1 where one of the two is 0: scalars that stay on the device. */
 function trustRatios(params: readonly Tensor[], updates: readonly Tensor[]): Tensor[] {

@@ -1,14 +1,16 @@
+import { z } from 'zod';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { ParamGroup } from './groups.ts';
+import { beta } from './moments.ts';
+import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
-export interface LionOptions {
-  /** The share of the old mean in the direction. */
-  beta1: number;
-  /** The share of the old mean in the new one. */
-  beta2: number;
-}
+const lionSchema = z.strictObject({
+  beta1: beta.default(0.9).describe('share of the mean of gradients in the direction'),
+  beta2: beta.default(0.99).describe('decay of the mean of gradients'),
+});
+export type LionOptions = z.output<typeof lionSchema>;
 
 /**
  * Lion (Chen et al. 2023): w = (1 - lr weightDecay) w - lr sign(b1 m + (1 - b1) g), then m = b2 m + (1 - b2) g. Every
@@ -33,6 +35,12 @@ export class Lion extends SlotOptimizer<'exp_avg'> {
     ops._foreach_add__List(slots.exp_avg, grads, 1 - beta2);
   }
 }
+
+export const lion = defineOptimizer({
+  name: 'lion',
+  options: lionSchema,
+  create: (groups, options) => new Lion(groups, options),
+});
 
 /** In place; libtorch 1.13 has it for one tensor only. */
 function sign_(tensors: readonly Tensor[]): void {

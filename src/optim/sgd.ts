@@ -1,12 +1,15 @@
+import { z } from 'zod';
 import * as ops from '../torch/ops.ts';
 import type { ParamGroup } from './groups.ts';
+import { beta } from './moments.ts';
+import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
-export interface SgdOptions {
-  sgdMomentum: number;
-  /** Looks one step ahead along the momentum (Nesterov 1983). */
-  nesterov: boolean;
-}
+const sgdSchema = z.strictObject({
+  sgdMomentum: beta.default(0.9).describe('decay of the sum of gradients; a temperature has none'),
+  nesterov: z.boolean().default(false).describe('a look one step ahead along the momentum (Nesterov 1983)'),
+});
+export type SgdOptions = z.output<typeof sgdSchema>;
 
 /**
  * Stochastic gradient descent with momentum as torch.optim.SGD computes it, without dampening: g = grad + weightDecay w
@@ -35,3 +38,9 @@ export class Sgd extends SlotOptimizer<'momentum_buffer'> {
     ops._foreach_add__List(params, direction, -lr);
   }
 }
+
+export const sgd = defineOptimizer({
+  name: 'sgd',
+  options: sgdSchema,
+  create: (groups, options) => new Sgd(groups, options),
+});

@@ -112,7 +112,7 @@ export interface RunParts {
 
 /** Opens the training data. Throws a CoupletError when it lacks what the method needs. */
 export async function openTrainData(config: RunConfig): Promise<Dataset> {
-  const dataset = await openDataset([config.data.train].flat());
+  const dataset = await openDataset([config.data.train].flat(), { key: 'data.train' });
   const { needs } = findMethod(config.method.name);
   if (!needs.tokens || dataset.hasCaptions) return dataset;
   dataset.close();

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { dinoLoss, nextCenter } from '../../src/losses/dino.ts';
 import { queryKeyLoss } from '../../src/losses/info-nce.ts';
 import { ntXentLoss } from '../../src/losses/nt-xent.ts';
-import { follow, startAsCopy } from '../../src/methods/shared/momentum-encoder.ts';
+import { follow, startAsCopy } from '../../src/methods/shared/net-pair.ts';
 import { BatchStatistics } from '../../src/nn/batch-norm.ts';
-import { DinoHead, mocoPredictor, mocoProjector, simclrProjector } from '../../src/nn/heads.ts';
+import { DinoHead, Head, normedMlp } from '../../src/nn/heads.ts';
 import { Init } from '../../src/nn/init.ts';
 import type { Module } from '../../src/nn/module.ts';
 import { unitRows } from '../../src/nn/unit-rows.ts';
@@ -72,9 +72,11 @@ describe.each(PRECISIONS)('losses in %s', (dtype) => {
 
 type HeadModule = Module & { forward(x: Tensor): Tensor };
 const HEADS: Record<string, (init: Init) => HeadModule> = {
-  moco_projector: (init) => mocoProjector(init, widths, { ranks: alone }),
-  moco_predictor: (init) => mocoPredictor(init, widths, { ranks: alone }),
-  simclr_projector: (init) => simclrProjector(init, { ...widths, layers: 3 }, { ranks: alone }),
+  moco_projector: (init) =>
+    new Head(init, WIDTH, normedMlp([HIDDEN, HIDDEN, E], { ranks: alone, last: 'none' })),
+  moco_predictor: (init) => new Head(init, E, normedMlp([HIDDEN, E], { ranks: alone, last: 'none' })),
+  simclr_projector: (init) =>
+    new Head(init, WIDTH, normedMlp([HIDDEN, HIDDEN, E], { ranks: alone, last: 'scale' })),
   dino_head: (init) => new DinoHead(init, { ...widths, outputs: OUTPUTS, normLastLayer: true }),
 };
 
@@ -186,11 +188,8 @@ describe('three steps in float64', () => {
 });
 
 test('the heads are started as PyTorch starts linear layers, their norms as the identity', () => {
-  const head = mocoProjector(
-    new Init({ seed: 3 }),
-    { width: 64, hidden: 256, embedDim: 32 },
-    { ranks: alone },
-  );
+  const layers = normedMlp([256, 256, 32], { ranks: alone, last: 'none' });
+  const head = new Head(new Init({ seed: 3 }), 64, layers);
   const tensors = head.namedTensors();
   const largest = (name: string) => Math.max(...tensors.get(name)!.toNumbers().map(Math.abs));
   expect(largest('0.weight')).toBeLessThanOrEqual(1 / 8);

@@ -114,7 +114,7 @@ const refused: Refusal[] = [
   [
     'a folder that is not there',
     () => ({ train: { type: 'folder', path: '/nowhere' } }),
-    /\/nowhere could not be listed/,
+    /^data\.train: there is no folder `\/nowhere`/,
   ],
 ];
 

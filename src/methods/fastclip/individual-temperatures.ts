@@ -1,6 +1,6 @@
 import type { PerAnchor } from '../../losses/global-contrastive.ts';
-import type { StepContext } from '../../time/clock.ts';
 import type { Tensor } from '../../torch/index.ts';
+import * as ops from '../../torch/ops.ts';
 
 /** One anchor's temperature and its Adam moments, [b] each. */
 export interface TemperatureState {
@@ -9,7 +9,9 @@ export interface TemperatureState {
   second: Tensor;
 }
 
-export interface IndividualOptions {
+export interface MoveOptions {
+  /** Of the clock. */
+  epoch: number;
   lr: number;
   beta1: number;
   beta2: number;
@@ -20,12 +22,12 @@ export interface IndividualOptions {
 
 /**
  * FastCLIP-v2's rule for a sample's own temperature (section 3): Adam whose betas are 0 in the first epoch, and whose step
- * count is the epoch, because a sample is seen once an epoch. Returns new tensors; the step that asked still uses the old tau.
+ * count is the epoch, because a sample is seen once an epoch. Returns new tensors: the step still uses the old tau.
  */
 export function movedTemperatures(
   state: TemperatureState,
   gradient: Tensor,
-  options: IndividualOptions & Pick<StepContext, 'epoch'>,
+  options: MoveOptions,
 ): TemperatureState {
   const epoch = Math.floor(options.epoch);
   const beta1 = epoch === 0 ? 0 : options.beta1;
@@ -41,14 +43,37 @@ export function movedTemperatures(
   return { tau: state.tau.add(update, -options.lr).clamp(options.min, options.max), first, second };
 }
 
-/** The columns of a sample table that hold both anchors' temperatures, and back. */
-export const TEMPERATURE_COLUMNS = 6;
+/** The columns of a sample table behind both u: `tau`, `first` and `second` of the image, then of the text. */
+const FIRST_COLUMN = 2;
+const COLUMNS = 6;
 
+/** What those columns hold of a sample that was never seen. */
+export const temperatureColumns = (tau: number): number[] => [tau, 0, 0, tau, 0, 0];
+
+/** @param columns [6, b] */
 export function unpackTemperatures(columns: Tensor): Record<keyof PerAnchor, TemperatureState> {
-  const at = (start: number): TemperatureState => ({
+  const stateAt = (start: number): TemperatureState => ({
     tau: columns.select(0, start),
     first: columns.select(0, start + 1),
     second: columns.select(0, start + 2),
   });
-  return { image: at(0), text: at(3) };
+  return { image: stateAt(0), text: stateAt(3) };
+}
+
+/** The temperatures of both anchors in a table's rows [8, b]: [2, b]. */
+export function temperaturesIn(rows: Tensor): Tensor {
+  const { image, text } = unpackTemperatures(rows.narrow(0, FIRST_COLUMN, COLUMNS));
+  return ops.stack([image.tau, text.tau]);
+}
+
+/** The temperatures' columns of a table's rows [8, b] after the step: [6, b]. */
+export function movedColumns(rows: Tensor, gradient: PerAnchor, options: MoveOptions): Tensor {
+  const before = unpackTemperatures(rows.narrow(0, FIRST_COLUMN, COLUMNS));
+  const sides = ['image', 'text'] as const;
+  return ops.stack(
+    sides.flatMap((side) => {
+      const { tau, first, second } = movedTemperatures(before[side], gradient[side], options);
+      return [tau, first, second];
+    }),
+  );
 }

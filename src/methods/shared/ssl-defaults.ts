@@ -1,23 +1,53 @@
-// What the papers of self-supervised methods share.
+// Options and defaults that the papers of self-supervised methods share.
+import { z } from 'zod';
 import { type Augmentation, augmentationSchema, withAugmentation } from '../../views/augmentation.ts';
 import type { ViewRecipe } from '../../views/recipe.ts';
-import type { ViewContext } from '../method.ts';
+import type { MethodDefaults, ViewContext } from '../method.ts';
 
-/** Of ImageNet, per channel, of pixels in [0, 1]: what the papers normalise by. */
+/** ImageNet's mean and deviation of each channel, of pixels in [0, 1]. */
 export const IMAGENET_PIXELS = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
-/** torch.optim.AdamW's own. */
+/** As torch.optim.AdamW starts. */
 export const ADAMW = { name: 'adamw', beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+
+/** MoCo v3's crops and training of ViTs (Chen et al. 2021), which SimCLR's baseline in that paper shares. */
+export const mocoDefaults = (interpolation: 'bilinear' | 'bicubic'): MethodDefaults => ({
+  data: { crop: { scale: [0.08, 1], interpolation }, flip: true, ...IMAGENET_PIXELS },
+  optimizer: { ...ADAMW, peakLr: 1.5e-4, weightDecay: 0.1 },
+  schedule: { warmup: { share: 40 / 300 } },
+});
+
+export const emaMomentum = (follower: string, start: number) =>
+  z
+    .number()
+    .min(0)
+    .max(1)
+    .default(start)
+    .describe(
+      `share of itself that the ${follower} keeps in each step, at the start; it rises to 1 along half a cosine`,
+    );
+
+const width = z.int().min(1);
+
+export const pairHeads = z
+  .strictObject({
+    hidden: width.default(4096).describe('width of the hidden layers of projector and predictor'),
+    embedDim: width.default(256).describe('width of their outputs, which the loss compares'),
+  })
+  .prefault({})
+  .describe('projector and predictor, which only training has');
+
+export const frozenPatches = z
+  .boolean()
+  .default(true)
+  .describe('whether the patch projection stays random, which keeps training of ViTs stable (MoCo v3)');
 
 /** The option that changes the photometric steps. */
 export const augmentation = augmentationSchema
   .optional()
-  .describe("what differs from the paper's colours, blur and solarizing, in all views");
+  .describe("changes to the paper's colours, blur and solarizing, for all views");
 
-/**
- * Recipes of a paper as a config has them: the crop and the flip are those of `data`, which start from the paper's (the method's
- * defaults), the photometric steps the recipe's own with the config's changes.
- */
+/** A paper's recipes with the crop and the flip of a config's `data`, and with its changes of photometric steps. */
 export function asConfigured(
   recipes: readonly ViewRecipe[],
   { crop, flip }: ViewContext<unknown>['data'],

@@ -1,72 +1,115 @@
-import { imageTowerCost, type SequencePlan, sequenceLength, sequencePlan } from '../../compress/index.ts';
+// b pairs of this rank, E width of the embedding.
+import type { z } from 'zod';
+import { type SequencePlan, sequencePlan } from '../../compress/index.ts';
 import { Clip } from '../../models/clip.ts';
-import { type AnyModelSpec, hasTexts } from '../../models/registry.ts';
+import { hasTexts } from '../../models/registry.ts';
+import type { NamedParams } from '../../nn/module.ts';
 import { PixelNormalizer } from '../../nn/pixels.ts';
+import type { Ranks } from '../../ranks/index.ts';
 import type { StepContext } from '../../time/clock.ts';
 import { autocast, type Tensor } from '../../torch/index.ts';
-import type { Batch, CostContext } from '../method.ts';
+import {
+  type Batch,
+  defineMethod,
+  type Features,
+  type Method,
+  type MethodContext,
+  type MethodDefinition,
+  type MethodLoss,
+  type MethodParts,
+  type MethodState,
+  type Pass,
+  plainView,
+} from '../method.ts';
 
-/** What a sample costs: the image tower's forward and backward. Texts are never compressed, and are left out. */
-export function twoTowersCost({ model: { image }, compression }: CostContext<unknown>): number {
-  if (image.type === 'resnet') return imageTowerCost({ query: 1, base: 1 });
-  const { imageSize, patchSize } = image;
-  return imageTowerCost({
-    query: sequenceLength(imageSize, compression),
-    base: sequenceLength(imageSize, { patchSize }),
-  });
-}
-
-/** CLIP's towers as a method uses them: bytes and tokens in, unit rows out, the products in the run's precision. */
-export class TwoTowers {
-  readonly clip: Clip;
+/** A method on CLIP's two towers. It adds a loss of `image` and `text` features, rows of unit length [b, E]. */
+export abstract class TwoTowerMethod<Options, Next = null> implements Method<Next> {
+  readonly model: NamedParams;
+  readonly params: NamedParams;
+  readonly state: MethodState = new Map();
+  protected readonly options: Options;
+  protected readonly ranks: Ranks;
+  protected readonly clip: Clip;
   readonly #pixels: PixelNormalizer;
   readonly #seed: number;
   readonly #mode: { device: string; dtype: 'float32' | 'bfloat16' };
+  readonly #pass: Pass;
 
-  constructor(context: {
-    model: AnyModelSpec;
-    seed: number;
-    device: string;
-    precision: 'float32' | 'bfloat16';
-    pixels: { mean: readonly number[]; std: readonly number[] };
-    temperature: number;
-  }) {
-    if (!hasTexts(context.model)) throw new TypeError('two towers need a model with a text tower'); // run.ts has refused it
-    this.clip = new Clip(context.model, context);
-    this.#pixels = new PixelNormalizer(context.pixels, context.device);
-    this.#seed = context.seed;
-    this.#mode = { device: context.device, dtype: context.precision };
+  /** @param start where the temperature starts */
+  constructor(context: MethodContext<Options>, start: { temperature: number }) {
+    const { model, device, seed, precision } = context;
+    if (!hasTexts(model)) throw new TypeError('two towers need a model with a text tower'); // run/build.ts has refused it
+    this.options = context.options;
+    this.ranks = context.ranks;
+    this.clip = new Clip(model, { seed, device, temperature: start.temperature });
+    this.model = this.clip.namedTensors();
+    this.params = this.clip.namedParameters();
+    this.#pixels = new PixelNormalizer(context.pixels, device);
+    this.#seed = seed;
+    this.#mode = { device, dtype: precision };
+    [this.#pass] = context.passes;
   }
 
   /** uint8 [B, S, S, 3] -> [B, E]. */
-  images(images: Tensor, plan?: SequencePlan): Tensor {
+  encodeImages = (images: Tensor) => this.#encodeImages(images);
+
+  /** int32 [B, L] -> [B, E]. */
+  encodeTexts = (tokens: Tensor) => autocast(this.#mode, () => this.clip.encodeText(tokens));
+
+  features(batch: Batch, context: StepContext): { image: Tensor; text: Tensor } {
+    const image = this.#encodeImages(batch.views[0], this.#plan(batch, context));
+    return { image, text: this.encodeTexts(batch.tokens) };
+  }
+
+  /** A loss that reads the time overrides this. */
+  lossKey(_context: StepContext): string {
+    return '';
+  }
+
+  abstract loss(features: Features, ids: Tensor, context: StepContext): MethodLoss<Next>;
+
+  commit(_next: Next, _context: StepContext): void {}
+
+  #encodeImages(images: Tensor, plan?: SequencePlan): Tensor {
     const pixels = this.#pixels.forward(images);
     return autocast(this.#mode, () => this.clip.encodeImage(pixels, plan));
   }
 
-  /** int32 [B, L] -> [B, E]. */
-  texts(tokens: Tensor): Tensor {
-    return autocast(this.#mode, () => this.clip.encodeText(tokens));
-  }
-
-  /** Both towers on one batch: image and text features [B, E]. */
-  features(batch: Batch, clock: StepContext): { image: Tensor; text: Tensor } {
-    const image = this.images(batch.views[0], this.#plan(batch, clock));
-    return { image, text: this.texts(batch.tokens) };
-  }
-
-  /** How this step's image sequences are shortened; a ResNet has none, and run.ts has refused to compress it. */
+  /** How this step's image sequences are shortened. A ResNet has none. */
   #plan({ ids, rows }: Batch, { compression, step }: StepContext): SequencePlan | undefined {
     const { image } = this.clip.spec;
     if (!compression || image.type === 'resnet') return undefined;
     const { imageSize, patchSize } = image;
-    const count = ids.shape[0];
+    const {
+      dropTokens,
+      scalePatches,
+      views: [view],
+    } = this.#pass;
     const [seed, device] = [this.#seed, this.#mode.device];
-    return sequencePlan({ compression, imageSize, patchSize, rows, count, step, view: 0, seed, device });
+    const count = ids.shape[0];
+    const sizes = { imageSize, patchSize, rows, count };
+    return sequencePlan({ compression, dropTokens, scalePatches, ...sizes, step, view, seed, device });
   }
 
   dispose(): void {
     this.clip.dispose();
     this.#pixels.dispose();
   }
+}
+
+type TwoTowerDefinition<Schema extends z.ZodObject> = Pick<
+  MethodParts<Schema>,
+  'name' | 'options' | 'defaults' | 'create'
+>;
+
+/** A method on pictures and their texts: one plain crop each, compressed; texts are whole. */
+export function defineTwoTowers<Schema extends z.ZodObject>(
+  definition: TwoTowerDefinition<Schema>,
+): MethodDefinition<Schema> {
+  return defineMethod<Schema>({
+    needs: { tokens: true },
+    views: plainView,
+    passes: () => [{ features: 'image', trained: true, views: [0], dropTokens: true, scalePatches: true }],
+    ...definition,
+  });
 }

@@ -1,0 +1,84 @@
+import type { VitSpec } from '../../models/vit.ts';
+import type { Init } from '../../nn/init.ts';
+import { Module } from '../../nn/module.ts';
+import type { StepContext } from '../../time/clock.ts';
+import { cosine, type Schedule } from '../../time/schedules.ts';
+import { full, noGrad, type Tensor } from '../../torch/index.ts';
+import * as ops from '../../torch/ops.ts';
+import type { MethodContext } from '../method.ts';
+import { Net, type NetParts } from './backbone.ts';
+import { ViewMethod } from './view-method.ts';
+
+export interface PairParts<Head extends Module, Predictor> extends NetParts<Head> {
+  /** Of the follower's names in checkpoints, separator included. */
+  followerPrefix: string;
+  /** A head behind the leader's, `predictor.`, that the follower lacks. */
+  makePredictor?(init: Init): Predictor;
+}
+
+/** A net that learns, its predictor if any, and a copy that follows it slowly and gives the targets. */
+export class NetPair<Head extends Module, Predictor extends Module | undefined = undefined> extends Module {
+  readonly leader: Net<Head>;
+  readonly predictor: Predictor;
+  readonly follower: Net<Head>;
+
+  constructor(init: Init, spec: VitSpec, parts: PairParts<Head, Predictor>) {
+    super();
+    this.leader = this.child('', new Net(init, spec, parts));
+    this.predictor = parts.makePredictor?.(init) as Predictor;
+    if (this.predictor) this.child('predictor.', this.predictor);
+    this.follower = this.child(parts.followerPrefix, new Net(init, spec, parts));
+    startAsCopy(this.follower, this.leader);
+  }
+}
+
+/** Makes `copy`, a module of the same make, start as `original`; no gradient reaches it from now on. */
+export function startAsCopy(copy: Module, original: Module): void {
+  const tensors = original.namedTensors();
+  for (const [name, tensor] of copy.namedTensors()) tensor.set_(tensors.get(name)!);
+  for (const parameter of copy.namedParameters().values()) parameter.requireGrad(false);
+}
+
+/**
+ * copy <- m copy + (1 - m) original for all parameters (He et al. 2020, equation 2). Running statistics of batch norms are the copy's own.
+ * MoCo v3's code does it before the next step's keys, which are the same but for m: that of the step before.
+ */
+export function follow(copy: Module, original: Module, { emaMomentum }: { emaMomentum: number }): void {
+  const followers = [...copy.namedParameters().values()];
+  const leaders = [...original.namedParameters().values()];
+  noGrad(() => {
+    ops._foreach_mul__Scalar(followers, emaMomentum);
+    ops._foreach_add__List(followers, leaders, 1 - emaMomentum);
+  });
+}
+
+interface PairOptions {
+  name: string;
+  /** At the start; it rises to 1 along half a cosine. */
+  emaMomentum: number;
+}
+
+/** A method on views whose targets come from a follower, which moves after each update. */
+export abstract class PairMethod<
+  Options extends PairOptions,
+  Head extends Module,
+  Predictor extends Module | undefined = undefined,
+  Next = null,
+> extends ViewMethod<Options, NetPair<Head, Predictor>, Next> {
+  readonly #emaMomentum: Schedule;
+
+  constructor(context: MethodContext<Options>, parts: PairParts<Head, Predictor>) {
+    super(context, (init, spec) => new NetPair(init, spec, parts));
+    this.#emaMomentum = cosine(context.options.emaMomentum, 1);
+  }
+
+  /** Metrics of every pair, the loss first. */
+  protected metricsOf(loss: Tensor, { progress }: StepContext): Record<string, Tensor> {
+    const emaMomentum = full([], this.#emaMomentum(progress), { device: loss.device });
+    return { loss: loss.detach(), ema_momentum: emaMomentum };
+  }
+
+  override commit(_next: Next, { progress }: StepContext): void {
+    follow(this.nets.follower, this.nets.leader, { emaMomentum: this.#emaMomentum(progress) });
+  }
+}
