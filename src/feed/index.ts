@@ -3,7 +3,7 @@ import type { Feed, FeedContext } from './context.ts';
 import { heldFeed } from './on-device.ts';
 import { streamFeed } from './stream.ts';
 
-export { type Feed, type FeedContext, type Served, viewsOf } from './context.ts';
+export type { Feed, FeedContext, Served } from './context.ts';
 
 /** Opens the feed that `data.hold` asks for. Throws a CoupletError when the data does not fit the device or cannot be read. */
 export function openFeed(context: FeedContext): Promise<Feed> {

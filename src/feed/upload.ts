@@ -4,7 +4,7 @@ import type { Tensor } from '../torch/index.ts';
 import { upload } from '../torch/upload.ts';
 
 /** How many columns of [B, L] tokens hold anything: texts end before that, and their end token is never 0. */
-export function usedColumns(tokens: Int32Array, length: number): number {
+function usedColumns(tokens: Int32Array, length: number): number {
   for (let column = length - 1; column >= 0; column--) {
     for (let at = column; at < tokens.length; at += length) if (tokens[at] !== 0) return column + 1;
   }
