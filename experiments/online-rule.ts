@@ -16,7 +16,7 @@ import { Draws } from '../src/data/random.ts';
 import { adjustedValue, studentQuantile } from '../src/gradient-error/estimate.ts';
 import { BATCHES_PER_PROBE } from '../src/online-compression/allowance.ts';
 import { OnlineCompression } from '../src/online-compression/index.ts';
-import { MOMENT_STEPS } from '../src/run/plan.ts';
+import { MOMENT_STEPS } from '../src/run/compression.ts';
 import { Budget } from '../src/time/budget.ts';
 import schedule from './fastclip-schedule.ts';
 import shortPhotos from './fastclip-short-photos.ts';

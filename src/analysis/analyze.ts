@@ -6,8 +6,10 @@ import { CoupletError } from '../errors.ts';
 import { writeFileAtomically } from '../io/atomic.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { alone } from '../ranks/index.ts';
-import { buildRun, namedModel, openTrainData, prepareProcess } from '../run/build.ts';
+import { buildRun, openTrainData } from '../run/build.ts';
 import { planOf } from '../run/plan.ts';
+import { prepareProcess } from '../run/process.ts';
+import { resolveConfig } from '../run/resolve.ts';
 import type { AnalyzeOptions } from './context.ts';
 import { doubtsOf } from './doubts.ts';
 import { PassLog } from './pass-log.ts';
@@ -26,16 +28,16 @@ export async function analyzeRun(
   runDir: string,
   options: AnalyzeOptions = {},
 ): Promise<Analysis | undefined> {
-  const config = await configOf(runDir, options.set);
+  const resolved = resolveConfig(await configOf(runDir, options.set));
+  const { config, model } = resolved;
   const out = options.out ?? join(runDir, 'analysis.json');
   if (!out.endsWith('.json')) throw new CoupletError(`--out ${out}: expected a name that ends in .json.`);
-  const model = namedModel(config);
   const device = prepareProcess(config);
   const dataset = await openTrainData(config);
   try {
     const { size: datasetSize } = dataset;
     const settings = settingsOf(options, { config, model, datasetSize });
-    const plan = planOf(config, { datasetSize, model });
+    const plan = planOf(resolved, datasetSize);
     const snapshots = await findSnapshots(runDir, { shares: settings.shares, budget: plan.budget });
     const passLog = new PassLog(passLogPath(out), {
       version: 2,
@@ -47,7 +49,7 @@ export async function analyzeRun(
     if (
       !(await measureAll(context, {
         options,
-        open: () => buildRun(config, { runDir, dataset, device, ranks: alone, plan }),
+        open: () => buildRun(plan, { runDir, dataset, device, ranks: alone }),
       }))
     )
       return undefined;

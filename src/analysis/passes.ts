@@ -41,7 +41,7 @@ export async function measureAll(
         {
           ...context,
           training,
-          clock: parts.plan.clock(snapshot.step),
+          clock: parts.plan.contextAt(snapshot.step),
           moment: `${Math.round(snapshot.share * 100)} % of the run (step ${snapshot.step})`,
           samples,
           others,

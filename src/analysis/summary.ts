@@ -6,7 +6,7 @@ import {
   squaredMean,
   varianceOf,
 } from '../gradient-error/estimate.ts';
-import { namedModel } from '../run/build.ts';
+import { resolveConfig } from '../run/resolve.ts';
 import type { AnalysisContext } from './context.ts';
 import type { PassLine } from './pass-log.ts';
 import type { Analysis, AnalysisGroup, MeasuredCandidate } from './schema.ts';
@@ -30,7 +30,7 @@ export function summaryOf({
     run: {
       name: config.name,
       method: config.method.name,
-      imageSize: namedModel(config).image.imageSize,
+      imageSize: resolveConfig(config).model.image.imageSize,
       patchSize: grid[0].patchSize,
       device,
       precision: config.precision,

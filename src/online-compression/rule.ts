@@ -73,7 +73,7 @@ export function isDue(
   // The run must be able to train on both batches after the probe, with any choice.
   const steps = BATCHES_PER_PROBE * globalBatchSize * grid[0].cost;
   const forwards = probeForwards(candidates, globalBatchSize) + steps;
-  if (budget.over({ steps: BATCHES_PER_PROBE, forwards })) return false;
+  if (budget.isExceededBy({ steps: BATCHES_PER_PROBE, forwards })) return false;
   if (state.spent.forwards === 0) return true; // the first probe is always allowed
   const unit = unitOf(budget);
   const allowed = allowanceOf(context).least * Math.min(1, Math.sqrt(budget.progress / ALLOWANCE_SPENT_BY));

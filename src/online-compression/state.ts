@@ -7,7 +7,7 @@ import { type Averages, noProbes } from './averages.ts';
 /** Cost of probes. */
 export type ProbeSpent = Omit<Spent, 'steps'>;
 /** What the rule reads of a run's budget. */
-export type RunBudget = Pick<Budget, 'unit' | 'total' | 'spent' | 'progress' | 'over'>;
+export type RunBudget = Pick<Budget, 'unit' | 'total' | 'spent' | 'progress' | 'isExceededBy'>;
 
 export interface OnlineState {
   /** The candidate that steps are taken with. */

@@ -5,8 +5,8 @@ import { loadConfig, parseConfig, type RunConfigInput } from '../../src/config/i
 import { dinoLoss } from '../../src/losses/dino.ts';
 import { queryKeyLoss } from '../../src/losses/info-nce.ts';
 import { ntXentLoss } from '../../src/losses/nt-xent.ts';
-import { namedModel } from '../../src/run/build.ts';
 import { type Plan, planOf } from '../../src/run/plan.ts';
+import { resolveConfig } from '../../src/run/resolve.ts';
 import { full, scope, zeros } from '../../src/torch/index.ts';
 import { rowsOf, runsFolder, tinyConfig, trainTiny } from '../run/harness.ts';
 import { asFolder, shapes } from '../run/shapes.ts';
@@ -31,18 +31,18 @@ const configWith = (method: RunConfigInput['method'], more: Partial<RunConfigInp
 
 const planWith = (...given: Parameters<typeof configWith>): Plan => {
   const config = configWith(...given);
-  return planOf(config, { datasetSize: 25_600, model: namedModel(config) });
+  return planOf(resolveConfig(config), 25_600);
 };
 
 /** The clock when a share of the budget is spent. */
 function clockAtShare(plan: Plan, share: number) {
   const { unit, total } = plan.budget;
   plan.budget.restore({ steps: 0, forwards: 0, seconds: 0, [unit]: share * total });
-  return plan.clock(1);
+  return plan.contextAt(1);
 }
 
 const costOf = (method: RunConfigInput['method'], tokenDropout = 0) =>
-  planWith(method).cost({ compression: { tokenDropout, patchSize: 16 } }).forwards / 256;
+  planWith(method).costOf({ compression: { tokenDropout, patchSize: 16 } }).forwards / 256;
 
 test('the configs are accepted, and nothing in them is dropped', () => {
   expect(configs).toHaveLength(3);
@@ -51,10 +51,7 @@ test('the configs are accepted, and nothing in them is dropped', () => {
     const { compression: given, ...rest } = config;
     expect(parsed).toMatchObject(rest);
     expect(compression?.stages?.length).toBe(given?.stages?.length);
-    planOf(
-      { ...parsed, ...(compression && { compression }) },
-      { datasetSize: 10_000, model: namedModel(parsed) },
-    );
+    planOf(resolveConfig({ ...parsed, ...(compression && { compression }) }), 10_000);
   }
 });
 
