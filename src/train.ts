@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { RunConfig } from './config/index.ts';
 import type { Problems } from './data/index.ts';
-import type { EvalReport } from './evaluate/evaluate.ts';
+import type { EvalReport } from './evaluate/index.ts';
 import { CollapseAlarm, checkFinite } from './run/divergence.ts';
 import { evaluateStep, saveStep } from './run/evaluate-and-save.ts';
 import type { OnEvent } from './run/events.ts';

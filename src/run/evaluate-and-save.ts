@@ -1,5 +1,5 @@
 import type { Problems } from '../data/index.ts';
-import { type EvalData, type EvalReport, evalMetrics, evaluate } from '../evaluate/evaluate.ts';
+import { type EvalData, type EvalReport, evalMetrics, evaluate } from '../evaluate/index.ts';
 import { pruneCheckpoints } from '../io/checkpoint-files.ts';
 import type { StepContext } from '../time/clock.ts';
 import type { RunParts } from './build.ts';

@@ -1,6 +1,6 @@
 import type { Compression } from '../compress/index.ts';
 import type { Problems } from '../data/index.ts';
-import type { EvalReport } from '../evaluate/evaluate.ts';
+import type { EvalReport } from '../evaluate/index.ts';
 import { bfloat16Gain } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
 

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunConfig } from '../config/index.ts';
-import { checkBestBy, closeEvalData, type EvalData, openEvalData } from '../evaluate/evaluate.ts';
+import { checkBestBy, closeEvalData, type EvalData, openEvalData } from '../evaluate/index.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { lockRun } from '../io/run-lock.ts';
 import { ranksFromEnvironment } from '../ranks/index.ts';
