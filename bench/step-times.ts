@@ -70,7 +70,7 @@ async function take(count: number, compression: Compression): Promise<number> {
   for (let i = 0; i < count; i++) {
     const batch = await feed.next();
     const context = { ...plan.contextAt(at++), compression };
-    scope(() => trainStep(parts, batch.onDevice(), context, { log: false }));
+    scope(() => trainStep(parts, batch.toDevice(), context, { log: false }));
     batch.release();
   }
   synchronize(device);

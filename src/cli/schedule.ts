@@ -44,7 +44,7 @@ export function addSchedule(program: Command): void {
       'after',
       `
 The default is the paper's rule. In our runs shorter sequences trained better
-(docs/results/schedule.md): --parameters adam --gradient-compute 0.25, of an
+(docs/results/found-schedule.md): --parameters adam --gradient-compute 0.25, of an
 analysis made with --adam.
 
 Examples:
