@@ -34,7 +34,7 @@ const KINDS: Record<string, string> = {
 };
 
 /** `a, b or c`. */
-export function orList(words: readonly string[]): string {
+function orList(words: readonly string[]): string {
   const unique = [...new Set(words)];
   const last = unique.pop() ?? 'nothing';
   return unique.length > 0 ? `${unique.join(', ')} or ${last}` : last;

@@ -6,7 +6,7 @@ import { isOneKeyEach, keysAt, objectsAt } from './shape.ts';
 type Path = string[];
 
 /** `a.b.c=value`: the value is JSON where it parses as JSON, else the text itself. */
-export function parseSet(text: string): { path: Path; value: unknown } {
+function parseSet(text: string): { path: Path; value: unknown } {
   const equals = text.indexOf('=');
   const path = text.slice(0, Math.max(equals, 0)).trim().split('.');
   if (equals < 1 || path.some((key) => key === '')) {
