@@ -45,45 +45,12 @@ interface Section {
   rows: Row[];
 }
 
-const TEMPLATES =
-  'captions made from a class name, each with {} in it; one is drawn for each sample and epoch';
-const CLASS_NAMES =
-  'class names in the order of labels, or the path of a JSON file: strings, or { label, names } with synonyms';
-const IMAGE_COLUMN = (usual: string) => `the column of the picture; by default the first of ${usual}`;
-const CAPTION_COLUMN = (usual: string) => `the column of the caption; by default the first of ${usual}`;
-
 /** What the schema says in comments, if at all: keys without a description of their own. */
 const MEANINGS: Record<string, string> = {
   batch: 'how many samples a step takes',
   'model.image': 'the tower that reads pictures',
   'model.text': 'the tower that reads captions',
   'method.name': 'which method',
-  'data.train[folder].type': 'pictures in one folder for each class',
-  'data.train[folder].path': 'the folder that holds a folder for each class, or pictures',
-  'data.train[folder].labelled': 'whether sub-folders are classes; by default where there are any',
-  'data.train[folder].templates': TEMPLATES,
-  'data.train[manifest].type': 'a table of paths and captions (or labels)',
-  'data.train[manifest].path': 'a .csv, .tsv, .jsonl or .ndjson file',
-  'data.train[manifest].imageColumn': IMAGE_COLUMN('filepath, path, image, image_path'),
-  'data.train[manifest].captionColumn': CAPTION_COLUMN('title, caption, text'),
-  'data.train[manifest].labelColumn': 'the column of the label; without it there are none',
-  'data.train[manifest].root': "what relative paths are relative to; by default the manifest's folder",
-  'data.train[manifest].classNames': CLASS_NAMES,
-  'data.train[manifest].templates': TEMPLATES,
-  'data.train[webdataset].type': 'tar shards',
-  'data.train[webdataset].path': 'one path or several; {000..012} and {a,b} are expanded',
-  'data.train[webdataset].captionKey':
-    'the field of KEY.json that holds the caption, where there is no KEY.txt',
-  'data.train[webdataset].labelKey': 'the field of KEY.json that holds the label, where there is no KEY.cls',
-  'data.train[webdataset].classNames': CLASS_NAMES,
-  'data.train[webdataset].templates': TEMPLATES,
-  'data.train[parquet].type': 'tables with the bytes of pictures in them',
-  'data.train[parquet].path': 'one path or several; {000..012} and {a,b} are expanded',
-  'data.train[parquet].imageColumn': IMAGE_COLUMN('image, img, jpg, png, bytes'),
-  'data.train[parquet].captionColumn': CAPTION_COLUMN('caption, text, title'),
-  'data.train[parquet].labelColumn': 'the column of the label; by default label, where there is one',
-  'data.train[parquet].classNames': `${CLASS_NAMES}; by default those in the file's Hugging Face metadata`,
-  'data.train[parquet].templates': TEMPLATES,
   'data.tokenizer[clip].type': "CLIP's own",
   'data.tokenizer[file].type': 'any Hugging Face tokenizer',
   'data.tokenizer[file].path': 'a tokenizer.json',

@@ -1,7 +1,7 @@
 // Batches that workers read ahead: decoded and cropped on the CPU.
 
 import { continued } from '../data/dataset/problems.ts';
-import { createLoader, type Batch as HostBatch } from '../data/index.ts';
+import { createLoader, type HostBatch } from '../data/index.ts';
 import type { Batch } from '../methods/index.ts';
 import { upload } from '../torch/upload.ts';
 import type { ViewRecipe } from '../views/index.ts';
