@@ -1,4 +1,3 @@
-// What a step costs, what a config lets the run spend, and how many steps that buys.
 import { type Compression, secondsOf } from '../compress/index.ts';
 import type { Duration, RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
@@ -33,7 +32,7 @@ const wholeSequence = ({ image }: AnyModelSpec): Compression => ({
   patchSize: 'patchSize' in image ? image.patchSize : 1,
 });
 
-/** The budget of a config's duration. Throws a CoupletError when it pays for no step, or when the method states no cost. */
+/** Throws a CoupletError for a duration that pays for no step, and for one in forwards when the method states no cost. */
 export function budgetOf(
   { duration, method }: RunConfig,
   { cost, compression, toSteps }: StepCosts & { toSteps: (duration: Duration) => number },
@@ -58,7 +57,7 @@ export function budgetOf(
   return new Budget('forwards', duration.forwards);
 }
 
-/** Steps that a budget buys. undefined: it is in seconds, and the config has no `stepTimes`. */
+/** undefined: the budget is in seconds, and the config has no `stepTimes`. */
 export function stepsOf(budget: Budget, { cost, compression }: StepCosts): number | undefined {
   const { unit, total } = budget;
   if (unit === 'steps') return total;
