@@ -107,7 +107,7 @@ function foldsOf(samples: number, subBatch: number): number {
   );
 }
 
-/** The candidates of an analysis. Throws a CoupletError for a model or a method that has none, and for what fits no image. */
+/** The candidates of an analysis. Throws a CoupletError for a ResNet, and for values that fit no image. */
 function candidatesOf(
   { tokenDropout, patchSize }: GridOptions,
   { config, model }: SettingsContext,
@@ -117,11 +117,7 @@ function candidatesOf(
     throw new CoupletError(
       'The image tower of this run is a ResNet, which has no sequence to shorten: analyse a run of a ViT.',
     );
-  const { cost, name } = findMethod(config.method.name);
-  if (!cost)
-    throw new CoupletError(
-      `method ${name} does not say what a sample costs (MethodDefinition.cost): errors cannot be weighed by it.`,
-    );
+  const { cost } = findMethod(config.method.name);
   return gridOf(
     { tokenDropout, patchSize },
     {

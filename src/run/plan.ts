@@ -153,7 +153,7 @@ function costOf({ batch, method, stepTimes }: RunConfig, { model }: PlanContext)
   const whole = wholeSequence(model);
   return (compression: Compression = whole): StepCost => ({
     steps: 1,
-    forwards: (definition.cost?.({ options: method, model, compression }) ?? 0) * batch.globalBatchSize,
+    forwards: definition.cost({ options: method, model, compression }) * batch.globalBatchSize,
     ...(stepTimes && { seconds: secondsOf(compression, stepTimes, { ownPatchSize: whole.patchSize }) }),
   });
 }
@@ -170,7 +170,7 @@ interface Course {
 }
 
 function budgetOf(
-  { duration, method }: RunConfig,
+  { duration }: RunConfig,
   { steps, cost, compression }: Course & { steps: (duration: Duration, path: string) => number },
 ): Budget {
   const { forwards, seconds } = cost(compression?.(0));
@@ -182,10 +182,6 @@ function budgetOf(
     return new Budget('seconds', duration.seconds);
   }
   if (!('forwards' in duration)) return new Budget('steps', steps(duration, 'duration'));
-  if (forwards === 0)
-    throw new CoupletError(
-      `method ${method.name} does not say what a step costs: give duration in steps, epochs, samples or seconds.`,
-    );
   if (forwards > duration.forwards)
     throw new CoupletError(
       `duration is { forwards: ${duration.forwards} }, less than one step, which costs ${forwards}: give more, or a smaller batch.globalBatchSize.`,
