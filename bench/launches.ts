@@ -15,8 +15,10 @@ import { type Features, findMethod, methods } from '../src/methods/index.ts';
 import { BatchStatistics } from '../src/nn/batch-norm.ts';
 import { clipEachGradNorm, clipGradNorm } from '../src/optim/index.ts';
 import { alone } from '../src/ranks/index.ts';
-import { buildRun, namedModel, openTrainData, prepareProcess } from '../src/run/build.ts';
+import { buildRun, openTrainData } from '../src/run/build.ts';
 import { planOf } from '../src/run/plan.ts';
+import { prepareProcess } from '../src/run/process.ts';
+import { resolveConfig } from '../src/run/resolve.ts';
 import { backward, countLaunches, gradients, gradsOf, scope, setGrads } from '../src/torch/index.ts';
 import { smallOptions } from '../tests/contract/small-options.ts';
 
@@ -86,8 +88,8 @@ async function countStep(name: string, folder: string): Promise<Map<string, Map<
   const config = parseConfig(configOf(name, join(folder, 'pictures.csv')));
   const device = prepareProcess(config);
   const dataset = await openTrainData(config);
-  const plan = planOf(config, { datasetSize: dataset.size, model: namedModel(config) });
-  const parts = await buildRun(config, { runDir: join(folder, name), dataset, device, ranks: alone, plan });
+  const plan = planOf(resolveConfig(config), dataset.size);
+  const parts = await buildRun(plan, { runDir: join(folder, name), dataset, device, ranks: alone });
   const feed = await openFeed({ ...parts, workers: 1, startStep: 0 });
   const { method, optimizer } = parts;
   const params = [...method.params.values()];
@@ -100,7 +102,7 @@ async function countStep(name: string, folder: string): Promise<Map<string, Map<
   // The first steps make what is kept; the last is the one that counts.
   for (let step = 0; step < 3; step++) {
     const served = await feed.next();
-    const clock = plan.clock(step);
+    const clock = plan.contextAt(step);
     scope(() => {
       const batch = part('data', () => served.onDevice());
       const statistics = new BatchStatistics();

@@ -14,8 +14,10 @@ import { type Compression, noCompression } from '../src/compress/index.ts';
 import { loadConfig, type RunConfig } from '../src/config/index.ts';
 import { openFeed } from '../src/feed/index.ts';
 import { alone } from '../src/ranks/index.ts';
-import { buildRun, namedModel, openTrainData, prepareProcess } from '../src/run/build.ts';
+import { buildRun, openTrainData } from '../src/run/build.ts';
 import { planOf } from '../src/run/plan.ts';
+import { prepareProcess } from '../src/run/process.ts';
+import { resolveConfig } from '../src/run/resolve.ts';
 import { trainStep } from '../src/step/step.ts';
 import { scope, synchronize } from '../src/torch/index.ts';
 
@@ -33,8 +35,7 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 if (flags.into && !flags.name) throw new Error('--into is given, --name is missing: what the rows are of');
-const config = await configOf(positionals[0]);
-const model = namedModel(config);
+const { config, model, ...resolved } = resolveConfig(await configOf(positionals[0]));
 if (model.image.type === 'resnet') throw new Error('a ViT is needed');
 const { patchSize: own } = model.image;
 const numbers = (text: string) => text.split(',').map(Number);
@@ -56,8 +57,8 @@ async function configOf(path: string): Promise<RunConfig> {
 const device = prepareProcess(config);
 const dataset = await openTrainData(config);
 const runDir = mkdtempSync(join(tmpdir(), 'couplet-steps-'));
-const plan = planOf({ ...config, duration: { epochs: 100 } }, { datasetSize: dataset.size, model });
-const parts = await buildRun(config, { runDir, dataset, device, ranks: alone, plan });
+const plan = planOf({ ...resolved, model, config: { ...config, duration: { epochs: 100 } } }, dataset.size);
+const parts = await buildRun(plan, { runDir, dataset, device, ranks: alone });
 const feed = await openFeed({ ...parts, workers: parts.encoder.workers, startStep: 0 });
 let at = 0;
 
@@ -67,7 +68,7 @@ async function take(count: number, compression: Compression): Promise<number> {
   const start = performance.now();
   for (let i = 0; i < count; i++) {
     const batch = await feed.next();
-    const context = { ...plan.clock(at++), compression };
+    const context = { ...plan.contextAt(at++), compression };
     scope(() => trainStep(parts, batch.onDevice(), context, { log: false }));
     batch.release();
   }

@@ -2,7 +2,7 @@
 // node --import jiti/register experiments/online-rule.ts [--longer 4] [--repeats 40] [--only PATTERN] [--verbose]
 //
 // For the `-online-quarter` run of each analysis in experiments/analyses: the run's own budget, step times and candidates. A probe is the analysis's
-// bias and variance at that moment, between two stages by a straight line, with noise. A regret is the mean over the run's time of the logarithm
+// bias and variance at that moment, between two snapshots by a straight line, with noise. A regret is the mean over the run's time of the logarithm
 // of the error of what is trained with over the least one at that moment: 0.1 is 10 % too much error. Noise counts alike throughout, as in
 // a run with a constant learning rate. It does not foretell accuracy: docs/log.md.
 import { readdirSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mean } from '../scripts/rows.ts';
 import type { SweepRun } from '../scripts/sweep.ts';
-import { type Analysis, type AnalysisPoint, readAnalysis } from '../src/analysis/schema.ts';
+import { type Analysis, type MeasuredCandidate, readAnalysis } from '../src/analysis/schema.ts';
 import { type Candidate, keyOf, type StepTimes, secondsOf } from '../src/compress/index.ts';
 import { Draws } from '../src/data/random.ts';
 import { adjustedValue, studentQuantile } from '../src/gradient-error/estimate.ts';
 import { BATCHES_PER_PROBE } from '../src/online-compression/allowance.ts';
 import { OnlineCompression } from '../src/online-compression/index.ts';
-import { MOMENT_STEPS } from '../src/run/plan.ts';
+import { MOMENT_STEPS } from '../src/run/compression.ts';
 import { Budget } from '../src/time/budget.ts';
 import schedule from './fastclip-schedule.ts';
 import shortPhotos from './fastclip-short-photos.ts';
@@ -40,16 +40,16 @@ function normals(...parts: number[]): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - draws.unit())) * Math.cos(2 * Math.PI * draws.unit());
 }
 
-/** A stage of an analysis: |G|^2, and candidates by keyOf(). */
-interface Stage {
+/** A snapshot of an analysis: |G|^2, and candidates by keyOf(). */
+interface Snapshot {
   gradientSquared: number;
-  points: Map<string, AnalysisPoint>;
+  candidates: Map<string, MeasuredCandidate>;
 }
 
 interface Setup {
   /** The whole sequence first. */
   grid: Candidate[];
-  stages: Stage[];
+  snapshots: Snapshot[];
   samples: number;
   /** Of a confidence interval, in standard errors. */
   interval: number;
@@ -62,19 +62,19 @@ interface Setup {
   gradientCompute: number;
 }
 
-function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): Setup {
+function setupOf({ run, settings, snapshots }: Analysis, { set = {} }: SweepRun): Setup {
   const { online } = set.compression as {
     online: { tokenDropout: number[]; patchSize: number[]; gradientCompute: number };
   };
-  const groups = stages.map((stage) => stage.groups.adam!);
+  const groups = snapshots.map((snapshot) => snapshot.groups.adam!);
   return {
-    grid: groups[0]!.points.filter(
+    grid: groups[0]!.candidates.filter(
       ({ tokenDropout, patchSize }) =>
         online.tokenDropout.includes(tokenDropout) && online.patchSize.includes(patchSize),
     ),
-    stages: groups.map(({ gradientSquared, points }) => ({
+    snapshots: groups.map(({ gradientSquared, candidates }) => ({
       gradientSquared: Math.max(0, gradientSquared.value),
-      points: new Map(points.map((point) => [keyOf(point), point])),
+      candidates: new Map(candidates.map((candidate) => [keyOf(candidate), candidate])),
     })),
     samples: settings.samples,
     interval: 2 * studentQuantile(settings.folds - 1),
@@ -87,14 +87,14 @@ function setupOf({ run, settings, stages }: Analysis, { set = {} }: SweepRun): S
 }
 
 /** What is true of a candidate at a progress, in the gradient's own unit, and the standard error of the analysis's bias. */
-function truthOf({ stages, interval }: Setup, progress: number, candidate: Candidate) {
-  const place = progress * (stages.length - 1);
-  const before = Math.min(Math.floor(place), stages.length - 2);
+function truthOf({ snapshots, interval }: Setup, progress: number, candidate: Candidate) {
+  const place = progress * (snapshots.length - 1);
+  const before = Math.min(Math.floor(place), snapshots.length - 2);
   const key = keyOf(candidate);
-  const between = (of: (point: AnalysisPoint) => number) => {
+  const between = (number: (measured: MeasuredCandidate) => number) => {
     const [low, high] = [before, before + 1].map((i) => {
-      const { points, gradientSquared } = stages[i]!;
-      return of(points.get(key)!) * gradientSquared;
+      const { candidates, gradientSquared } = snapshots[i]!;
+      return number(candidates.get(key)!) * gradientSquared;
     }) as [number, number];
     return low + (high - low) * (place - before);
   };

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { loadConfig } from '../src/config/index.ts';
-import { openDataset } from '../src/data/index/dataset.ts';
-import { Reader } from '../src/data/index/reader.ts';
+import { openDataset } from '../src/data/dataset/dataset.ts';
+import { Reader } from '../src/data/dataset/reader.ts';
 import { randomResizedCrop } from '../src/data/pictures/crop.ts';
 import { boxView, cutLarge, openPicture } from '../src/data/pictures/decode.ts';
 import { Draws, purpose } from '../src/data/random.ts';
@@ -47,16 +47,16 @@ const device = resolveDevice(flags.device);
 const seed = Number(flags.seed);
 const GAP = 4;
 
-interface Shown {
+interface Sheet {
   recipes: ViewRecipe[];
   /** Encoded. */
   pictures: Uint8Array[];
 }
 
-const shown = statSync(from).isDirectory() ? ofFolder(from) : await ofConfig(from);
-await writeSheet(shown, flags.out);
+const sheet = statSync(from).isDirectory() ? sheetOfFolder(from) : await sheetOfConfig(from);
+await writeSheet(sheet, flags.out);
 
-function ofFolder(folder: string): Shown {
+function sheetOfFolder(folder: string): Sheet {
   const size = Number(flags.size);
   const named: Record<string, () => ViewRecipe[]> = {
     'moco-v3': () => mocoV3Recipes(size),
@@ -76,7 +76,7 @@ function ofFolder(folder: string): Shown {
   return { recipes, pictures: spread(images).map((file) => readFileSync(join(folder, file))) };
 }
 
-async function ofConfig(path: string): Promise<Shown> {
+async function sheetOfConfig(path: string): Promise<Sheet> {
   const config = await loadConfig(path);
   const dataset = await openDataset([config.data.train].flat());
   const reader = new Reader(dataset.index);
@@ -98,10 +98,10 @@ function spread<T>(list: readonly T[]): T[] {
 async function crop(
   bytes: Uint8Array,
   recipe: ViewRecipe,
-  at: { position: number; view: number },
+  place: { position: number; view: number },
 ): Promise<Buffer> {
   const picture = await openPicture(bytes, { minSide: 1, maxPixels: 1e8 });
-  const key = [seed, at.position, at.view] as const;
+  const key = [seed, place.position, place.view] as const;
   const box = randomResizedCrop(picture.size, recipe.crop, new Draws(...key, purpose.crop));
   const isMirrored = new Draws(...key, purpose.flip).unit() < recipe.flip;
   const target = Buffer.alloc(recipe.size ** 2 * 3);
@@ -128,7 +128,7 @@ async function column(
   return crops.map((_, i) => Buffer.from(pixels.slice(i * length, (i + 1) * length).map(Math.round)));
 }
 
-async function writeSheet({ recipes, pictures }: Shown, out: string): Promise<void> {
+async function writeSheet({ recipes, pictures }: Sheet, out: string): Promise<void> {
   const cell = Math.max(64, ...recipes.map(({ size }) => size));
   const shapes = { width: cell, height: cell };
   const originals = pictures.map((bytes) =>
@@ -149,13 +149,13 @@ async function writeSheet({ recipes, pictures }: Shown, out: string): Promise<vo
   const composites = columns.flatMap((cells, x) =>
     cells.map((input, y) => ({ input, left: GAP + x * (cell + GAP), top: GAP + y * (cell + GAP) })),
   );
-  const sheet = {
+  const canvas = {
     width: GAP + columns.length * (cell + GAP),
     height: GAP + pictures.length * (cell + GAP),
     channels: 3 as const,
     background: '#888',
   };
-  await sharp({ create: sheet }).composite(composites).png().toFile(out);
+  await sharp({ create: canvas }).composite(composites).png().toFile(out);
   console.log(
     `${out}: ${pictures.length} pictures; the picture, then ${recipes.length} views, ${flags.draws} draws of each`,
   );

@@ -24,6 +24,12 @@ const optimizers = [
   { name: 'sgd', peakLr: 1e-2, nesterov: true },
 ];
 
+/** Heads of a published size take most of a tiny run's time. */
+const SMALL_HEADS: Record<string, Config> = {
+  'moco-v3': { heads: { hidden: 64, embedDim: 32 } },
+  dino: { head: { hidden: 64, bottleneck: 32, outputs: 256 } },
+};
+
 /** Ten steps each, with a log line a step and a checkpoint every five. @param folder where pictures.csv and pictures/ lie */
 export function cases(folder: string): Record<string, Case> {
   const csv = { type: 'manifest', path: join(folder, 'pictures.csv') };
@@ -49,7 +55,13 @@ export function cases(folder: string): Record<string, Case> {
     },
   });
   const bare = (name: string, more: Config = {}): Case => ({
-    config: { ...base, model: { image }, method: { name }, data: { train: labelled, workers: 1 }, ...more },
+    config: {
+      ...base,
+      model: { image },
+      method: { name, ...SMALL_HEADS[name] },
+      data: { train: labelled, workers: 1 },
+      ...more,
+    },
   });
   const clip = { name: 'clip' };
   const found: Record<string, Case> = {

@@ -94,7 +94,8 @@ async function numbersWith(checkout: string, { config, flags = [] }: Case, folde
   const file = join(folder, 'run.mjs');
   writeFileSync(file, `export default ${JSON.stringify(config)};\n`);
   const command = [join(checkout, 'dist/cli/couplet.cjs'), 'train', file, '--name', 'run', ...flags];
-  const call = (more: string[]) => run(process.execPath, [...command, ...more], { cwd: folder });
+  const env = { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' }; // sums in one order, whatever the machine
+  const call = (more: string[]) => run(process.execPath, [...command, ...more], { cwd: folder, env });
   await call([]);
   const runDir = join(folder, 'runs', 'run');
   const whole = numbersOf(runDir);
@@ -103,14 +104,13 @@ async function numbersWith(checkout: string, { config, flags = [] }: Case, folde
 }
 
 async function compare(name: string, each: Case, folder: string, checkouts: readonly [string, string]) {
-  const numbers = await Promise.all(
+  const numbers = await Promise.allSettled(
     checkouts.map((checkout, i) => numbersWith(checkout, each, join(folder, name, String(i)))),
-  ).catch((error: { stderr?: string }) => String(error.stderr ?? error));
-  if (typeof numbers === 'string') {
-    console.log(`FAILED  ${name}\n${numbers}`);
-    return false;
-  }
-  const [before, after] = numbers;
+  );
+  const failed = numbers.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+  for (const { stderr, message } of failed) console.log(`FAILED  ${name}\n${stderr ?? message}`);
+  if (failed.length > 0) return false;
+  const [before, after] = numbers.map((each) => (each.status === 'fulfilled' ? each.value : undefined));
   const pairs = { whole: [before!.whole, after!.whole], resumed: [before!.resumed, after!.resumed] } as const;
   const worst = Object.entries(pairs).flatMap(([kind, [a, b]]) =>
     differences(a, b).map((what) => `${kind}: ${what}`),

@@ -43,7 +43,7 @@ export interface SweepResult {
 const COUPLET = fileURLToPath(new URL('../dist/cli/couplet.cjs', import.meta.url));
 
 /** Evaluations of a run, each with the samples per second of training before it. */
-export function curveOf(rows: readonly MetricsRow[]): Record<string, number>[] {
+function curveOf(rows: readonly MetricsRow[]): Record<string, number>[] {
   let last: MetricsRow = { step: 0 };
   return rows.flatMap((row) => {
     if (!Object.keys(row).some((key) => key.startsWith('eval/'))) {
@@ -155,7 +155,7 @@ export async function sweep(
 }
 
 /** `name  seconds  key value ...` of the last evaluation. */
-export function line({ name, seconds, finished, curve, linear }: SweepResult): string {
+function line({ name, seconds, finished, curve, linear }: SweepResult): string {
   const last = curve.at(-1) ?? {};
   const values = Object.entries(last)
     .filter(([key]) => /mean_recall|top1|train_seconds|epoch/.test(key))

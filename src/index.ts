@@ -5,9 +5,9 @@ export {
   type AnalyzeEvent,
   type AnalyzeOptions,
   analyzeRun,
-  type FoundSchedule,
   type RuleOptions,
   readAnalysis,
+  type ScheduleResult,
   scheduleOf,
   writeReport,
 } from './analysis/index.ts';

@@ -1,3 +1,4 @@
+import { ticks } from '../../scripts/line-chart.ts';
 import { type Html, html } from '../html.ts';
 
 /** One point of the training curve. */
@@ -37,16 +38,6 @@ export function lossCurve(curve: CurvePoint[]): Html {
 function scale(from: number, to: number, [start, end]: [number, number]): (value: number) => number {
   const span = to - from || 1;
   return (value) => Math.round((start + ((value - from) / span) * (end - start)) * 10) / 10;
-}
-
-/** About four round numbers that reach from at most `low` to at least the last step before `high`. */
-export function ticks(low: number, high: number): number[] {
-  const rough = (high - low || 1) / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough)!;
-  const first = Math.floor(low / step);
-  const count = Math.max(1, Math.ceil(high / step) - first);
-  return Array.from({ length: count + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }
 
 const short = (value: number): string =>

@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { ticks } from '../../scripts/line-chart.ts';
 import { html } from '../html.ts';
 import { writePage } from '../page.ts';
 import { chanceRecall } from '../search.ts';
-import { ticks } from './chart.ts';
 import { type PageContent, pageOf } from './page.ts';
 
 const folders: string[] = [];

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { TarFile, tarMembers } from '../../src/data/index/tar.ts';
+import { TarFile, tarMembers } from '../../src/data/dataset/tar.ts';
 import { CoupletError } from '../../src/errors.ts';
 import { zipEntries } from './zip.ts';
 

@@ -5,7 +5,7 @@ import { temporaryFolder } from '../../tests/data/make.ts';
 import { runsFolder, tinyConfig, tinyModel, trainTiny } from '../../tests/run/harness.ts';
 import { asManifest, shapes } from '../../tests/run/shapes.ts';
 import { memoryStats } from '../torch/index.ts';
-import { analyzeRun, recordPath } from './analyze.ts';
+import { analyzeRun, passLogPath } from './analyze.ts';
 import type { AnalyzeEvent, AnalyzeOptions } from './context.ts';
 import { type Analysis, readAnalysis } from './schema.ts';
 
@@ -23,14 +23,14 @@ let out = 0;
 const fresh = () => join(runsDir, `analysis-${out++}.json`);
 
 /** The numbers, without what depends on time. */
-const numbers = ({ stages, settings }: Analysis) => ({
+const numbers = ({ snapshots, settings }: Analysis) => ({
   settings,
-  stages: stages.map(({ groups, ...stage }) => ({
-    ...stage,
-    groups: Object.entries(groups).map(([name, { points, ...group }]) => [
+  snapshots: snapshots.map(({ groups, ...snapshot }) => ({
+    ...snapshot,
+    groups: Object.entries(groups).map(([name, { candidates, ...group }]) => [
       name,
       group,
-      points.map(({ seconds, ...point }) => point),
+      candidates.map(({ seconds, ...candidate }) => candidate),
     ]),
   })),
 });
@@ -44,19 +44,19 @@ describe('an analysis of FastCLIP', () => {
     analysis = (await analyzeRun(runDir, { ...small, out: path, onEvent: (event) => events.push(event) }))!;
   });
 
-  it('has each stage, group and candidate, the whole sequence first', () => {
-    expect(analysis.stages.map(({ share, step }) => [share, step])).toEqual([
+  it('has each snapshot, group and candidate, the whole sequence first', () => {
+    expect(analysis.snapshots.map(({ share, step }) => [share, step])).toEqual([
       [0, 0],
       [0.25, 5],
       [0.5, 10],
       [0.75, 15],
       [1, 20],
     ]);
-    for (const { groups } of analysis.stages) {
+    for (const { groups } of analysis.snapshots) {
       expect(Object.keys(groups)).toEqual(['image', 'all']);
-      for (const { points } of Object.values(groups))
+      for (const { candidates } of Object.values(groups))
         expect(
-          points.map(({ tokenDropout, patchSize, sequenceLength }) => [
+          candidates.map(({ tokenDropout, patchSize, sequenceLength }) => [
             tokenDropout,
             patchSize,
             sequenceLength,
@@ -72,21 +72,21 @@ describe('an analysis of FastCLIP', () => {
   });
 
   it('whole sequences have no bias, and a variance', () => {
-    for (const { groups } of analysis.stages)
-      for (const { points, control, gradientSquared } of Object.values(groups)) {
-        expect(points[0].biasSquared).toEqual({ plain: 0, value: 0, low: 0, high: 0 });
-        expect(points[0].variance.value).toBeGreaterThan(0);
+    for (const { groups } of analysis.snapshots)
+      for (const { candidates, control, gradientSquared } of Object.values(groups)) {
+        expect(candidates[0].biasSquared).toEqual({ plain: 0, value: 0, low: 0, high: 0 });
+        expect(candidates[0].variance.value).toBeGreaterThan(0);
         expect(gradientSquared.value).toBeLessThan(gradientSquared.plain);
-        // On other samples: noise, whose interval holds zero at every stage.
+        // On other samples: noise, whose interval holds zero at every snapshot.
         expect(control!.plain).toBeGreaterThan(0);
         expect(control!.low).toBeLessThanOrEqual(0);
         expect(control!.high).toBeGreaterThanOrEqual(0);
       }
   });
 
-  it('the error is bias and variance at a budget of one training batch', () => {
-    const [whole] = analysis.stages[2].groups.all.points;
-    expect(analysis.settings.budget).toBe(16 * whole.cost);
+  it('the error is bias and variance at the compute of one training batch', () => {
+    const [whole] = analysis.snapshots[2].groups.all.candidates;
+    expect(analysis.settings.batchForwards).toBe(16 * whole.cost);
     expect(whole.error.value).toBeCloseTo(whole.variance.value / 16, 10);
   });
 
@@ -94,8 +94,8 @@ describe('an analysis of FastCLIP', () => {
     const passes = events.filter(({ type }) => type === 'pass');
     expect(passes.length).toBe(5 * (4 + 1));
     expect(analysis.cost.seconds).toBeGreaterThan(0);
-    const forwards = analysis.stages[0].groups.all.points.reduce((sum, { cost }) => sum + cost, 0);
-    const [{ cost }] = analysis.stages[0].groups.all.points;
+    const forwards = analysis.snapshots[0].groups.all.candidates.reduce((sum, { cost }) => sum + cost, 0);
+    const [{ cost }] = analysis.snapshots[0].groups.all.candidates;
     expect(analysis.cost.forwards).toBeCloseTo(5 * 64 * (forwards + cost), 6);
     const done = events.flatMap((event) => (event.type === 'batch' ? [event.done] : []));
     expect(done.at(-1)).toBeCloseTo(1, 10);
@@ -108,10 +108,10 @@ describe('an analysis of FastCLIP', () => {
 
   it('started again it does nothing; stopped in between it goes on to the same numbers', async () => {
     const again: AnalyzeEvent[] = [];
-    const before = readFileSync(recordPath(path), 'utf8');
+    const before = readFileSync(passLogPath(path), 'utf8');
     await analyzeRun(runDir, { ...small, out: path, onEvent: (event) => again.push(event) });
     expect(again.filter(({ type }) => type === 'batch')).toEqual([]);
-    expect(readFileSync(recordPath(path), 'utf8')).toBe(before);
+    expect(readFileSync(passLogPath(path), 'utf8')).toBe(before);
 
     const stopped = fresh();
     const stop = new AbortController();
@@ -123,17 +123,45 @@ describe('an analysis of FastCLIP', () => {
       await analyzeRun(runDir, { ...small, out: stopped, signal: stop.signal, onEvent }),
     ).toBeUndefined();
     expect(existsSync(stopped)).toBe(false);
-    appendFileSync(recordPath(stopped), '{"kind":"point","st'); // as a crash leaves it
+    appendFileSync(passLogPath(stopped), '{"kind":"candidate","st'); // as a crash leaves it
     const resumed = await analyzeRun(runDir, { ...small, out: stopped });
     expect(numbers(resumed!)).toEqual(numbers(analysis));
-    expect(resumed!.cost.forwards).toBeGreaterThan(analysis.cost.forwards); // the stage's baseline was passed over twice
+    expect(resumed!.cost.forwards).toBeGreaterThan(analysis.cost.forwards); // the snapshot's baseline was passed over twice
+  });
+
+  it('continues from a pass log of version 1', async () => {
+    const old = fresh();
+    const [header, ...lines] = readFileSync(passLogPath(path), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const {
+      settings: { batchForwards, ...settings },
+      snapshots,
+      ...rest
+    } = header;
+    const headerBefore = {
+      ...rest,
+      version: 1,
+      settings: { ...settings, budget: batchForwards },
+      stages: snapshots,
+    };
+    const linesBefore = lines.map((line) => (line.kind === 'candidate' ? { ...line, kind: 'point' } : line));
+    writeFileSync(
+      passLogPath(old),
+      [headerBefore, ...linesBefore].map((line) => `${JSON.stringify(line)}\n`).join(''),
+    );
+    const measured: AnalyzeEvent[] = [];
+    const again = await analyzeRun(runDir, { ...small, out: old, onEvent: (event) => measured.push(event) });
+    expect(measured.filter(({ type }) => type === 'batch')).toEqual([]);
+    expect(numbers(again!)).toEqual(numbers(analysis));
   });
 
   it('other settings do not join it', async () => {
     await expect(analyzeRun(runDir, { ...small, seed: 1, out: path })).rejects.toThrow(
       /analysis-0\.jsonl holds an analysis that differs in settings\.seed: finish it/,
     );
-    writeFileSync(recordPath(fresh()), 'x\n');
+    writeFileSync(passLogPath(fresh()), 'x\n');
     await expect(
       analyzeRun(runDir, { ...small, out: join(runsDir, `analysis-${out - 1}.json`) }),
     ).rejects.toThrow(/jsonl:1 is not JSON .* damaged/);
@@ -144,13 +172,13 @@ describe('what a person can get wrong', () => {
   it.each([
     ['no run', join(runsDir, 'nowhere'), {}, /nowhere is no run: it has no config\.json/],
     [
-      'a stage without a checkpoint',
+      'a snapshot without a checkpoint',
       runDir,
       { at: [0.1, 0.5, 0.6] },
       /has no checkpoint at 10 % and 60 % of the run; there are 0 %, 25 %, 50 %, 75 % and 100 %\. Ask for those with --at, or train with checkpoint\.every \{ share: 0\.25 \} and checkpoint\.keep 5\./,
     ],
     [
-      'a stage beyond the end',
+      'a snapshot beyond the end',
       runDir,
       { at: [1.5] },
       /--at: expected parts of the run from 0 to 100 %, got 150 %/,
@@ -211,15 +239,15 @@ describe.each([
     const { liveTensors } = memoryStats();
     const analysis = (await analyzeRun(dir, { ...small, at: [0, 1], adam: method.name === 'moco-v3' }))!;
     expect(memoryStats().liveTensors).toBe(liveTensors);
-    for (const stage of analysis.stages) {
-      expect(Object.keys(stage.groups).slice(0, 2)).toEqual(['image', 'all']);
-      expect('adam' in stage.groups).toBe(method.name === 'moco-v3');
-      for (const { points } of Object.values(stage.groups)) {
-        const [whole, ...short] = points;
+    for (const snapshot of analysis.snapshots) {
+      expect(Object.keys(snapshot.groups).slice(0, 2)).toEqual(['image', 'all']);
+      expect('adam' in snapshot.groups).toBe(method.name === 'moco-v3');
+      for (const { candidates } of Object.values(snapshot.groups)) {
+        const [whole, ...short] = candidates;
         expect(whole.biasSquared.plain).toBe(0);
-        for (const point of short) {
-          expect(point.biasSquared.plain).toBeGreaterThan(0);
-          expect(point.cost).toBeLessThan(whole.cost);
+        for (const candidate of short) {
+          expect(candidate.biasSquared.plain).toBeGreaterThan(0);
+          expect(candidate.cost).toBeLessThan(whole.cost);
         }
       }
     }

@@ -1,4 +1,3 @@
-// couplet analyze: how far each compressed gradient of a run is from the true one, stage by stage.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, type RunConfig } from '../config/index.ts';
@@ -6,48 +5,50 @@ import { CoupletError } from '../errors.ts';
 import { writeFileAtomically } from '../io/atomic.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { alone } from '../ranks/index.ts';
-import { buildRun, namedModel, openTrainData, prepareProcess } from '../run/build.ts';
+import { buildRun, openTrainData } from '../run/build.ts';
 import { planOf } from '../run/plan.ts';
+import { prepareProcess } from '../run/process.ts';
+import { resolveConfig } from '../run/resolve.ts';
 import type { AnalyzeOptions } from './context.ts';
 import { doubtsOf } from './doubts.ts';
+import { PassLog } from './pass-log.ts';
 import { measureAll } from './passes.ts';
-import { AnalysisRecord } from './record.ts';
 import type { Analysis } from './schema.ts';
 import { settingsOf } from './settings.ts';
-import { findStages } from './stages.ts';
+import { findSnapshots } from './snapshots.ts';
 import { summaryOf } from './summary.ts';
 
 /**
- * Measures bias, variance and cost-adjusted error of every candidate of a grid at several checkpoints of a run (section 2), and writes
- * them to analysis.json. Started again, it goes on where it stopped. Returns undefined when the signal ended it before its end.
- * Throws a CoupletError for what a person can mend.
+ * Writes bias, variance and cost-adjusted error of each candidate at checkpoints of a run (docs/papers/fastcl.md, section 2) to
+ * analysis.json. A second call continues. Returns undefined when the signal stopped it. Throws a CoupletError for wrong options, a missing
+ * checkpoint or a model without sequences.
  */
 export async function analyzeRun(
   runDir: string,
   options: AnalyzeOptions = {},
 ): Promise<Analysis | undefined> {
-  const config = await configOf(runDir, options.set);
+  const resolved = resolveConfig(await configOf(runDir, options.set));
+  const { config, model } = resolved;
   const out = options.out ?? join(runDir, 'analysis.json');
   if (!out.endsWith('.json')) throw new CoupletError(`--out ${out}: expected a name that ends in .json.`);
-  const model = namedModel(config);
   const device = prepareProcess(config);
   const dataset = await openTrainData(config);
   try {
     const { size: datasetSize } = dataset;
     const settings = settingsOf(options, { config, model, datasetSize });
-    const plan = planOf(config, { datasetSize, model });
-    const stages = await findStages(runDir, { shares: settings.shares, budget: plan.budget });
-    const record = new AnalysisRecord(recordPath(out), {
-      version: 1,
+    const plan = planOf(resolved, datasetSize);
+    const snapshots = await findSnapshots(runDir, { shares: settings.shares, budget: plan.budget });
+    const passLog = new PassLog(passLogPath(out), {
+      version: 2,
       settings,
-      stages: stages.map(({ step, spent }) => ({ step, seconds: spent.seconds })),
+      snapshots: snapshots.map(({ step, spent }) => ({ step, seconds: spent.seconds })),
       config: { ...config, device: undefined, data: { ...config.data, workers: undefined } },
     });
-    const context = { config, device, settings, stages, record, datasetSize };
+    const context = { config, device, settings, snapshots, passLog, datasetSize };
     if (
       !(await measureAll(context, {
         options,
-        open: () => buildRun(config, { runDir, dataset, device, ranks: alone, plan }),
+        open: () => buildRun(plan, { runDir, dataset, device, ranks: alone }),
       }))
     )
       return undefined;
@@ -60,13 +61,12 @@ export async function analyzeRun(
   }
 }
 
-/** The record of an analysis, beside it. */
-export const recordPath = (out: string): string => `${out}l`;
+export const passLogPath = (out: string): string => `${out}l`;
 
 async function configOf(runDir: string, set: readonly string[] = []): Promise<RunConfig> {
   const { config } = runPaths(runDir);
   if (existsSync(config)) return loadConfig(config, { set, saved: true });
   throw new CoupletError(
-    `${runDir} is no run: it has no config.json. Give the folder that couplet train wrote, such as runs/NAME.`,
+    `${runDir} is no run: it has no config.json. Give a folder that couplet train wrote, such as runs/NAME.`,
   );
 }

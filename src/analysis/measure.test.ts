@@ -5,7 +5,7 @@ import type { Batch, Method } from '../methods/index.ts';
 import { nothingToAverage } from '../ranks/index.ts';
 import { stepContextAt } from '../time/clock.ts';
 import { memoryStats, scope, type Tensor, tensor } from '../torch/index.ts';
-import { type Measured, measureStage } from './measure.ts';
+import { type Measured, measureSnapshot } from './measure.ts';
 import type { Samples } from './samples.ts';
 
 /** l(x; w) = w c x, averaged, with c = 1 - d: its gradient is the mean of c x. */
@@ -50,7 +50,7 @@ function measured(scale: (dropped: number) => number, dropouts: number[], adam?:
     samples: 16,
     subBatch: 2,
     folds: 4,
-    budget: 2,
+    batchForwards: 2,
     seed: 0,
     adam: adam !== undefined,
   };
@@ -67,22 +67,22 @@ function measured(scale: (dropped: number) => number, dropouts: number[], adam?:
     moment: '50 % of the run (step 5)',
   };
   const more = { samples, others: samples, onBatch: () => {}, ...(adam && { adam }) };
-  return measureStage({ ...context, ...more }, () => true);
+  return measureSnapshot({ ...context, ...more }, () => true);
 }
 
-async function all(stage: AsyncGenerator<Measured>): Promise<Measured[]> {
+async function all(snapshot: AsyncGenerator<Measured>): Promise<Measured[]> {
   const found = [];
-  for await (const each of stage) found.push(each);
+  for await (const each of snapshot) found.push(each);
   return found;
 }
 
-describe('a stage', () => {
+describe('a snapshot', () => {
   it('gives the whole sequence, the control, then each candidate against the whole', async () => {
     const found = await all(measured((d) => 1 - d, [0.5]));
     expect(found.map(({ kind, candidate: { tokenDropout } }) => [kind, tokenDropout])).toEqual([
-      ['point', 0],
+      ['candidate', 0],
       ['control', 0],
-      ['point', 0.5],
+      ['candidate', 0.5],
     ]);
     // Each sub-batch has the mean (2, 2): halved, it is (1, 1) away.
     const { own, difference, squares } = found[2].moments.all;
@@ -116,7 +116,7 @@ describe('a stage', () => {
     [
       'is zero',
       () => 0,
-      /the gradient of the model with tokenDropout 0 and patchSize 8 is zero, and errors are told in units of it/,
+      /the gradient of the model with tokenDropout 0 and patchSize 8 is zero, and errors are in units of it/,
     ],
   ])('a gradient that %s is refused', async (_, scale, sentence) => {
     await expect(all(measured(scale, [0.5]))).rejects.toThrow(sentence);

@@ -1,5 +1,3 @@
-// One stage of a run: every candidate's gradient against that of whole sequences.
-
 import type { Candidate, Compression } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
@@ -13,39 +11,37 @@ import * as ops from '../torch/ops.ts';
 import type { Samples } from './samples.ts';
 import type { Settings } from './settings.ts';
 
-export interface StageContext {
+export interface SnapshotContext {
   training: GradientParts;
   device: string;
   settings: Settings;
-  /** Of the checkpoint, as its next step would see it. */
+  /** Of the step after the checkpoint. */
   clock: StepContext;
-  /** What errors call this moment. */
+  /** Name of this snapshot in errors. */
   moment: string;
   samples: Samples;
-  /** Others, for the control. */
+  /** For the control. */
   others: Samples;
-  /** Of the run's optimizer, where errors are told in its scale too. */
+  /** Of the run's optimizer, for the group `adam`. */
   adam?: AdamState;
   signal?: AbortSignal;
-  /** After each sub-batch. */
   onBatch(candidate: Candidate): void;
 }
 
 export interface Measured {
-  kind: 'point' | 'control';
+  kind: 'candidate' | 'control';
   candidate: Candidate;
   moments: Record<string, Moments>;
 }
 
 /**
- * Passes over the samples once for each candidate, the whole sequence first: two sets of fold sums are all that is held, whatever the
- * number of samples and candidates. Samples, views and draws are the same in all passes, so that noise which candidates share cancels
- * in their difference; token masks of one patch size are then nested, each by itself as random as in training.
- * @param wanted which to measure; the whole sequence is passed over in any case
+ * One pass for each candidate, the whole sequence first. Memory: two sets of fold sums. Samples, views and draws are the same in all passes,
+ * so that shared noise cancels in differences; token masks of one patch size are nested.
+ * @param isWanted passes to return; the whole sequence is measured in any case
  */
-export async function* measureStage(
-  context: StageContext,
-  wanted: (kind: Measured['kind'], candidate: Candidate) => boolean,
+export async function* measureSnapshot(
+  context: SnapshotContext,
+  isWanted: (kind: Measured['kind'], candidate: Candidate) => boolean,
 ): AsyncGenerator<Measured> {
   const { settings, device, training, clock } = context;
   const learned = parameterGroups(training.method, clock);
@@ -54,23 +50,23 @@ export async function* measureStage(
   const shape = { folds: settings.folds, segments: groups.segments, device };
   const baseline = new FoldSums(shape);
   const sums = new FoldSums(shape);
-  const found = (kind: Measured['kind'], candidate: Candidate, of: FoldSums): Measured => ({
+  const measured = (kind: Measured['kind'], candidate: Candidate, from: FoldSums): Measured => ({
     kind,
     candidate,
-    moments: momentsOf(of, { baseline, groups, context, candidate }),
+    moments: momentsOf(from, { baseline, groups, context, candidate }),
   });
   const [whole, ...rest] = settings.grid;
   try {
     if (!(await pass(baseline, whole, { context, groups, samples: context.samples }))) return;
-    const own = found('point', whole, baseline);
-    if (wanted('point', whole)) yield own;
-    if (wanted('control', whole)) {
+    const wholeSequence = measured('candidate', whole, baseline);
+    if (isWanted('candidate', whole)) yield wholeSequence;
+    if (isWanted('control', whole)) {
       if (!(await pass(sums, whole, { context, groups, samples: context.others }))) return;
-      yield found('control', whole, sums);
+      yield measured('control', whole, sums);
     }
-    for (const candidate of rest.filter((each) => wanted('point', each))) {
+    for (const candidate of rest.filter((each) => isWanted('candidate', each))) {
       if (!(await pass(sums, candidate, { context, groups, samples: context.samples }))) return;
-      yield found('point', candidate, sums);
+      yield measured('candidate', candidate, sums);
     }
   } finally {
     baseline.dispose();
@@ -79,23 +75,22 @@ export async function* measureStage(
   }
 }
 
-/** Groups, and the scale in which their last segment comes again. */
+/** With `scale`, the last segment holds all parameters once more, scaled. */
 type Layout = ParameterGroups & { scale?: Tensor };
 
 interface PassContext {
-  context: StageContext;
+  context: SnapshotContext;
   groups: Layout;
   samples: Samples;
 }
 
-/** All parameters once more behind the others, as a group `adam`. */
 function withScaled({ segments, groups, ...learned }: ParameterGroups): ParameterGroups {
   const whole = segments.reduce((sum, length) => sum + length, 0);
   return { ...learned, segments: [...segments, whole], groups: { ...groups, adam: [segments.length] } };
 }
 
-/** The optimizer's scale; before its first step that of the mean squared gradient on other samples, which its first steps will see. */
-async function scaleOf(context: StageContext, groups: ParameterGroups): Promise<Tensor> {
+/** The optimizer's scale; before its first step, that of the mean squared gradient on other samples. */
+async function scaleOf(context: SnapshotContext, groups: ParameterGroups): Promise<Tensor> {
   const { adam, others, training, clock, onBatch, signal, device } = context;
   const [whole] = context.settings.grid;
   const kept = noGrad(() => scope(() => adam!.secondMoment(groups.names)))?.persist();
@@ -119,7 +114,7 @@ async function scaleOf(context: StageContext, groups: ParameterGroups): Promise<
   return scale;
 }
 
-/** Sums a candidate's gradients; whether all sub-batches were seen. */
+/** Returns whether all sub-batches were seen. */
 function pass(
   sums: FoldSums,
   candidate: Candidate,
@@ -130,7 +125,7 @@ function pass(
   const compression: Compression = { tokenDropout, patchSize };
   sums.clear();
   return samples.pass((batch, index) => {
-    // A step of its own for each sub-batch: what is drawn for a step, as token masks are, is drawn anew.
+    // Each sub-batch is another step, so that token masks differ.
     const at = { ...clock, step: clock.step + index, compression };
     const gradient = gradientOf(training, { batch, clock: at }, groups.params);
     sums.add(groups.scale ? ops.cat([gradient, gradient.mul(groups.scale)], 0) : gradient);
@@ -138,7 +133,7 @@ function pass(
   }, signal);
 }
 
-/** The moments of each group. Throws a CoupletError for a gradient that is not finite, and for a true one that is zero. */
+/** By group. Throws a CoupletError for a gradient that is not finite, and for a true gradient of zero. */
 function momentsOf(
   sums: FoldSums,
   {
@@ -146,7 +141,7 @@ function momentsOf(
     groups,
     context,
     candidate,
-  }: { baseline: FoldSums; groups: ParameterGroups; context: StageContext; candidate: Candidate },
+  }: { baseline: FoldSums; groups: ParameterGroups; context: SnapshotContext; candidate: Candidate },
 ): Record<string, Moments> {
   const parts = sums.moments(baseline, { subBatch: context.settings.subBatch });
   const entries = Object.entries(groups.groups).map(([name, segments]) => {
@@ -157,11 +152,11 @@ function momentsOf(
     const what = `${context.moment}: the gradient of ${name === 'image' ? 'the image tower' : 'the model'} with tokenDropout ${candidate.tokenDropout} and patchSize ${candidate.patchSize}`;
     if (![...moments.own.flat(), ...moments.difference.flat(), ...moments.squares].every(Number.isFinite))
       throw new CoupletError(
-        `${what} is not finite. If the run has diverged, ask for earlier stages with --at; else try --set precision=float32.`,
+        `${what} is not finite. If the run has diverged, ask for earlier snapshots with --at; else try --set precision=float32.`,
       );
     if (sums === baseline && size === 0)
       throw new CoupletError(
-        `${what} is zero, and errors are told in units of it: the method learns nothing there. Ask for other stages with --at.`,
+        `${what} is zero, and errors are in units of it: the method learns nothing there. Ask for other snapshots with --at.`,
       );
     return [name, moments] as const;
   });

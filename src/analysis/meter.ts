@@ -1,51 +1,49 @@
-import type { Candidate } from '../compress/index.ts';
-import type { RecordLine } from './record.ts';
+import type { Candidate, Compression } from '../compress/index.ts';
+import type { LogLine, PassLine } from './pass-log.ts';
 import type { Settings } from './settings.ts';
-import type { Stage } from './stages.ts';
+import type { Snapshot } from './snapshots.ts';
 
-/** One pass of an analysis. */
-type Pass = Pick<Candidate, 'tokenDropout' | 'patchSize'> & { kind: 'point' | 'control' };
+type Pass = Compression & { kind: PassLine['kind'] };
 
-/** What is left of an analysis, what it has taken and how long the rest will take. */
 export class Meter {
   readonly #settings: Settings;
-  /** Passes that are not done, by key, with their costs in forwards. */
+  /** Forwards of each pass that is left, by keyOf(). */
   readonly #left = new Map<string, number>();
-  #since = performance.now();
+  #lapStart = performance.now();
+  /** Since #lapStart. */
   #forwards = 0;
-  /** Of this process. */
   readonly #start = performance.now();
+  /** Since #start. */
   #allForwards = 0;
 
   constructor({
     settings,
-    stages,
-    record,
-  }: { settings: Settings; stages: Stage[]; record: { lines: readonly RecordLine[] } }) {
+    snapshots,
+    passLog,
+  }: { settings: Settings; snapshots: Snapshot[]; passLog: { lines: readonly LogLine[] } }) {
     this.#settings = settings;
     const [whole] = settings.grid;
-    for (const { step } of stages) {
+    for (const { step } of snapshots) {
       this.#left.set(keyOf(step, { kind: 'control', ...whole }), whole.cost * settings.samples);
       for (const each of settings.grid)
-        this.#left.set(keyOf(step, { kind: 'point', ...each }), each.cost * settings.samples);
+        this.#left.set(keyOf(step, { kind: 'candidate', ...each }), each.cost * settings.samples);
     }
-    for (const line of record.lines) if (line.kind !== 'spent') this.#left.delete(keyOf(line.step, line));
+    for (const line of passLog.lines) if (line.kind !== 'spent') this.#left.delete(keyOf(line.step, line));
   }
 
-  /** How many passes are left. */
   get left(): number {
     return this.#left.size;
   }
 
-  isLeft({ step }: Stage, pass: Pass): boolean {
+  isLeft({ step }: Snapshot, pass: Pass): boolean {
     return this.#left.has(keyOf(step, pass));
   }
 
-  anyLeft({ step }: Stage): boolean {
+  anyLeft({ step }: Snapshot): boolean {
     return [...this.#left.keys()].some((key) => key.startsWith(`${step} `));
   }
 
-  /** After a sub-batch: the share of the work that is done, of what this process has to do, and the seconds that are left at its pace. */
+  /** Counts a sub-batch. Returns the share that is done of this process's work, and the seconds that are left. */
   batch({ cost }: Candidate): { done: number; secondsLeft: number } {
     const { subBatch } = this.#settings;
     this.#forwards += cost * subBatch;
@@ -56,16 +54,15 @@ export class Meter {
     return { done, secondsLeft: (seconds * (1 - done)) / done };
   }
 
-  /** After a pass. */
-  finish({ step }: Stage, pass: Pass): void {
+  finish({ step }: Snapshot, pass: Pass): void {
     this.#left.delete(keyOf(step, pass));
   }
 
-  /** What was spent since this was last asked. */
+  /** Spent since the last call. */
   lap(): { seconds: number; forwards: number } {
     const now = performance.now();
-    const spent = { seconds: (now - this.#since) / 1000, forwards: this.#forwards };
-    this.#since = now;
+    const spent = { seconds: (now - this.#lapStart) / 1000, forwards: this.#forwards };
+    this.#lapStart = now;
     this.#forwards = 0;
     return spent;
   }

@@ -1,30 +1,29 @@
-// All passes of an analysis: stage by stage, candidate by candidate.
 import { hash32 } from '../data/random.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
 import type { RunParts } from '../run/build.ts';
 import { restoreRun } from '../run/checkpoint.ts';
 import { deviceMemory } from '../torch/index.ts';
 import type { AnalysisContext, AnalyzeEvent, AnalyzeOptions } from './context.ts';
-import { type Measured, measureStage } from './measure.ts';
+import { type Measured, measureSnapshot } from './measure.ts';
 import { Meter } from './meter.ts';
-import type { AnalysisRecord } from './record.ts';
+import type { PassLog } from './pass-log.ts';
 import { Samples } from './samples.ts';
-import type { Stage } from './stages.ts';
+import type { Snapshot } from './snapshots.ts';
 
-/** Of the device's memory, what views may take to be read once only; the control's come on top. */
+/** Of the device's memory, for views that stay between passes; the control's take as much again. */
 const VIEWS_SHARE = 1 / 16;
-/** Tells the seed of an analysis from those of runs. */
+/** Keeps an analysis from drawing the samples of the run. */
 const SALT = 0x5eed;
 
-/** All passes that are left, and their lines in the record. Whether none is left. */
+/** Returns whether all passes are done. */
 export async function measureAll(
   context: AnalysisContext,
   { options, open }: { options: AnalyzeOptions; open: () => Promise<RunParts> },
 ): Promise<boolean> {
-  const { settings, stages, record } = context;
+  const { settings, snapshots, passLog } = context;
   const { signal, onEvent = () => {} } = options;
   const meter = new Meter(context);
-  onEvent({ type: 'start', stages, settings, left: meter.left });
+  onEvent({ type: 'start', snapshots, settings, left: meter.left });
   if (meter.left === 0) return true;
   const parts = await open();
   const [samples, others] = [0, settings.samples / settings.subBatch].map((first) =>
@@ -34,29 +33,29 @@ export async function measureAll(
   const config = { ...parts.config, batch: { ...parts.config.batch, gradAccumSteps: 1 } };
   const training = { method: parts.method, config, averager: parts.averager };
   try {
-    for (const stage of stages) {
-      if (!meter.anyLeft(stage) || signal?.aborted) continue;
-      if (stage.path) await restoreRun(parts, stage.path);
-      const measured = measureStage(
+    for (const snapshot of snapshots) {
+      if (!meter.anyLeft(snapshot) || signal?.aborted) continue;
+      if (snapshot.path) await restoreRun(parts, snapshot.path);
+      const measured = measureSnapshot(
         {
           ...context,
           training,
-          clock: parts.plan.clock(stage.step),
-          moment: `${Math.round(stage.share * 100)} % of the run (step ${stage.step})`,
+          clock: parts.plan.contextAt(snapshot.step),
+          moment: `${Math.round(snapshot.share * 100)} % of the run (step ${snapshot.step})`,
           samples,
           others,
           ...(settings.adam && { adam: adamStateOf(parts) }),
           ...(signal && { signal }),
           onBatch: (candidate) =>
-            onEvent({ type: 'batch', share: stage.share, candidate, ...meter.batch(candidate) }),
+            onEvent({ type: 'batch', share: snapshot.share, candidate, ...meter.batch(candidate) }),
         },
-        (kind, candidate) => meter.isLeft(stage, { kind, ...candidate }),
+        (kind, candidate) => meter.isLeft(snapshot, { kind, ...candidate }),
       );
-      for await (const found of measured) keep(found, { stage, record, meter, onEvent });
+      for await (const result of measured) keep(result, { snapshot, passLog, meter, onEvent });
     }
     return meter.left === 0;
   } finally {
-    record.add({ kind: 'spent', ...meter.lap() });
+    passLog.add({ kind: 'spent', ...meter.lap() });
     for (const each of [samples, others]) each.dispose();
     parts.graphs?.dispose();
     parts.averager.dispose();
@@ -65,21 +64,20 @@ export async function measureAll(
   }
 }
 
-/** Writes a pass down, and tells of it. */
 function keep(
   { kind, candidate, moments }: Measured,
   {
-    stage,
-    record,
+    snapshot,
+    passLog,
     meter,
     onEvent,
-  }: { stage: Stage; record: AnalysisRecord; meter: Meter; onEvent: (event: AnalyzeEvent) => void },
+  }: { snapshot: Snapshot; passLog: PassLog; meter: Meter; onEvent: (event: AnalyzeEvent) => void },
 ): void {
   const { tokenDropout, patchSize } = candidate;
   const spent = meter.lap();
-  meter.finish(stage, { kind, ...candidate });
-  record.add({ kind, step: stage.step, tokenDropout, patchSize, moments, ...spent });
-  onEvent({ type: 'pass', share: stage.share, candidate, kind, left: meter.left, seconds: spent.seconds });
+  meter.finish(snapshot, { kind, ...candidate });
+  passLog.add({ kind, step: snapshot.step, tokenDropout, patchSize, moments, ...spent });
+  onEvent({ type: 'pass', share: snapshot.share, candidate, kind, left: meter.left, seconds: spent.seconds });
 }
 
 function samplesOf(

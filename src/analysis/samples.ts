@@ -4,23 +4,20 @@ import type { Batch } from '../methods/index.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 
 export interface SamplesContext extends Omit<FeedContext, 'startStep' | 'ranks'> {
-  /** Samples of a sub-batch. */
   subBatch: number;
-  /** The first sub-batch of the stream, and how many. */
+  /** Of the stream's sub-batches. */
   first: number;
+  /** Sub-batches of a pass. */
   count: number;
-  /** Order and augmentations; apart from the run's. */
+  /** Of order and augmentations. */
   seed: number;
-  /** What the views of all may take of the device's memory, in bytes, for them to stay there after the first pass. */
+  /** Views of at most so many bytes stay on the device. */
   keepBytes: number;
 }
 
 const ALONE = { rank: 0, worldSize: 1 };
 
-/**
- * The same sub-batches, with the same views, pass after pass. They are read once where there is room for them, and again for each
- * pass where there is not: either way memory has a bound that the count of samples does not move.
- */
+/** The same sub-batches and views in each pass, read once when they fit into `keepBytes`. */
 export class Samples {
   readonly #context: SamplesContext;
   #kept: Batch[] = [];
@@ -29,7 +26,7 @@ export class Samples {
     this.#context = context;
   }
 
-  /** Calls `body` with each sub-batch, in an open scope. Stops between two when the signal aborts; returns whether all were seen. */
+  /** Calls `body` with each sub-batch, in an open scope. Returns false when the signal stopped it. */
   async pass(body: (batch: Batch, index: number) => void, signal?: AbortSignal): Promise<boolean> {
     if (this.#kept.length === this.#context.count) return this.#replay(this.#kept, body, signal);
     return this.#read(body, signal);
@@ -39,7 +36,7 @@ export class Samples {
     for (const [index, batch] of kept.entries()) {
       if (signal?.aborted) return false;
       scope(() => body(batch, index));
-      await setImmediate(); // signals and timers get their turn
+      await setImmediate(); // lets signals and timers run
     }
     return true;
   }

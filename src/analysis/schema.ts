@@ -1,8 +1,9 @@
-// analysis.json: what an analysis found. Errors, biases and variances are in units of the squared true gradient.
+// analysis.json. Errors, biases and variances are in units of the squared true gradient.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type StepTimes, stepTimesSchema } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
+import { fromVersion1 } from './version-1.ts';
 
 const real = z.number();
 const estimate = z
@@ -10,44 +11,44 @@ const estimate = z
   .describe('a number and its 95 % confidence interval');
 const squaredMean = z.strictObject({
   plain: real.describe("the paper's estimate, which noise makes larger"),
-  value: real.describe('without the noise: cross-half, over all halves; may be negative'),
-  low: real,
-  high: real,
+  value: real.describe('the cross-half estimate over all halves, without noise; may be negative'),
+  low: real.describe('lower end of the 95 % confidence interval'),
+  high: real.describe('upper end of the 95 % confidence interval'),
 });
 
-const candidate = {
-  tokenDropout: real,
-  patchSize: z.int(),
-  cost: real.describe('of one sample, in forwards of a whole sequence'),
+const candidate = z.strictObject({
+  tokenDropout: real.describe('share of patch tokens that is dropped'),
+  patchSize: z.int().describe('side of a patch in pixels'),
+  cost: real.describe('cost of one sample, in forwards of a whole sequence'),
   sequenceLength: z.int().describe("tokens of the trained net's sequence"),
-};
-
-const point = z.strictObject({
-  ...candidate,
-  biasSquared: squaredMean,
-  variance: estimate.describe("of one sample's gradient"),
-  error: estimate.describe('bias^2 + cost / budget variance'),
-  seconds: real.describe('that this pass took'),
+  biasSquared: squaredMean.describe('squared bias of the gradient'),
+  variance: estimate.describe("variance of one sample's gradient"),
+  error: estimate.describe('bias^2 + cost / batchForwards variance'),
+  seconds: real.describe('seconds of this pass'),
 });
 
 const group = z.strictObject({
-  gradientSquared: squaredMean.describe('of the true gradient, as it is: what all else is divided by'),
-  control: squaredMean.optional().describe('bias^2 of whole sequences on other samples: zero, but for noise'),
-  points: z.array(point).min(1).describe('the first is the whole sequence'),
+  gradientSquared: squaredMean.describe('squared length of the true gradient, the unit of the other numbers'),
+  control: squaredMean.optional().describe('bias^2 of whole sequences on other samples: noise around zero'),
+  candidates: z.array(candidate).min(1).describe('candidates, the whole sequence first'),
 });
 
-const stage = z.strictObject({
-  share: real.describe('of the run, as asked for'),
-  progress: real.describe('of the budget, when the checkpoint was written'),
-  step: z.int(),
-  groups: z.record(z.string(), group).describe('all parameters that learn; the image tower alone'),
+const snapshot = z.strictObject({
+  share: real.describe('share of the run, as asked for'),
+  progress: real.describe('share of the budget that was spent at the checkpoint'),
+  step: z.int().describe('step of the checkpoint'),
+  groups: z
+    .record(z.string(), group)
+    .describe(
+      "`all` parameters that learn, the `image` tower's, and `adam`, all in the scale of Adam's steps",
+    ),
 });
 
-const spent = { seconds: real, forwards: real };
+const spent = { seconds: real.describe('seconds'), forwards: real.describe('forwards of a whole sequence') };
 
 /** The schema of analysis.json. */
 export const analysisSchema = z.strictObject({
-  version: z.literal(1).describe('of this format'),
+  version: z.literal(2).describe('version of this format'),
   run: z.strictObject({
     name: z.string(),
     method: z.string(),
@@ -58,40 +59,40 @@ export const analysisSchema = z.strictObject({
     ...spent,
   }),
   settings: z.strictObject({
-    samples: z.int().describe('of each gradient'),
+    samples: z.int().describe('samples of each gradient'),
     subBatch: z.int().describe('samples of a sub-batch'),
-    folds: z.int(),
-    budget: real.describe('forwards of one gradient estimate'),
+    folds: z.int().describe('folds of sub-batches'),
+    batchForwards: real.describe("forwards of the run's full batch on whole sequences"),
     seed: z.int(),
     datasetSize: z.int(),
   }),
-  stages: z.array(stage).min(1),
-  cost: z.strictObject(spent).describe('of the analysis itself'),
+  snapshots: z.array(snapshot).min(1),
+  cost: z.strictObject(spent).describe('cost of the analysis itself'),
 });
 
 export type Analysis = z.output<typeof analysisSchema>;
-export type AnalysisStage = Analysis['stages'][number];
-export type AnalysisGroup = AnalysisStage['groups'][string];
-export type AnalysisPoint = AnalysisGroup['points'][number];
+export type AnalysisSnapshot = Analysis['snapshots'][number];
+export type AnalysisGroup = AnalysisSnapshot['groups'][string];
+export type MeasuredCandidate = AnalysisGroup['candidates'][number];
 
-/** Reads an analysis.json. Throws a CoupletError when it is missing, or is none. */
+/** Reads an analysis.json, of version 1 too. Throws a CoupletError when it is missing, or is none. */
 export const readAnalysis = (path: string): Analysis =>
-  readAs(path, analysisSchema, {
-    is: 'analysis',
+  readAs(path, z.preprocess(fromVersion1, analysisSchema), {
+    what: 'analysis',
     expected: 'the analysis.json that couplet analyze RUN writes',
   });
 
 /** Reads a table of step times. Throws a CoupletError when it is missing, or is none. */
 export const readStepTimes = (path: string): StepTimes =>
   readAs(path, stepTimesSchema, {
-    is: 'table of step times',
+    what: 'table of step times',
     expected: 'what bench/step-times.ts --out writes, [{ tokenDropout, patchSize, seconds }, ...]',
   });
 
 function readAs<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
-  { is, expected }: { is: string; expected: string },
+  { what, expected }: { what: string; expected: string },
 ): z.output<Schema> {
   let content: unknown;
   try {
@@ -101,8 +102,8 @@ function readAs<Schema extends z.ZodType>(
   }
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
-  const { path: where, message } = parsed.error.issues[0]!;
+  const { path: keys, message } = parsed.error.issues[0]!;
   throw new CoupletError(
-    `${path} is no ${is}: ${where.join('.') || 'the file'}: ${message}. Expected ${expected}.`,
+    `${path} is no ${what}: ${keys.join('.') || 'the file'}: ${message}. Expected ${expected}.`,
   );
 }

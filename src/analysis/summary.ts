@@ -6,47 +6,43 @@ import {
   squaredMean,
   varianceOf,
 } from '../gradient-error/estimate.ts';
-import { namedModel } from '../run/build.ts';
+import { resolveConfig } from '../run/resolve.ts';
 import type { AnalysisContext } from './context.ts';
-import type { PassLine } from './record.ts';
-import type { Analysis, AnalysisGroup, AnalysisPoint } from './schema.ts';
+import type { PassLine } from './pass-log.ts';
+import type { Analysis, AnalysisGroup, MeasuredCandidate } from './schema.ts';
+import type { Settings } from './settings.ts';
 
-/** What a finished record says, in units of the true gradient. */
+/** The analysis that a complete pass log gives, in units of the squared true gradient. */
 export function summaryOf({
   config,
   device,
   settings,
-  stages,
-  record,
+  snapshots,
+  passLog,
   datasetSize,
 }: AnalysisContext): Analysis {
-  const passes = record.lines.filter((line) => line.kind !== 'spent');
-  const total = (unit: 'seconds' | 'forwards') => record.lines.reduce((sum, line) => sum + line[unit], 0);
-  const { samples, subBatch, folds, budget, seed, grid } = settings;
-  const last = stages.at(-1)!;
-  const [{ patchSize }] = grid;
+  const passes = passLog.lines.filter((line) => line.kind !== 'spent');
+  const total = (unit: 'seconds' | 'forwards') => passLog.lines.reduce((sum, line) => sum + line[unit], 0);
+  const { samples, subBatch, folds, batchForwards, seed, grid } = settings;
+  const { spent } = snapshots.at(-1)!;
   return {
-    version: 1,
+    version: 2,
     run: {
       name: config.name,
       method: config.method.name,
-      imageSize: namedModel(config).image.imageSize,
-      patchSize,
+      imageSize: resolveConfig(config).model.image.imageSize,
+      patchSize: grid[0].patchSize,
       device,
       precision: config.precision,
-      seconds: last.spent.seconds,
-      forwards: last.spent.forwards,
+      seconds: spent.seconds,
+      forwards: spent.forwards,
     },
-    settings: { samples, subBatch, folds, budget, seed, datasetSize },
-    stages: stages.map(({ share, progress, step }) => {
-      const here = passes.filter((line) => line.step === step);
-      const names = Object.keys(here[0].moments);
-      return {
-        share,
-        progress,
-        step,
-        groups: Object.fromEntries(names.map((name) => [name, groupOf(here, { name, grid, budget })])),
-      };
+    settings: { samples, subBatch, folds, batchForwards, seed, datasetSize },
+    snapshots: snapshots.map(({ share, progress, step }) => {
+      const passesHere = passes.filter((line) => line.step === step);
+      const names = Object.keys(passesHere[0].moments);
+      const groups = names.map((name) => [name, groupOf(passesHere, { name, settings })]);
+      return { share, progress, step, groups: Object.fromEntries(groups) };
     }),
     cost: { seconds: total('seconds'), forwards: total('forwards') },
   };
@@ -54,42 +50,37 @@ export function summaryOf({
 
 function groupOf(
   passes: readonly PassLine[],
-  { name, grid, budget }: { name: string; grid: readonly Candidate[]; budget: number },
+  { name, settings: { grid, batchForwards } }: { name: string; settings: Settings },
 ): AnalysisGroup {
-  const of = (kind: PassLine['kind'], { tokenDropout, patchSize }: Candidate) =>
+  const passOf = (kind: PassLine['kind'], { tokenDropout, patchSize }: Candidate) =>
     passes.find(
       (line) => line.kind === kind && line.tokenDropout === tokenDropout && line.patchSize === patchSize,
     )!;
-  const whole = of('point', grid[0]);
-  const gradientSquared = squaredMean(whole.moments[name].own);
-  // Lost in noise: the warning of analyze.ts says so.
+  const gradientSquared = squaredMean(passOf('candidate', grid[0]).moments[name].own);
+  // The true gradient may be lost in noise: doubts.ts says so.
   const unit = gradientSquared.value > 0 ? gradientSquared.value : gradientSquared.plain;
-  const control = of('control', grid[0]);
   return {
     gradientSquared,
-    control: normalised(squaredMean(control.moments[name].difference), unit),
-    points: grid.map((candidate) => {
-      const line = of('point', candidate);
-      return {
-        ...candidate,
-        ...pointOf(line.moments[name], { unit, weight: candidate.cost / budget }),
-        seconds: line.seconds,
-      };
+    control: inUnits(squaredMean(passOf('control', grid[0]).moments[name].difference), unit),
+    candidates: grid.map((candidate) => {
+      const { moments, seconds } = passOf('candidate', candidate);
+      const errors = errorsOf(moments[name], { unit, weight: candidate.cost / batchForwards });
+      return { ...candidate, ...errors, seconds };
     }),
   };
 }
 
-/** @param options.unit |G|^2, whose own error all points share and none counts in */
-function pointOf(
+/** @param options.unit |G|^2; its own error is the same for all candidates, and is left out */
+function errorsOf(
   moments: Moments,
   { unit, weight }: { unit: number; weight: number },
-): Pick<AnalysisPoint, 'biasSquared' | 'variance' | 'error'> {
-  const biasSquared = normalised(squaredMean(moments.difference), unit);
+): Pick<MeasuredCandidate, 'biasSquared' | 'variance' | 'error'> {
+  const biasSquared = inUnits(squaredMean(moments.difference), unit);
   const spread = varianceOf(moments);
   const variance = { value: spread.value / unit, low: spread.low / unit, high: spread.high / unit };
   return { biasSquared, variance, error: adjustedError({ biasSquared, variance }, weight) };
 }
 
-function normalised({ plain, value, low, high }: SquaredMean, unit: number): SquaredMean {
+function inUnits({ plain, value, low, high }: SquaredMean, unit: number): SquaredMean {
   return { plain: plain / unit, value: value / unit, low: low / unit, high: high / unit };
 }

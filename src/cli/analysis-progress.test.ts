@@ -12,7 +12,7 @@ function shown({ isTTY }: { isTTY: boolean }) {
     now: () => now++,
   });
   progress.show({ type: 'batch', share: 0.25, candidate, done: 0.42, secondsLeft: 75 });
-  progress.show({ type: 'pass', share: 0.25, candidate, kind: 'point', left: 3, seconds: 4 });
+  progress.show({ type: 'pass', share: 0.25, candidate, kind: 'candidate', left: 3, seconds: 4 });
   progress.show({ type: 'pass', share: 0.25, candidate, kind: 'control', left: 0, seconds: 4 });
   progress.show({ type: 'warning', message: 'few samples' });
   return said;

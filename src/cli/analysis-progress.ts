@@ -20,12 +20,12 @@ export class AnalysisProgress {
     else this.say(`warning: ${event.message}`);
   }
 
-  /** A line that stays. */
+  /** Writes a line that stays. */
   say(text: string): void {
     this.#line.print(text);
   }
 
-  /** Takes the live line away. */
+  /** Removes the live line. */
   end(): void {
     this.#line.erase();
   }
@@ -38,12 +38,12 @@ export class AnalysisProgress {
     this.say(`the schedule that follows: couplet schedule ${out}`);
   }
 
-  #start({ stages, settings, left }: Event<'start'>): void {
+  #start({ snapshots, settings, left }: Event<'start'>): void {
     const { samples, subBatch, grid } = settings;
-    const at = stages.map(({ share }) => `${Math.round(share * 100)}`).join(', ');
-    this.say(`${grid.length} candidates at ${at} %, ${samples} samples in sub-batches of ${subBatch}`);
-    const all = stages.length * (grid.length + 1); // the control too
-    if (left < all) this.say(`${all - left} of ${all} passes are there already`);
+    const at = snapshots.map(({ share }) => `${Math.round(share * 100)}`).join(', ');
+    this.say(`${grid.length} compressions at ${at} %, ${samples} samples in sub-batches of ${subBatch}`);
+    const all = snapshots.length * (grid.length + 1); // the control too
+    if (left < all) this.say(`${all - left} of ${all} passes are done already`);
   }
 
   #batch({ share, candidate, done, secondsLeft }: Event<'batch'>): void {

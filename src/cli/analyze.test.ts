@@ -32,7 +32,7 @@ describe('couplet analyze, then couplet schedule', () => {
 
   it('writes the analysis, the report and its pictures, and what it cost; then a schedule that a run takes', () => {
     const { status, stderr } = couplet('analyze', 'run', '--at', '0,50,100', ...grid);
-    expect(stderr).toMatch(/4 candidates at 0, 50, 100 %, 32 samples in sub-batches of 8/);
+    expect(stderr).toMatch(/4 compressions at 0, 50, 100 %, 32 samples in sub-batches of 8/);
     expect(stderr).toMatch(/ 50 % {2}dropout 0\.5, patch 12 {2}\d+ s, .* left/);
     expect(stderr).toMatch(
       /done: run\/analysis\.json, run\/analysis\.html\ncost: \d+ s, [\d.]+ k? ?forwards, .* % of the run's time/,
@@ -43,7 +43,7 @@ describe('couplet analyze, then couplet schedule', () => {
 
     const { stdout } = couplet('schedule', 'run/analysis.json');
     expect(stdout).toMatch(/^from {4}0 % {2}dropout/);
-    expect(stdout).toMatch(/at a quarter of the budget: .*\nat four times the budget: /);
+    expect(stdout).toMatch(/at a quarter of the gradient compute: .*\nat four times the gradient compute: /);
     const { stages } = readScheduleFile(join(folder, 'run/schedule.json'), { imageSize: 24, patchSize: 8 });
     expect(stages[0].from).toBe(0);
     expect(() =>
@@ -74,7 +74,7 @@ describe('couplet analyze, then couplet schedule', () => {
 });
 
 describe('couplet schedule', () => {
-  it('prints the schedule, other budgets and what is not told apart', () => {
+  it('prints the schedule, those of other gradient computes, and what is not told apart', () => {
     const { stdout, status } = couplet('schedule', made, '--monotone', '--out', 'fast.json');
     expect(status).toBe(0);
     expect(stdout).toBe(
@@ -82,8 +82,8 @@ describe('couplet schedule', () => {
 from 12.5 %  dropout 0.25, patch 16
 from 87.5 %  dropout 0.25, patch 8
 mean cost 0.914 of 4.00 forwards a sample: 4.4 times the samples
-at a quarter of the budget: dropout 0.9, patch 16 from 0 %; dropout 0.5, patch 16 from 37.5 %
-at four times the budget: dropout 0.25, patch 16 from 0 %; dropout 0.25, patch 8 from 12.5 %
+at a quarter of the gradient compute: dropout 0.9, patch 16 from 0 %; dropout 0.5, patch 16 from 37.5 %
+at four times the gradient compute: dropout 0.25, patch 16 from 0 %; dropout 0.25, patch 8 from 12.5 %
 at 0 % the samples do not tell dropout 0.5, patch 16 from dropout 0.25, patch 16
 at 25 % the samples do not tell dropout 0.25, patch 16 from dropout 0, patch 16; dropout 0.5, patch 16
 at 50 % the samples do not tell dropout 0.25, patch 16 from dropout 0, patch 16; dropout 0.5, patch 16
@@ -105,7 +105,8 @@ saved fast.json; train with --set compression.file=fast.json
       ['schedule', made, '--parameters', 'text'],
       /^couplet: The analysis has no gradient of 'text': use --parameters image or all\./,
     ],
-    [['schedule', made, '--budget', '0'], /expected a number above 0/],
+    [['schedule', made, '--gradient-compute', '0'], /expected a number above 0/],
+    [['schedule', made, '--budget', '0.25'], /--budget is now called --gradient-compute: use that\./],
   ])('%j: one sentence', (args, sentence) => {
     const { status, stderr } = couplet(...args);
     expect(status).toBe(1);

@@ -19,27 +19,27 @@ export function addAnalyze(program: Command): void {
     .command('analyze')
     .summary('measure how far gradients on shortened sequences are from the true one')
     .description(
-      'Measure, at moments of a run, how far gradients on shortened sequences are from the true one: squared bias, variance and cost-adjusted error, for each share of dropped tokens and each size of patches. Ctrl-C stops; the same command goes on.',
+      'Measure, at snapshots of a run, how far gradients on shortened sequences are from the true one: squared bias, variance and cost-adjusted error, for each share of dropped tokens and each patch size. Ctrl-C stops; the same command continues.',
     )
-    .argument('<run>', "a run's folder, with checkpoints at the moments asked for")
-    .option('--at <list>', 'moments, in per cent of the run; default 0,25,50,75,100', percents)
+    .argument('<run>', "a run's folder, with checkpoints at the snapshots")
+    .option('--at <list>', 'snapshots, in per cent of the run; default 0,25,50,75,100', percents)
     .option('--token-dropout <list>', 'shares of patch tokens to drop; default 0,0.25,0.5,0.75,0.9', numbers)
     .option(
       '--patch-size <list>',
-      "sides of patches in pixels; default those that fit, from the model's own to three times that",
+      "sides of patches in pixels; default those that fit, up to three times the model's own",
       numbers,
     )
     .option('--samples <count>', 'samples of each gradient; default about 16,384', number)
-    .option('--sub-batch <size>', "samples that a loss sees at once; default the run's batch", number)
-    .option('--adam', "also in the scale of Adam's steps, which may rank candidates otherwise")
-    .option('--out <file>', "where the analysis is saved; default analysis.json in the run's folder")
+    .option('--sub-batch <size>', "samples of one loss; default the run's batch", number)
+    .option('--adam', "measure in the scale of Adam's steps too, for couplet schedule --parameters adam")
+    .option('--out <file>', "path of the analysis; default analysis.json in the run's folder")
     .option('--set <path=value>', SET_HELP, collect)
     .option('--json', 'print the analysis as JSON')
     .addHelpText(
       'after',
       `
-Each moment but 0 needs a checkpoint: for the default ones, train with checkpoint.every { share: 0.25 } and checkpoint.keep 5.
-Beside the analysis are saved a report (.html), its pictures (.png) and what a stopped analysis goes on from (.jsonl).
+Each snapshot but 0 needs a checkpoint: for the defaults, train with checkpoint.every { share: 0.25 } and checkpoint.keep 5.
+Beside the analysis are a report (.html), its pictures (.png) and the pass log (.jsonl), from which a stopped analysis continues.
 
 Examples:
   couplet analyze runs/moco
@@ -51,7 +51,6 @@ Examples:
     .action(analyzeVerb);
 }
 
-/** A number. */
 function number(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isFinite(value)) return value;
@@ -80,7 +79,7 @@ async function analyzeVerb(run: string, { json, ...options }: AnalyzeFlags): Pro
       onEvent: (event) => progress.show(event),
     });
     if (!analysis) {
-      progress.say('stopped; the same command goes on');
+      progress.say('stopped; the same command continues');
       process.exitCode = stop.code();
       return;
     }

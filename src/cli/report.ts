@@ -1,4 +1,4 @@
-import type { EvalReport } from '../evaluate/evaluate.ts';
+import type { EvalReport } from '../evaluate/metrics.ts';
 
 type Measured = NonNullable<EvalReport['zeroShot']>;
 

@@ -1,12 +1,12 @@
 import { dirname, join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
-import type { FoundSchedule, RuleOptions } from '../analysis/index.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { RuleOptions, ScheduleResult } from '../analysis/index.ts';
 
 interface ScheduleFlags {
   out?: string;
   monotone?: boolean;
   interpolate?: boolean;
-  budget?: number;
+  gradientCompute?: number;
   parameters?: string;
   stepTimes?: string;
   json?: boolean;
@@ -16,39 +16,40 @@ interface ScheduleFlags {
 export function addSchedule(program: Command): void {
   program
     .command('schedule')
-    .summary('the schedule of compression that follows from an analysis')
+    .summary('make a schedule of compression from an analysis')
     .description(
-      'The candidate of least cost-adjusted error at each moment of a run, as a schedule.json for compression.file in a config.',
+      'Make a schedule.json, for compression.file in a config: the compression of least cost-adjusted error at each moment of a run.',
     )
     .argument('<analysis>', 'the analysis.json that couplet analyze wrote')
-    .option('--out <file>', 'where the schedule is saved; default schedule.json beside the analysis')
+    .option('--out <file>', 'path of the schedule; default schedule.json beside the analysis')
     .option('--monotone', 'never compress more than before')
-    .option('--interpolate', 'take errors between two stages from both, instead of the nearer one')
+    .option('--interpolate', 'take errors between two snapshots from both; default from the nearer one')
     .option(
-      '--budget <factor>',
-      "compute of one gradient, as a multiple of the analysis's; default 1",
+      '--gradient-compute <factor>',
+      'compute of one gradient, as a multiple of a full batch; default 1. Smaller values favour shorter sequences',
       factor,
     )
+    .addOption(new Option('--budget <factor>').argParser(refuseBudget).hideHelp())
     .option(
       '--parameters <group>',
-      "whose gradient counts: 'all' that learn, the 'image' tower's, or 'adam': all in its scale",
+      "parameters whose gradient counts: 'all' that learn, the 'image' tower's, or 'adam', all in its scale",
       'all',
     )
     .option(
       '--step-times <file>',
-      'count costs by a table of measured step times (bench/step-times.ts --out) instead of by tokens',
+      'table of measured step times (bench/step-times.ts --out), which gives the costs; default by tokens',
     )
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
-Without options this is the paper's rule. What trained best in our runs
-(docs/results/found-schedule.md) shortens more: --parameters adam --budget 0.25, of an
+The default is the paper's rule. In our runs shorter sequences trained better
+(docs/results/found-schedule.md): --parameters adam --gradient-compute 0.25, of an
 analysis made with --adam.
 
 Examples:
   couplet schedule runs/moco/analysis.json
-  couplet schedule runs/moco/analysis.json --parameters adam --budget 0.25 --monotone --out fast.json
+  couplet schedule runs/moco/analysis.json --parameters adam --gradient-compute 0.25 --monotone --out fast.json
   couplet train moco.ts --set compression.file=runs/moco/schedule.json`,
     )
     .action(scheduleVerb);
@@ -60,44 +61,57 @@ function factor(text: string): number {
   throw new InvalidArgumentError('expected a number above 0, as 0.25 or 4.');
 }
 
+function refuseBudget(): never {
+  throw new InvalidArgumentError('--budget is now called --gradient-compute: use that.');
+}
+
+/** Multiples of gradientCompute whose schedules are shown too. */
+const OTHERS = [
+  { times: 0.25, name: 'a quarter of' },
+  { times: 4, name: 'four times' },
+];
+
 async function scheduleVerb(
   path: string,
-  { out, json, budget, stepTimes, ...flags }: ScheduleFlags,
+  { out, json, stepTimes, gradientCompute = 1, ...flags }: ScheduleFlags,
 ): Promise<void> {
   const { readAnalysis, readStepTimes, scheduleOf } = await import('../analysis/index.ts');
   const { writeFileAtomically } = await import('../io/atomic.ts');
   const analysis = readAnalysis(path);
   const options: RuleOptions = {
     ...flags,
-    budgetFactor: budget ?? 1,
+    gradientCompute,
     ...(stepTimes !== undefined && { stepTimes: readStepTimes(stepTimes) }),
   };
-  const found = scheduleOf(analysis, options);
-  const others = [0.25, 4].map((times) => {
-    const budgetFactor = times * options.budgetFactor!;
-    return { times, stages: scheduleOf(analysis, { ...options, budgetFactor }).file.stages };
+  const result = scheduleOf(analysis, options);
+  const others = OTHERS.map(({ times, name }) => {
+    const other = { ...options, gradientCompute: times * gradientCompute };
+    return {
+      name,
+      gradientCompute: other.gradientCompute,
+      stages: scheduleOf(analysis, other).file.stages,
+    };
   });
   const file = out ?? join(dirname(path), 'schedule.json');
-  await writeFileAtomically(file, `${JSON.stringify(found.file, null, 2)}\n`);
+  await writeFileAtomically(file, `${JSON.stringify(result.file, null, 2)}\n`);
   console.log(
-    json ? JSON.stringify({ ...found, others }, null, 2) : linesOf(found, { file, others }).join('\n'),
+    json
+      ? JSON.stringify({ ...result, others: others.map(({ name: _, ...other }) => other) }, null, 2)
+      : linesOf(result, { file, others }).join('\n'),
   );
 }
 
-type Stages = FoundSchedule['file']['stages'];
+type Stages = ScheduleResult['file']['stages'];
 
 function linesOf(
-  { file: { stages }, choices, meanCost, wholeCost }: FoundSchedule,
-  { file, others }: { file: string; others: { times: number; stages: Stages }[] },
+  { file: { stages }, snapshots, meanCost, wholeCost }: ScheduleResult,
+  { file, others }: { file: string; others: { name: string; stages: Stages }[] },
 ): string[] {
-  const open = choices.filter(({ alike }) => alike.length > 0);
+  const open = snapshots.filter(({ alike }) => alike.length > 0);
   return [
     ...stages.map((stage) => `from ${percent(stage.from).padStart(6)}  ${nameOf(stage)}`),
     `mean cost ${meanCost.toPrecision(3)} of ${wholeCost.toPrecision(3)} forwards a sample: ${(wholeCost / meanCost).toPrecision(2)} times the samples`,
-    ...others.map(
-      ({ times, stages: other }) =>
-        `at ${times === 4 ? 'four times' : 'a quarter of'} the budget: ${inLine(other)}`,
-    ),
+    ...others.map(({ name, stages: other }) => `at ${name} the gradient compute: ${inLine(other)}`),
     ...open.map(
       ({ progress, best, alike }) =>
         `at ${percent(progress)} the samples do not tell ${nameOf(best)} from ${alike.map(nameOf).join('; ')}`,

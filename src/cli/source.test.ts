@@ -5,6 +5,16 @@ it('a path is a folder of classes', () => {
   expect(sourceFlag('photos/test', '--test')).toEqual({ type: 'folder', path: 'photos/test' });
 });
 
+it.each([
+  ['pairs.csv', 'manifest'],
+  ['a/pairs.JSONL', 'manifest'],
+  ['shards/{000..099}.tar', 'webdataset'],
+  ['data/train.parquet', 'parquet'],
+  ['photos.v2', 'folder'],
+])('the path %s is a %s', (path, type) => {
+  expect(sourceFlag(path, '--train')).toEqual({ type, path });
+});
+
 it('JSON is a source, or several', () => {
   const parquet = { type: 'parquet', path: 'test.parquet' };
   expect(sourceFlag(JSON.stringify(parquet), '--test')).toEqual(parquet);
@@ -16,6 +26,6 @@ it('what is neither is said in a sentence', () => {
     /^--train \{"type":"parquet" looks like JSON and is none/,
   );
   expect(() => sourceFlag('{"type":"zip","path":"a"}', '--test')).toThrow(
-    /^--test .* is no source: expected a folder, or JSON such as/,
+    /^--test .* is no source: expected a path, or JSON such as/,
   );
 });

@@ -83,8 +83,8 @@ export function patchScalingTensor(p: number, q: number, device: string): Tensor
 }
 
 /**
- * The kernel [D, C, p, p] for patches of side q: [D, C, q, q], with gradient to the kernel. Always start from the stored kernel: two
- * resizes in a row lose information.
+ * The kernel [D, C, p, p] for patches of side q: [D, C, q, q], with gradient to the kernel. Start from the stored kernel: a second resize
+ * loses information.
  * @param scaling P^T of patchScalingTensor(p, q)
  */
 export function scaleKernel(kernel: Tensor, scaling: Tensor): Tensor {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { compressionSchema } from '../compress/schema.ts';
 import { stepTimesSchema } from '../compress/step-times.ts';
-import { sourceSchema } from '../data/index/source.ts';
+import { sourceSchema } from '../data/dataset/sources/index.ts';
 import { tokenizerConfigSchema } from '../data/tokenizer/tokenizer.ts';
-import { evaluateShape } from '../evaluate/config.ts';
+import { evaluateShape } from '../evaluate/registry.ts';
 import { budgetSchema, durationOrNoneSchema, durationSchema } from './duration.ts';
 import { type MethodRegistry, methodSchema } from './methods.ts';
 import { modelSpecSchema } from './model-spec.ts';

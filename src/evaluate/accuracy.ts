@@ -8,6 +8,12 @@ export interface Accuracy {
   top5: number;
 }
 
+/** The metrics of an accuracy by name: `knn_top1`, `knn_top5`. */
+export const accuracyMetrics = (name: string) => ({
+  [`${name}_top1`]: ({ top1 }: Accuracy) => top1,
+  [`${name}_top5`]: ({ top5 }: Accuracy) => top5,
+});
+
 /** Rows that are compared at a time: the comparison needs a few times [rows, C]. */
 const ROWS = 4096;
 

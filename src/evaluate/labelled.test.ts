@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, expect, it } from 'vitest';
-import { Reader } from '../data/index/reader.ts';
+import { Reader } from '../data/dataset/reader.ts';
 import { openDataset } from '../data/index.ts';
 import { drawSample, openPair, type Sources } from './labelled.ts';
 

@@ -1,5 +1,5 @@
 // Labelled pictures in two parts: one to learn from, one that is held out.
-import type { Columns } from '../data/index/columns.ts';
+import type { Columns } from '../data/dataset/columns.ts';
 import { type Dataset, openDataset, type SourceConfig, type SourceInput } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { Generator } from '../torch/index.ts';

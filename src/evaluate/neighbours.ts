@@ -1,7 +1,11 @@
 // Q queries, N reference rows, E embedding, C classes.
+import { z } from 'zod';
+import { CoupletError } from '../errors.ts';
 import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
-import { type Accuracy, accuracy } from './accuracy.ts';
+import { type Accuracy, accuracy, accuracyMetrics } from './accuracy.ts';
+import { defineEvaluator, sourcesSchema } from './evaluator.ts';
+import { openPair, type Sources } from './labelled.ts';
 
 export interface NeighboursOptions {
   /** Neighbours that vote; fewer where the reference has fewer rows. */
@@ -49,12 +53,12 @@ export function neighbourVotes(
         const size = Math.min(part, count - first);
         scope(() => {
           const similarities = queries.narrow(0, first, size).matmul(reference.features.t); // [part, N]
-          const [nearest, at] = ops.topk(similarities, Math.min(k, rows));
+          const [nearest, indices] = ops.topk(similarities, Math.min(k, rows));
           const weights = nearest
             .sub(nearest.narrow(1, 0, 1))
             .div(temperature)
             .exp(); // [part, k]
-          addVotes(votes.narrow(0, first, size), { weights, at, labels: reference.labels });
+          addVotes(votes.narrow(0, first, size), { weights, indices, labels: reference.labels });
         });
       }
       return votes;
@@ -65,14 +69,14 @@ export function neighbourVotes(
 /** Adds each neighbour's weight to its class, one place after the other: within one place no two rows meet. */
 function addVotes(
   votes: Tensor,
-  { weights, at, labels }: { weights: Tensor; at: Tensor; labels: Tensor },
+  { weights, indices, labels }: { weights: Tensor; indices: Tensor; labels: Tensor },
 ): void {
   const [rows, classes] = votes.shape;
   const starts = ops.arange_start_step(0, rows * classes, classes, 'int64', undefined, votes.device); // [rows]
   const flat = votes.view(-1);
-  for (let place = 0; place < at.shape[1]; place++) {
-    const of = labels.indexSelect(0, at.select(1, place)).add(starts);
-    ops.index_add_(flat, 0, of, weights.select(1, place));
+  for (let place = 0; place < indices.shape[1]; place++) {
+    const votesOfClass = labels.indexSelect(0, indices.select(1, place)).add(starts);
+    ops.index_add_(flat, 0, votesOfClass, weights.select(1, place));
   }
 }
 
@@ -83,7 +87,52 @@ export function neighbours(
   options: NeighboursOptions & { classes: number },
 ): NeighboursReport {
   const { k, temperature, classes } = options;
-  const found = scope(() => accuracy(neighbourVotes(queries.features, reference, options), queries.labels));
+  const result = scope(() => accuracy(neighbourVotes(queries.features, reference, options), queries.labels));
   const [pictures, rows] = [queries.features.shape[0], reference.features.shape[0]];
-  return { pictures, reference: rows, classes, k: Math.min(k, rows), temperature, ...found };
+  return { pictures, reference: rows, classes, k: Math.min(k, rows), temperature, ...result };
 }
+
+export const neighboursEvaluator = defineEvaluator({
+  name: 'neighbours',
+  options: z
+    .strictObject({
+      data: sourcesSchema.describe('labelled pictures that are held out'),
+      train: sourcesSchema
+        .optional()
+        .describe('labelled pictures that neighbours come from; default data.train'),
+      k: z.int().min(1).default(20).describe('number of neighbours that vote'),
+      temperature: z
+        .number()
+        .positive()
+        .default(0.07)
+        .describe('divisor of cosines: a neighbour of cosine s votes with exp(s / temperature)'),
+      samples: z
+        .int()
+        .min(2)
+        .optional()
+        .describe('number of pictures of train, drawn by the seed, to save time; default all'),
+    })
+    .describe('classification by the nearest labelled pictures'),
+  needsTexts: false,
+  metrics: accuracyMetrics('knn'),
+
+  async open({ data, train, k, temperature, samples }, run) {
+    const sources: Sources | undefined = train ?? run?.data.train;
+    if (!sources) throw new CoupletError('evaluate.neighbours.train is missing: give labelled pictures.');
+    const pair = await openPair({
+      train: {
+        name: train ? 'evaluate.neighbours.train' : 'data.train (evaluate.neighbours.train is not given)',
+        sources,
+      },
+      test: { name: 'evaluate.neighbours.data', sources: data },
+      ...(samples !== undefined && { samples }),
+      seed: run?.seed ?? 0,
+    });
+    return { pair, k, temperature, close: () => pair.close() };
+  },
+
+  async run({ pair: { train, test, classes }, k, temperature }, { features }) {
+    const [reference, queries] = [await features.of(train), await features.of(test)];
+    return { report: neighbours(queries, reference, { k, temperature, classes }) };
+  },
+});

@@ -1,5 +1,10 @@
 // N pairs, E embedding.
+import { z } from 'zod';
+import { openDataset } from '../data/index.ts';
+import { CoupletError } from '../errors.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
+import { defineEvaluator, sourcesSchema } from './evaluator.ts';
+import { encodeDataset } from './features.ts';
 
 /** Shares of queries, in [0, 1], whose own partner is among the best 1, 5, 10. */
 export interface Recall {
@@ -59,3 +64,42 @@ export function retrieval(imageFeatures: Tensor, textFeatures: Tensor): Retrieva
     };
   });
 }
+
+const WAYS = { image_to_text: 'imageToText', text_to_image: 'textToImage' } as const;
+const recallMetrics = Object.entries(WAYS).flatMap(([name, way]) =>
+  (['r1', 'r5', 'r10'] as const).map((best) => [
+    `${name}_${best}`,
+    (report: RetrievalReport) => report[way][best],
+  ]),
+);
+
+export const retrievalEvaluator = defineEvaluator({
+  name: 'retrieval',
+  options: z
+    .strictObject({ data: sourcesSchema.describe('pairs of picture and caption') })
+    .describe('captions found by pictures, and pictures by captions'),
+  needsTexts: true,
+  metrics: {
+    ...(Object.fromEntries(recallMetrics) as Record<string, (report: RetrievalReport) => number>),
+    mean_recall: ({ meanRecall }: RetrievalReport) => meanRecall,
+  },
+
+  async open({ data }) {
+    const dataset = await openDataset([data].flat());
+    if (dataset.hasCaptions) return { dataset, close: () => dataset.close() };
+    dataset.close();
+    throw new CoupletError(
+      'evaluate.retrieval.data has no captions: expected a caption column or txt members.',
+    );
+  },
+
+  async run({ dataset }, { encoder }) {
+    const { images, texts, skipped } = await encodeDataset(dataset, encoder, { texts: true });
+    try {
+      return { report: noGrad(() => retrieval(images, texts!)), skipped };
+    } finally {
+      images.dispose();
+      texts!.dispose();
+    }
+  },
+});

@@ -6,7 +6,7 @@ import { asFolder, asWebdataset, shapes } from '../../tests/run/shapes.ts';
 import { parseConfig, type RunConfigInput } from '../config/index.ts';
 import { type Dataset, openDataset, type SourceInput } from '../data/index.ts';
 import { createTokenizer } from '../data/tokenizer/tokenizer.ts';
-import { namedModel } from '../run/build.ts';
+import { resolveConfig } from '../run/resolve.ts';
 import { memoryStats, scope } from '../torch/index.ts';
 import { openFeed } from './index.ts';
 
@@ -42,7 +42,7 @@ async function take(
   const feed = await openFeed({
     config,
     dataset,
-    model: namedModel(config),
+    model: resolveConfig(config).model,
     device: 'cpu',
     ranks: { rank, worldSize },
     workers: 1,

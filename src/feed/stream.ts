@@ -1,6 +1,6 @@
 // Batches that workers read ahead: decoded and cropped on the CPU.
 
-import { continued } from '../data/index/problems.ts';
+import { continued } from '../data/dataset/problems.ts';
 import { createLoader, type Batch as HostBatch } from '../data/index.ts';
 import type { Batch } from '../methods/index.ts';
 import { upload } from '../torch/upload.ts';

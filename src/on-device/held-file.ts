@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { readFully } from '../data/index/tar.ts';
+import { readFully } from '../data/dataset/tar.ts';
 import type { Problems } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { removeStale, temporaryName } from '../io/atomic.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseConfig, type RunConfigInput } from '../config/index.ts';
 import { methods } from '../methods/index.ts';
-import { namedModel } from '../run/build.ts';
-import { withStages } from '../run/plan.ts';
+import { type AnyModelSpec, modelSpec } from '../models/registry.ts';
+import { resolveConfig } from '../run/resolve.ts';
 import { candidatesOf } from './candidates.ts';
 
 const image = { imageSize: 24, patchSize: 4, width: 32, layers: 1, heads: 2 };
@@ -18,7 +18,10 @@ const configWith = (online: object, { name = 'moco-v3', ...sizes }: Record<strin
   } as RunConfigInput);
 const candidates = (...given: Parameters<typeof configWith>) => {
   const config = configWith(...given);
-  return candidatesOf(config.compression!.online!, { method: config.method, model: namedModel(config) });
+  return candidatesOf(config.compression!.online!, {
+    method: config.method,
+    model: modelSpec(config.model as AnyModelSpec),
+  });
 };
 const names = (...given: Parameters<typeof configWith>) =>
   candidates(...given).map(({ tokenDropout, patchSize }) => `${tokenDropout} ${patchSize}`);
@@ -55,10 +58,10 @@ describe('the grid', () => {
       [{ patchSize: [8] }, {}],
     ] as const) {
       const config = configWith(online, more);
-      const saved = withStages(config, namedModel(config));
+      const saved = resolveConfig(config).config;
       expect(saved.compression!.online!.overhead).toBe(0.03);
       expect(names(saved.compression!.online!, more)).toEqual(names(online, more));
-      expect(withStages(saved, namedModel(saved))).toEqual(saved);
+      expect(resolveConfig(saved).config).toEqual(saved);
     }
   });
 });

@@ -62,7 +62,7 @@ function run(
   let probes = 0;
   const costNow = () => grid.find((candidate) => keyOf(candidate) === keyOf(online.current))!.cost;
   const cost = () => ({ steps: 1, forwards: BATCH * costNow() });
-  for (let step = 0; !budget.over(cost()); step++) {
+  for (let step = 0; !budget.isExceededBy(cost()); step++) {
     if (step === restartAt) {
       const [state, { spent }] = [JSON.parse(JSON.stringify(online.state())), budget];
       ({ budget, online } = again());
@@ -75,7 +75,7 @@ function run(
       online.add(probe({ ...find(budget.progress, step), candidates: online.candidates }), { step, spent });
       probes += spent.forwards;
     }
-    expect(budget.over(cost())).toBe(false); // a probe never takes what its steps need
+    expect(budget.isExceededBy(cost())).toBe(false); // a probe never takes what its steps need
     budget.spend({ ...cost(), seconds: 0 });
     chosen.push(costNow());
   }
@@ -234,7 +234,7 @@ describe('when it probes', () => {
   test('the first at the start, the others early: as the root of the progress, no batch in two of them', () => {
     const { online, budget } = made();
     const at: number[] = [];
-    for (let step = 0; !budget.over({ steps: 1, forwards: WHOLE }); step++) {
+    for (let step = 0; !budget.isExceededBy({ steps: 1, forwards: WHOLE }); step++) {
       if (online.isDue(step)) {
         const spent = { forwards: online.probeForwards, seconds: 0 };
         expect(online.state().spent.forwards + spent.forwards).toBeLessThanOrEqual(
@@ -278,7 +278,7 @@ describe('when it probes', () => {
     });
     const { online, budget } = made({ unit: 'steps' });
     const spentAt: number[] = [];
-    for (let step = 0; !budget.over({ steps: 1, forwards: 0 }); step++) {
+    for (let step = 0; !budget.isExceededBy({ steps: 1, forwards: 0 }); step++) {
       if (online.isDue(step)) {
         const spent = { forwards: online.probeForwards, seconds: 0 };
         budget.spend({ steps: 0, ...spent });

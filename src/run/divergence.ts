@@ -4,13 +4,13 @@ import { noGrad, scope } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { RunParts } from './build.ts';
 
-/** A loss that is no number any more only gets worse: stop while the last checkpoint is good. */
+/** Throws for a metric that is not finite: it never recovers, and the last checkpoint is still good. */
 export function checkFinite(row: Record<string, number>, runDir: string): void {
   const bad = Object.entries(row).find(([, value]) => !Number.isFinite(value));
   if (bad) throw diverged(`${bad[0]} is ${bad[1]} at step ${row.step}`, runDir);
 }
 
-/** The loss is seen on log steps only, and before the update: weights that are no numbers must not become the last checkpoint. */
+/** Throws for weights that are not finite before they are saved: the loss shows them on a later log step only. */
 export function checkWeights({ method, runDir }: Pick<RunParts, 'method' | 'runDir'>, step: number): void {
   const weights = [...method.model.values()].filter(({ dtype }) => dtype !== 'int64'); // counters have no norm
   const norm = noGrad(() => scope(() => ops.stack(ops._foreach_norm_Scalar(weights, 2)).sum().item()));
@@ -23,12 +23,11 @@ function diverged(what: string, runDir: string): CoupletError {
   );
 }
 
-/** Says once, whenever it begins, that features have become the same for all pictures. */
+/** Warns once, each time that the features of all pictures become nearly the same. */
 export class CollapseAlarm {
   #collapsed = false;
 
-  /** The warning that a row of metrics gives cause for, if any. */
-  heard(row: Record<string, number>): string | undefined {
+  warningFor(row: Record<string, number>): string | undefined {
     const before = this.#collapsed;
     this.#collapsed = row['train/collapsed'] === 1;
     if (!this.#collapsed || before) return undefined;

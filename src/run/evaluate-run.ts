@@ -2,13 +2,13 @@
 import type { RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { type ClassifyOptions, classify } from '../evaluate/classify.ts';
-import type { EvaluateConfig } from '../evaluate/config.ts';
 import { closeEvalData, evaluate, openEvalData } from '../evaluate/evaluate.ts';
 import type { FineTuneOptions } from '../evaluate/fine-tune.ts';
 import { openPair, type Sources } from '../evaluate/labelled.ts';
 import type { LinearProbeOptions } from '../evaluate/linear-probe.ts';
 import type { EvalReport } from '../evaluate/metrics.ts';
-import type { NeighboursOptions } from '../evaluate/neighbours.ts';
+import { type NeighboursOptions, neighboursEvaluator } from '../evaluate/neighbours.ts';
+import { evaluatorList } from '../evaluate/registry.ts';
 import { type LoadedRun, loadRun } from './load-run.ts';
 
 export interface EvaluateRunOptions {
@@ -61,9 +61,9 @@ function checkOptions(options: EvaluateRunOptions): void {
 async function evaluateConfigured(run: LoadedRun, runDir: string): Promise<EvalReport> {
   const data = await openEvalData(run.config.evaluate, run.config);
   try {
-    if (data.zeroShot || data.retrieval || data.neighbours) return await evaluate(data, run);
+    if (Object.keys(data).length > 0) return await evaluate(data, run);
     throw new CoupletError(
-      `The config of ${runDir} names no evaluation: add evaluate.zeroShot, evaluate.retrieval or evaluate.neighbours, e.g. --set 'evaluate.retrieval.data={"type":"folder","path":"..."}', or use --knn, --linear or --fine-tune with --train and --test.`,
+      `The config of ${runDir} names no evaluation: add ${evaluatorList.map(({ name }) => `evaluate.${name}`).join(' or ')}, e.g. --set 'evaluate.retrieval.data={"type":"folder","path":"..."}', or use --knn, --linear or --fine-tune with --train and --test.`,
     );
   } finally {
     closeEvalData(data);
@@ -82,7 +82,7 @@ async function classifyRun(run: LoadedRun, options: EvaluateRunOptions): Promise
 }
 
 function pairSources(config: RunConfig, options: EvaluateRunOptions) {
-  const { neighbours, zeroShot }: EvaluateConfig = config.evaluate;
+  const { neighbours, zeroShot } = config.evaluate;
   const train = [
     { name: '--train', sources: options.train },
     { name: 'evaluate.neighbours.train', sources: neighbours?.train },
@@ -104,14 +104,13 @@ function pairSources(config: RunConfig, options: EvaluateRunOptions) {
   );
 }
 
-const NEIGHBOURS: NeighboursOptions = { k: 20, temperature: 0.07 };
+const NEIGHBOURS = neighboursEvaluator.options.pick({ k: true, temperature: true }).parse({});
 
 function settingsOf(
   { seed, evaluate }: RunConfig,
   { knn, linear, fineTune }: EvaluateRunOptions,
 ): ClassifyOptions {
-  const { neighbours }: EvaluateConfig = evaluate;
-  const { k, temperature } = neighbours ?? NEIGHBOURS;
+  const { k, temperature } = evaluate.neighbours ?? NEIGHBOURS;
   const own = <T extends object>(given: boolean | T | undefined) => (typeof given === 'object' ? given : {});
   return {
     ...(knn && { neighbours: { k, temperature, ...own(knn) } }),

@@ -1,46 +1,104 @@
-// What a run writes down besides its checkpoints.
-
+// What a run writes down while it trains: its config, its metrics, and which step is the best.
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { removeStale, writeFileAtomically } from '../io/atomic.ts';
-import { runPaths } from '../io/checkpoint-files.ts';
-import { MetricsWriter, readMetrics } from '../io/metrics.ts';
+import { checkpointPath, runPaths } from '../io/checkpoint-files.ts';
+import { type MetricsRow, MetricsWriter, readMetrics } from '../io/metrics.ts';
 import type { StepContext } from '../time/clock.ts';
-import { Best } from './best.ts';
 import type { RunParts } from './build.ts';
 import type { Plan } from './plan.ts';
 
-/** What rank 0 writes down. */
-export interface Records {
-  metrics: MetricsWriter;
-  best: Best;
-}
+/** The file of a run that names its best step. */
+export const bestPath = (runDir: string): string => join(runDir, 'best.json');
 
-/** What a run writes down besides its checkpoints: the config, the metrics up to `start`, and which step is the best. */
-export async function openRecords(
+/** Writes the config, and opens the metrics after the rows up to `start`. undefined on all ranks but the first. */
+export async function openJournal(
   { config, runDir, ranks }: RunParts,
   start: number,
-): Promise<Records | undefined> {
+): Promise<Journal | undefined> {
   if (ranks.rank > 0) return undefined;
   const paths = runPaths(runDir);
   await removeStale(runDir);
   await writeFileAtomically(paths.config, `${JSON.stringify(config, null, 2)}\n`);
   const metrics = new MetricsWriter(paths.metrics, start > 0 ? { resumeStep: start } : {});
-  const best = new Best(runDir, config.evaluate.bestBy);
-  await best.restore(readMetrics(paths.metrics));
-  return { metrics, best };
+  const journal = new Journal(metrics, { runDir, bestBy: config.evaluate.bestBy });
+  await journal.restoreBest(readMetrics(paths.metrics));
+  return journal;
 }
 
-/** What a row of metrics says of the step's clock, and of the budget after it. */
-export function clockRow(clock: StepContext, plan: Plan): Record<string, number> {
-  const { lr, compression } = clock;
+export class Journal {
+  readonly #metrics: MetricsWriter;
+  readonly #runDir: string;
+  /** The metric that decides which step is the best: `eval/NAME`. */
+  readonly #bestBy: string | undefined;
+  #best: { step: number; value: number } | undefined;
+  #writtenBest: number | undefined;
+
+  constructor(metrics: MetricsWriter, { runDir, bestBy }: { runDir: string; bestBy: string | undefined }) {
+    this.#metrics = metrics;
+    this.#runDir = runDir;
+    this.#bestBy = bestBy && `eval/${bestBy.replace(/^eval\//, '')}`;
+  }
+
+  /** The step of the best evaluation so far. */
+  get bestStep(): number | undefined {
+    return this.#best?.step;
+  }
+
+  write(row: MetricsRow): void {
+    this.#metrics.write(row);
+  }
+
+  /** Whether a row has the best evaluation so far. If so, its checkpoint must be saved before writeBest(). */
+  isNewBest(row: MetricsRow): boolean {
+    const value = this.#bestBy === undefined ? undefined : row[this.#bestBy];
+    if (typeof value !== 'number' || !(value > (this.#best?.value ?? Number.NEGATIVE_INFINITY))) return false;
+    this.#best = { step: row.step, value };
+    return true;
+  }
+
+  /** Writes best.json, if the best step is new. */
+  async writeBest(): Promise<void> {
+    if (!this.#best || this.#best.step === this.#writtenBest) return;
+    const { step, value } = this.#best;
+    const content = { step, metric: this.#bestBy, value };
+    await writeFileAtomically(bestPath(this.#runDir), `${JSON.stringify(content)}\n`);
+    this.#writtenBest = step;
+  }
+
+  /**
+   * Finds the best step among earlier evaluations whose checkpoints exist. best.json itself may name a step whose checkpoint was
+   * never finished, or one that is run again.
+   */
+  async restoreBest(rows: readonly MetricsRow[]): Promise<void> {
+    for (const row of rows) if (existsSync(checkpointPath(this.#runDir, row.step))) this.isNewBest(row);
+    if (this.#best) await this.writeBest();
+    else await rm(bestPath(this.#runDir), { force: true });
+  }
+
+  /** Flushes the metrics to the disk. */
+  flush(): void {
+    this.#metrics.flush();
+  }
+
+  close(): void {
+    this.#metrics.close();
+  }
+}
+
+/** The schedules of a step, and the budget after it. */
+export function contextRow(context: StepContext, plan: Plan): Record<string, number> {
+  const { lr, compression } = context;
   return {
     lr,
-    ...spentRow(clock, plan),
+    ...spentRow(context, plan),
     ...(compression && { token_dropout: compression.tokenDropout, patch_size: compression.patchSize }),
     ...plan.online?.row(),
   };
 }
 
-/** How far a run is at a clock, and what it has spent. */
+/** The epoch, and what the run has spent. */
 export function spentRow({ epoch }: StepContext, { budget: { spent } }: Plan): Record<string, number> {
   return {
     epoch,

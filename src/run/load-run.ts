@@ -7,9 +7,11 @@ import type { Encoder } from '../evaluate/features.ts';
 import { loadTensorsInto } from '../io/checkpoint.ts';
 import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
 import { alone } from '../ranks/index.ts';
-import { bestPath } from './best.ts';
-import { contextLengthOf, createMethod, encoderOf, modelFor, prepareProcess } from './build.ts';
-import { findCheckpoint } from './checkpoint.ts';
+import { createMethod, encoderOf } from './build.ts';
+import { findCheckpoint } from './find-checkpoint.ts';
+import { bestPath } from './journal.ts';
+import { prepareProcess } from './process.ts';
+import { modelWith, resolveConfig } from './resolve.ts';
 
 /** A trained model with all that evaluators need. `close()` frees it. */
 export interface LoadedRun extends Encoder {
@@ -32,27 +34,28 @@ export async function loadRun(
     throw new CoupletError(
       `${runDir} is no run: it has no config.json. Give the folder that couplet train wrote, such as runs/NAME.`,
     );
-  const config = await loadConfig(paths.config, { set, saved: true });
-  const wanted = checkpoint === 'best' ? bestCheckpoint(runDir) : checkpoint;
-  const found =
-    wanted === 'start'
-      ? { path: wanted, step: 0 }
-      : await findCheckpoint(runDir, wanted, { flag: '--checkpoint' });
-  if (!found)
+  const resolved = resolveConfig(await loadConfig(paths.config, { set, saved: true }));
+  const { config, contextLength } = resolved;
+  const place =
+    checkpoint === 'start'
+      ? { path: checkpoint, step: 0 }
+      : await findCheckpoint(runDir, checkpoint === 'best' ? bestCheckpoint(runDir) : checkpoint, {
+          flag: '--checkpoint',
+        });
+  if (!place)
     throw new CoupletError(
       `${runDir} has no checkpoint yet: train until the first one is saved (checkpoint.every).`,
     );
   const device = prepareProcess(config);
-  const contextLength = contextLengthOf(config);
   const tokenizer =
     contextLength === undefined
       ? undefined
       : await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
-  const model = modelFor(config, tokenizer);
+  const model = modelWith(resolved, tokenizer);
   const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });
   try {
-    // The seed alone makes the weights before the first step.
-    if (wanted !== 'start') await loadTensorsInto(join(found.path, MODEL_FILE), method.model);
+    // The weights before the first step follow from the seed.
+    if (checkpoint !== 'start') await loadTensorsInto(join(place.path, MODEL_FILE), method.model);
   } catch (error) {
     method.dispose();
     throw error;
@@ -60,8 +63,8 @@ export async function loadRun(
   return {
     ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),
     config,
-    checkpoint: found.path,
-    step: found.step,
+    checkpoint: place.path,
+    step: place.step,
     close: () => method.dispose(),
   };
 }

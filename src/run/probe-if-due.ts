@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Compression } from '../compress/index.ts';
 import type { Served } from '../feed/index.ts';
 import type { Lookahead } from '../feed/lookahead.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
@@ -8,58 +7,54 @@ import { takeProbe } from '../online-compression/probe.ts';
 import type { StepContext } from '../time/clock.ts';
 import { scope, synchronize } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
+import type { OnEvent } from './events.ts';
 import type { TrainTimer } from './timer.ts';
 
-/** What follows from a probe, for whoever shows it. */
-export type ProbeEvent =
-  | { type: 'compression'; step: number; compression: Compression } // steps from this one on are taken with it
-  | { type: 'warning'; message: string };
-
 export interface ProbeMoment {
-  /** Of the step that comes next, and its batch. */
-  clock: StepContext;
+  /** Of the next step, as its batch. */
+  context: StepContext;
   batch: Served;
   feed: Lookahead;
   timer: TrainTimer;
-  onEvent: (event: ProbeEvent) => void;
+  onEvent: OnEvent;
 }
 
 /**
- * Takes the probe that is due before a step, if one is, and spends what it costs from the run's budget. Returns whether there was one:
- * the step's clock is another then.
+ * Takes a probe before a step, if one is due, and spends its cost from the run's budget. Returns whether it did: the step's context
+ * has changed then. Collective.
  */
 export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<boolean> {
   const { plan, ranks, device } = parts;
   const { online, budget } = plan;
-  const { clock, batch, feed, timer, onEvent } = moment;
-  const { step } = clock;
+  const { context, batch, feed, timer, onEvent } = moment;
+  const { step } = context;
   if (!online?.isDue(step)) return false;
   const next = await feed.peek();
-  synchronize(device); // what steps have left to do is not the probe's
-  const left = timer.lap(budget);
-  const byTable = online.probeSeconds;
-  if (byTable === undefined) budget.spend({ steps: 0, forwards: 0, seconds: left });
-  const found = scope(() =>
+  synchronize(device); // work that earlier steps left is not part of the probe
+  const secondsBefore = timer.lap(budget);
+  const tableSeconds = online.probeSeconds;
+  if (tableSeconds === undefined) budget.spend({ steps: 0, forwards: 0, seconds: secondsBefore });
+  const ownProbe = scope(() =>
     takeProbe(parts, {
       compressions: online.candidates,
       batches: [batch.onDevice(), next.onDevice()],
-      clock,
+      clock: context,
       device,
-      ...(inAdamsScale(parts) && { adam: adamStateOf(parts) }),
+      ...(weighsByMoments(parts) && { adam: adamStateOf(parts) }),
     }),
   );
   // All ranks have the same gradients; they must choose alike to the last bit.
-  const probe = JSON.parse(ranks.share('a probe', JSON.stringify(found))) as Probe;
-  const lap = timer.lap(budget);
-  const spent = { forwards: online.probeForwards, seconds: byTable ?? lap };
+  const probe = JSON.parse(ranks.share('a probe', JSON.stringify(ownProbe))) as Probe;
+  const seconds = timer.lap(budget);
+  const spent = { forwards: online.probeForwards, seconds: tableSeconds ?? seconds };
   budget.spend({ steps: 0, ...spent });
   const before = online.current;
-  const used = online.add(probe, { step, spent });
+  const isUsed = online.add(probe, { step, spent });
   const message = `at step ${step} a probe of compression.online is not finite, and is not used`;
-  if (!used) onEvent({ type: 'warning', message });
+  if (!isUsed) onEvent({ type: 'warning', message });
   const compression = online.current;
   if (!isDeepStrictEqual(before, compression)) onEvent({ type: 'compression', step, compression });
   return true;
 }
 
-const inAdamsScale = ({ config }: RunParts) => config.compression?.online?.scale === 'adam';
+const weighsByMoments = ({ config }: RunParts) => config.compression?.online?.scale === 'adam';

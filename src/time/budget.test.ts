@@ -7,29 +7,29 @@ test('a budget in forwards is spent by what steps cost, and takes none that it c
   const budget = new Budget('forwards', 10);
   budget.spend(step(4));
   expect(budget.progress).toBeCloseTo(0.4, 12);
-  expect(budget.over(step(6))).toBe(false);
-  expect(budget.over(step(6.1))).toBe(true);
+  expect(budget.isExceededBy(step(6))).toBe(false);
+  expect(budget.isExceededBy(step(6.1))).toBe(true);
   budget.spend(step(6));
   expect(budget.progress).toBe(1);
-  expect(budget.over(step(1))).toBe(true);
+  expect(budget.isExceededBy(step(1))).toBe(true);
 });
 
 test('tenths that do not add up in binary still pay for the last step', () => {
   const budget = new Budget('forwards', 1);
   for (let i = 0; i < 10; i++) {
-    expect(budget.over(step(0.1))).toBe(false);
+    expect(budget.isExceededBy(step(0.1))).toBe(false);
     budget.spend(step(0.1));
   }
-  expect(budget.over(step(0.1))).toBe(true);
+  expect(budget.isExceededBy(step(0.1))).toBe(true);
 });
 
 test('a budget in seconds ends with the step that uses it up', () => {
   const budget = new Budget('seconds', 1);
   budget.spend(step(1, 0.9));
-  expect(budget.over(step(1))).toBe(false);
+  expect(budget.isExceededBy(step(1))).toBe(false);
   budget.spend(step(1, 0.2));
   expect(budget.progress).toBe(1);
-  expect(budget.over(step(1))).toBe(true);
+  expect(budget.isExceededBy(step(1))).toBe(true);
   expect(budget.spent).toEqual({ steps: 2, forwards: 2, seconds: 1.1 });
 });
 

@@ -36,7 +36,7 @@ export class Budget {
   }
 
   /** Whether a step of this cost would be more than is left; of seconds, whether none are left. */
-  over(cost: StepCost): boolean {
+  isExceededBy(cost: StepCost): boolean {
     const spent = this.#spent[this.unit];
     return this.unit === 'seconds' ? spent >= this.total : spent + cost[this.unit] > this.total * TOLERANCE;
   }
@@ -64,7 +64,7 @@ export function stepsWithin(
   const budget = new Budget(unit, total);
   for (;;) {
     const cost = costAt(budget.progress);
-    if (budget.over(cost)) return budget.spent.steps;
+    if (budget.isExceededBy(cost)) return budget.spent.steps;
     budget.spend(cost);
   }
 }

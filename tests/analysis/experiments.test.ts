@@ -6,7 +6,7 @@ import { readAnalysis, scheduleOf } from '../../src/analysis/index.ts';
 const ANALYSES = 'experiments/analyses';
 const SCHEDULES = 'experiments/schedules';
 const ADAM = { adam: 1, half: 0.5, quarter: 0.25 };
-/** Of which analysis there are schedules in Adam's scale, at which budgets, and whether the raw one is of it too: some runs had those of earlier ones. */
+/** Of which analysis there are schedules in Adam's scale, with how much compute of a gradient, and whether the raw one is of it too: some runs had those of earlier ones. */
 const MADE: Record<string, { kinds: (keyof typeof ADAM)[]; raw?: boolean }> = {
   'cifar-dino': { kinds: [] }, // dropout 0.75 throughout
   'cifar-moco-v3': { kinds: ['adam', 'half', 'quarter'] },
@@ -23,7 +23,7 @@ const cases = Object.entries(MADE).flatMap(([name, { kinds, raw }]) => [
   ...kinds.map((kind) => ({
     name,
     schedule: `${name}-${kind}`,
-    options: { parameters: 'adam', budgetFactor: ADAM[kind] },
+    options: { parameters: 'adam', gradientCompute: ADAM[kind] },
   })),
 ]);
 

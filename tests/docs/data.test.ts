@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/index.ts';
+import { sources } from '../../src/data/dataset/sources/index.ts';
 import { createTokenizer } from '../../src/data/tokenizer/tokenizer.ts';
 import { configOf } from './config-block.ts';
 import { blocks, page } from './markdown.ts';
@@ -14,7 +15,7 @@ describe('the configs of docs/data.md', () => {
 
   test('show every kind of source and of tokenizer', () => {
     const kinds = configs.flatMap(({ data }) => [data.train].flat().map(({ type }) => type));
-    expect(new Set(kinds)).toEqual(new Set(['folder', 'manifest', 'webdataset', 'parquet']));
+    expect(new Set(kinds)).toEqual(new Set(sources.map(({ type }) => type)));
     for (const [, text] of page('data.md').matchAll(/^\| `(\{ type: .*?\})` \|/gm)) {
       const tokenizer = new Function(`return ${text}`)();
       const config = { ...configs[0]!, data: { ...configs[0]!.data, tokenizer } };

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { dataSets } from '../../scripts/data-sets/data-sets.ts';
 import { appendix, FILES } from '../../scripts/results/appendix.ts';
 import { charts, shareToReach } from '../../scripts/results/charts.ts';
 import { groupsIn, percent } from '../../scripts/results/tables.ts';
@@ -156,6 +157,18 @@ test('commands of pages name options that are there', () => {
   expect(commands.length).toBeGreaterThan(2);
   for (const [, verb, rest] of commands) {
     const source = readFileSync(join(ROOT, `src/cli/${verb}.ts`), 'utf8');
-    for (const [option] of rest!.matchAll(/--[\w-]+/g)) expect(source, verb).toContain(`${option} `);
+    for (const [option] of rest!.matchAll(/--[\w-]+/g)) {
+      expect(source, verb).toContain(`${option} `);
+      expect(source, verb).not.toContain(`${option} is now called`);
+    }
   }
+});
+
+test('data sets that pages make are those of scripts/make-data', () => {
+  const made = names.flatMap((name) =>
+    [...textOf(name).matchAll(/make-data ([\w-]+)/g)].map(([, set]) => set),
+  );
+  expect(made.length).toBeGreaterThan(10);
+  const known = dataSets.map(({ name }) => name);
+  expect(made.filter((set) => !known.includes(set!))).toEqual([]);
 });

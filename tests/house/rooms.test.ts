@@ -9,7 +9,7 @@ const files = (readdirSync(SRC, { recursive: true }) as string[]).filter(
   (file) => /\.c?ts$/.test(file) && !file.endsWith('.test.ts'),
 );
 
-/** `methods`, `data/index`, `train.ts`. */
+/** `methods`, `data/dataset`, `train.ts`. */
 function roomOf(file: string): string {
   const parts = file.split('/');
   return parts.slice(0, parts[0] === 'data' ? 2 : 1).join('/');

@@ -1,9 +1,9 @@
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { neighboursSchema } from '../../src/evaluate/config.ts';
 import { evalMetrics, evaluate, openEvalData } from '../../src/evaluate/index.ts';
 import { checkBestBy } from '../../src/evaluate/metrics.ts';
+import { neighboursEvaluator } from '../../src/evaluate/neighbours.ts';
 import type { MetricsRow } from '../../src/io/metrics.ts';
 import { findMethod, methods } from '../../src/methods/index.ts';
 import { evaluateRun, type RunReport } from '../../src/run/evaluate-run.ts';
@@ -100,7 +100,7 @@ describe('classification by features of a run that was saved', () => {
     const before = memoryStats().liveTensors;
     const run = await loadRun(runDir);
     const part = { data: held, train: same, k: 5, samples: 40 };
-    const config = { neighbours: neighboursSchema.parse(part) };
+    const config = { neighbours: neighboursEvaluator.options.parse(part) };
     const open = (seed: number) => openEvalData(config, { ...run.config, seed });
     const drawn = async (seed: number) => [...(await open(seed)).neighbours!.pair.train.index.columns.label];
     const report = await evaluate(await open(1), run);

@@ -1,9 +1,16 @@
 import { expect, test } from 'vitest';
+import type { SourceInput } from '../../src/data/index.ts';
 import { runsFolder, tinyConfig, trainTiny } from './harness.ts';
-import { asFolder, asManifest, asParquet, asWebdataset, shapes } from './shapes.ts';
+import { asFolder, asManifest, asParquet, asWebdataset, type Sample, shapes } from './shapes.ts';
 
 const folder = runsFolder();
-const writers = { asFolder, asManifest, asParquet, asWebdataset };
+/** One for each kind of source: types ask for the next one. */
+const writers: Record<SourceInput['type'], (folder: string, samples: readonly Sample[]) => SourceInput> = {
+  folder: asFolder,
+  manifest: asManifest,
+  parquet: asParquet,
+  webdataset: asWebdataset,
+};
 
 test('folder, manifest, parquet and shards with the same pictures and captions train the same, bit for bit', async () => {
   // Sorted by caption, as a folder of classes is.
@@ -16,7 +23,7 @@ test('folder, manifest, parquet and shards with the same pictures and captions t
     });
     losses[name] = rows.map((row) => row['train/loss']);
   }
-  const { asFolder: first, ...others } = losses;
+  const { folder: first, ...others } = losses;
   expect(first).toHaveLength(5);
   expect(new Set(first as number[]).size).toBe(5);
   for (const [name, series] of Object.entries(others)) expect(series, name).toEqual(first);

@@ -47,7 +47,7 @@ const refused: Refusal[] = [
     (duration): Refusal => [
       `one sample alone in ${Object.keys(duration)[0]}`,
       () => ({ train: one, duration, schedule: { warmup: { share: 0.1 } } }),
-      /^The data has one sample, and nothing to tell it from: give more, a few hundred at least\.$/,
+      /^data\.train has one sample, and contrast needs others to compare it with: give a few hundred at least\.$/,
     ],
   ),
   [
@@ -114,7 +114,7 @@ const refused: Refusal[] = [
   [
     'a folder that is not there',
     () => ({ train: { type: 'folder', path: '/nowhere' } }),
-    /\/nowhere could not be listed/,
+    /^data\.train: there is no folder `\/nowhere`/,
   ],
 ];
 

@@ -1,47 +1,51 @@
-import type { AnalysisPoint } from '../schema.ts';
-import type { HeatMapStage } from './heat-map.ts';
+import type { MeasuredCandidate } from '../schema.ts';
+import type { HeatMapSnapshot } from './heat-map.ts';
 import { panels } from './panels.ts';
 import { ACCENT, element, FAINT, INK, RULE, short, text } from './svg.ts';
 
 const SIZE = { width: 330, height: 250 };
 const PLOT = { left: 44, right: 16, top: 8, bottom: 34 };
 
-/** Error against cost, both on logarithms, a panel for each stage: a line and a shape for each patch size, the dropout beside its mark. */
-export function costPlot(stages: readonly HeatMapStage[], { title }: { title: string }): string {
-  const points = stages.flatMap((stage) => stage.points);
+/** Error against cost, both logarithmic, a panel for each snapshot: a line and a shape for each patch size, the dropout beside its mark. */
+export function costPlot(snapshots: readonly HeatMapSnapshot[], { title }: { title: string }): string {
+  const candidates = snapshots.flatMap((snapshot) => snapshot.candidates);
   const scales = {
     x: logScale(
-      points.map(({ cost }) => cost),
+      candidates.map(({ cost }) => cost),
       [PLOT.left, SIZE.width - PLOT.right],
     ),
     y: logScale(
-      points.flatMap(({ error }) => [error.value, Math.max(error.low, error.value / 3), error.high]),
+      candidates.flatMap(({ error }) => [error.value, Math.max(error.low, error.value / 3), error.high]),
       [SIZE.height - PLOT.bottom, PLOT.top],
     ),
   };
-  const patches = [...new Set(points.map(({ patchSize }) => patchSize))].sort((a, b) => a - b);
-  const list = stages.map((stage) => ({ title: stage.title, body: panel(stage, { scales, patches }) }));
+  const patches = [...new Set(candidates.map(({ patchSize }) => patchSize))].sort((a, b) => a - b);
+  const list = snapshots.map((snapshot) => ({
+    title: snapshot.title,
+    body: panel(snapshot, { scales, patches }),
+  }));
   const shapes = patches.map((q, i) => `${SHAPES[i % SHAPES.length].name}: q ${q}`);
   const note = `${shapes.join('; ')}; beside each mark its d. Bars are 95 % intervals; the ring is the least error. Costs in forwards a sample.`;
   return panels(list, { title, note, ...SIZE });
 }
 
 interface Scale {
-  at(value: number): number;
+  /** Pixel of a value. */
+  pixel(value: number): number;
   ticks: number[];
 }
 
-/** A logarithmic scale that holds all values with some room, with ticks at 1, 2 and 5. */
+/** A logarithmic scale with some room around all values, and ticks at 1, 2 and 5. */
 function logScale(values: readonly number[], [from, to]: readonly [number, number]): Scale {
   const positive = values.filter((value) => value > 0);
   const [low, high] = [Math.min(...positive) / 1.15, Math.max(...positive) * 1.15];
-  const at = (value: number) =>
+  const pixel = (value: number) =>
     from + ((to - from) * Math.log(Math.max(value, low) / low)) / Math.log(high / low);
   const powers = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6));
   const ticks = powers.flatMap((power) => [1, 2, 5].map((digit) => digit * power));
   const inside = ticks.filter((tick) => tick >= low && tick <= high);
   return {
-    at,
+    pixel,
     ticks: inside.length > 8 ? inside.filter((tick) => /^[^1-9]*1[^1-9]*$/.test(String(tick))) : inside,
   };
 }
@@ -51,14 +55,14 @@ interface Frame {
   patches: readonly number[];
 }
 
-function panel({ points, best }: HeatMapStage, { scales: { x, y }, patches }: Frame): string {
+function panel({ candidates, best }: HeatMapSnapshot, { scales: { x, y }, patches }: Frame): string {
   const [bottom, right] = [SIZE.height - PLOT.bottom, SIZE.width - PLOT.right];
   const grid = [
     ...x.ticks.map(
       (tick) =>
-        element('line', { x1: x.at(tick), x2: x.at(tick), y1: PLOT.top, y2: bottom, stroke: RULE }) +
+        element('line', { x1: x.pixel(tick), x2: x.pixel(tick), y1: PLOT.top, y2: bottom, stroke: RULE }) +
         text(short(tick), {
-          x: x.at(tick),
+          x: x.pixel(tick),
           y: bottom + 14,
           'text-anchor': 'middle',
           fill: FAINT,
@@ -67,10 +71,10 @@ function panel({ points, best }: HeatMapStage, { scales: { x, y }, patches }: Fr
     ),
     ...y.ticks.map(
       (tick) =>
-        element('line', { x1: PLOT.left, x2: right, y1: y.at(tick), y2: y.at(tick), stroke: RULE }) +
+        element('line', { x1: PLOT.left, x2: right, y1: y.pixel(tick), y2: y.pixel(tick), stroke: RULE }) +
         text(short(tick), {
           x: PLOT.left - 5,
-          y: y.at(tick) + 4,
+          y: y.pixel(tick) + 4,
           'text-anchor': 'end',
           fill: FAINT,
           'font-size': 10.5,
@@ -79,23 +83,24 @@ function panel({ points, best }: HeatMapStage, { scales: { x, y }, patches }: Fr
     text('cost', { x: right, y: bottom + 29, 'text-anchor': 'end', fill: FAINT, 'font-size': 11 }),
   ];
   const lines = patches.map((q) => {
-    const own = points.filter(({ patchSize }) => patchSize === q).sort((a, b) => a.cost - b.cost);
-    const path = own.map(
-      ({ cost, error }, i) => `${i ? 'L' : 'M'}${x.at(cost).toFixed(1)} ${y.at(error.value).toFixed(1)}`,
+    const ofPatch = candidates.filter(({ patchSize }) => patchSize === q).sort((a, b) => a.cost - b.cost);
+    const path = ofPatch.map(
+      ({ cost, error }, i) =>
+        `${i ? 'L' : 'M'}${x.pixel(cost).toFixed(1)} ${y.pixel(error.value).toFixed(1)}`,
     );
     return element('path', { d: path.join(''), fill: 'none', stroke: FAINT, 'stroke-width': 1.2 });
   });
-  // Every second label of a line below it, so that close ones stay apart.
-  const dropouts = [...new Set(points.map(({ tokenDropout }) => tokenDropout))].sort((a, b) => a - b);
-  const below = ({ tokenDropout }: AnalysisPoint) => dropouts.indexOf(tokenDropout) % 2 === 1;
-  const marks = points.map((point) =>
-    mark(point, {
-      x: x.at(point.cost),
-      y: y.at(point.error.value),
-      bar: [y.at(point.error.low), y.at(point.error.high)],
-      shape: SHAPES[patches.indexOf(point.patchSize) % SHAPES.length],
-      isBest: point === best,
-      below: below(point),
+  // Every second label of a line stands below it, so that close labels stay apart.
+  const dropouts = [...new Set(candidates.map(({ tokenDropout }) => tokenDropout))].sort((a, b) => a - b);
+  const below = ({ tokenDropout }: MeasuredCandidate) => dropouts.indexOf(tokenDropout) % 2 === 1;
+  const marks = candidates.map((candidate) =>
+    mark(candidate, {
+      x: x.pixel(candidate.cost),
+      y: y.pixel(candidate.error.value),
+      bar: [y.pixel(candidate.error.low), y.pixel(candidate.error.high)],
+      shape: SHAPES[patches.indexOf(candidate.patchSize) % SHAPES.length],
+      isBest: candidate === best,
+      below: below(candidate),
     }),
   );
   return [...grid, ...lines, ...marks].join('');
@@ -116,7 +121,7 @@ const SHAPES: readonly Shape[] = [
   { name: 'pentagon', path: 'M0 -5.5L5.2 -1.7L3.2 4.5H-3.2L-5.2 -1.7Z' },
 ];
 
-/** Letters stay readable on lines. */
+/** Keeps letters readable on lines. */
 const HALO = { stroke: '#ffffff', 'stroke-width': 3, 'paint-order': 'stroke' };
 
 interface Place {
@@ -125,12 +130,12 @@ interface Place {
   bar: [number, number];
   shape: Shape;
   isBest: boolean;
-  /** Where the label is. */
+  /** Whether the label is below the mark. */
   below: boolean;
 }
 
 function mark(
-  { tokenDropout, patchSize, cost, error }: AnalysisPoint,
+  { tokenDropout, patchSize, cost, error }: MeasuredCandidate,
   { x, y, bar, shape, isBest, below }: Place,
 ): string {
   return element(

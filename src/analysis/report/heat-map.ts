@@ -1,5 +1,5 @@
 import type { Estimate } from '../../gradient-error/estimate.ts';
-import type { AnalysisPoint } from '../schema.ts';
+import type { MeasuredCandidate } from '../schema.ts';
 import { panels } from './panels.ts';
 import { ACCENT, element, FAINT, INK, percent, RULE, shade, short, text } from './svg.ts';
 
@@ -7,30 +7,30 @@ const CELL = { width: 66, height: 40 };
 const LEFT = 44;
 const TOP = 18;
 
-/** One stage of a heat map. */
-export interface HeatMapStage {
+export interface HeatMapSnapshot {
   title: string;
-  points: readonly AnalysisPoint[];
-  /** The best point, and those that cannot be told from it; none where nothing is best. */
-  best?: AnalysisPoint;
-  alike?: readonly AnalysisPoint[];
+  candidates: readonly MeasuredCandidate[];
+  /** The best candidate, where there is one. */
+  best?: MeasuredCandidate;
+  /** Candidates that cannot be told from the best. */
+  alike?: readonly MeasuredCandidate[];
 }
 
 export interface HeatMapOptions {
   title: string;
   note: string;
-  valueOf(point: AnalysisPoint): Estimate;
-  /** How dark a cell is, in [0, 1]. */
+  valueOf(candidate: MeasuredCandidate): Estimate;
+  /** Darkness of a cell, in [0, 1]. */
   shadeOf(value: number, all: readonly number[]): number;
 }
 
-/** Rows are token dropout, columns the patch size. Numbers are in the cells: colour only repeats them. */
-export function heatMap(stages: readonly HeatMapStage[], options: HeatMapOptions): string {
-  const dropouts = axis(stages, ({ tokenDropout }) => tokenDropout);
-  const patches = axis(stages, ({ patchSize }) => patchSize);
-  const list = stages.map((stage) => ({
-    title: stage.title,
-    body: panel(stage, { dropouts, patches, options }),
+/** Rows are token dropouts, columns patch sizes. Each cell has its number: colour only repeats it. */
+export function heatMap(snapshots: readonly HeatMapSnapshot[], options: HeatMapOptions): string {
+  const dropouts = axis(snapshots, 'tokenDropout');
+  const patches = axis(snapshots, 'patchSize');
+  const list = snapshots.map((snapshot) => ({
+    title: snapshot.title,
+    body: panel(snapshot, { dropouts, patches, options }),
   }));
   return panels(list, {
     ...options,
@@ -39,14 +39,16 @@ export function heatMap(stages: readonly HeatMapStage[], options: HeatMapOptions
   });
 }
 
-const axis = (stages: readonly HeatMapStage[], of: (point: AnalysisPoint) => number) =>
-  [...new Set(stages.flatMap(({ points }) => points.map(of)))].sort((a, b) => a - b);
+const axis = (snapshots: readonly HeatMapSnapshot[], key: 'tokenDropout' | 'patchSize') =>
+  [...new Set(snapshots.flatMap(({ candidates }) => candidates.map((one) => one[key])))].sort(
+    (a, b) => a - b,
+  );
 
 function panel(
-  { points, best, alike = [] }: HeatMapStage,
+  { candidates, best, alike = [] }: HeatMapSnapshot,
   { dropouts, patches, options }: { dropouts: number[]; patches: number[]; options: HeatMapOptions },
 ): string {
-  const all = points.map((point) => options.valueOf(point).value);
+  const all = candidates.map((candidate) => options.valueOf(candidate).value);
   const columns = patches.map((q, column) =>
     text(`q ${q}`, { x: LEFT + (column + 0.5) * CELL.width, y: 12, 'text-anchor': 'middle', fill: FAINT }),
   );
@@ -61,14 +63,16 @@ function panel(
   const cells = dropouts.flatMap((d, row) =>
     patches.map((q, column) => {
       const corner = { x: LEFT + column * CELL.width, y: TOP + row * CELL.height };
-      const point = points.find(({ tokenDropout, patchSize }) => tokenDropout === d && patchSize === q);
-      if (!point) return missing(corner);
-      const estimate = options.valueOf(point);
-      const mark = point === best ? 'best' : alike.includes(point) ? 'alike' : undefined;
-      return cell(corner, { point, estimate, mark, share: options.shadeOf(estimate.value, all) });
+      const candidate = candidates.find(
+        ({ tokenDropout, patchSize }) => tokenDropout === d && patchSize === q,
+      );
+      if (!candidate) return missing(corner);
+      const estimate = options.valueOf(candidate);
+      const mark = candidate === best ? 'best' : alike.includes(candidate) ? 'alike' : undefined;
+      return cell(corner, { candidate, estimate, mark, share: options.shadeOf(estimate.value, all) });
     }),
   );
-  // Marked cells last, so that their frames lie over their neighbours.
+  // Marked cells come last, so that their frames cover their neighbours.
   return [
     ...columns,
     ...rows,
@@ -92,19 +96,19 @@ function missing({ x, y }: { x: number; y: number }): string {
 }
 
 interface Content {
-  point: AnalysisPoint;
+  candidate: MeasuredCandidate;
   estimate: Estimate;
   mark: 'best' | 'alike' | undefined;
   share: number;
 }
 
-function cell({ x, y }: { x: number; y: number }, { point, estimate, mark, share }: Content): string {
+function cell({ x, y }: { x: number; y: number }, { candidate, estimate, mark, share }: Content): string {
   const { width, height } = CELL;
   const { fill, ink } = shade(share);
   const middle = x + width / 2;
   const half = (estimate.high - estimate.low) / 2;
   const box = { x: x + 1, y: y + 1, width: width - 2, height: height - 2, rx: 3 };
-  const { tokenDropout, patchSize, cost } = point;
+  const { tokenDropout, patchSize, cost } = candidate;
   const words = `dropout ${percent(tokenDropout)}, patches of ${patchSize}, cost ${short(cost)}: ${short(estimate.value)}, from ${short(estimate.low)} to ${short(estimate.high)}`;
   return element(
     'g',

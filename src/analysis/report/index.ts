@@ -7,9 +7,9 @@ import { type Pictures, picturesOf } from './pictures.ts';
 
 export { VARIANTS } from './pictures.ts';
 
-/** The report as one HTML page without scripts, and its pictures as SVG, by group of parameters. */
+/** The report as one HTML page, and its pictures as SVG, by group of parameters. */
 export function reportOf(analysis: Analysis): { html: string; pictures: Map<string, Pictures> } {
-  const names = Object.keys(analysis.stages[0].groups).sort(
+  const names = Object.keys(analysis.snapshots[0].groups).sort(
     (a, b) => Number(b === 'all') - Number(a === 'all'),
   );
   const pictures = new Map(names.map((name) => [name, picturesOf(analysis, name)]));
@@ -17,8 +17,8 @@ export function reportOf(analysis: Analysis): { html: string; pictures: Map<stri
 }
 
 /**
- * Writes the page as `NAME.html`, and the pictures of the whole model as `NAME-error.png` and so on. Returns their paths: without any
- * font on this machine that of the page alone, whose text the reader's own machine draws.
+ * Writes the page as `BASE.html`, and the pictures of the whole model as `BASE-error.png` and so on. Returns their paths. Without fonts
+ * on this machine it writes the page alone.
  */
 export async function writeReport(analysis: Analysis, { base }: { base: string }): Promise<string[]> {
   const { html, pictures } = reportOf(analysis);

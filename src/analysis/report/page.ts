@@ -1,6 +1,6 @@
-// One page that holds all it needs: pictures inside, no scripts.
+// One page with its pictures inside, and no scripts.
 import { formatCount, formatDuration } from '../../io/human.ts';
-import type { Analysis, AnalysisStage } from '../schema.ts';
+import type { Analysis, AnalysisSnapshot } from '../schema.ts';
 import type { Pictures } from './pictures.ts';
 import { ACCENT, escaped, FAINT, INK, percent, RULE, short } from './svg.ts';
 
@@ -20,7 +20,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margi
 dt { color: ${FAINT}; } dd { margin: 0; }
 `;
 
-/** The report of an analysis. `pictures` by group of parameters, the one to read first in front. */
+/** The report of an analysis. @param pictures by group of parameters, the most important first */
 export function page(analysis: Analysis, pictures: readonly (readonly [string, Pictures])[]): string {
   const title = `Gradient error: ${analysis.run.name}`;
   const sections = pictures.map(([name, drawn], i) => section(analysis, { name, drawn, isFirst: i === 0 }));
@@ -32,7 +32,7 @@ export function page(analysis: Analysis, pictures: readonly (readonly [string, P
 <style>${STYLE}</style>
 <main>
 <h1>${escaped(title)}</h1>
-<p class="lead">How far the gradient on shortened sequences is from the true one, at ${analysis.stages.length} moments of a run, and the schedule that follows from it.</p>
+<p class="lead">How far the gradient on shortened sequences is from the true one, at ${analysis.snapshots.length} snapshots of a run, and the schedule that follows from it.</p>
 ${facts(analysis)}
 ${sections.join('\n')}
 ${method(analysis)}
@@ -51,7 +51,7 @@ function facts({ run, settings, cost }: Analysis): string {
       'true gradient',
       `from ${settings.samples.toLocaleString('en')} samples in sub-batches of ${settings.subBatch}`,
     ],
-    ['budget', `${formatCount(settings.budget)} forwards: what one gradient may cost`],
+    ['full batch', `${formatCount(settings.batchForwards)} forwards: the compute of one gradient`],
     ['cost', costText(run, cost)],
   ];
   return `<dl>${rows.map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>`;
@@ -68,7 +68,7 @@ function section(
 ): string {
   const figure = (svg: string) => `<figure>${svg}</figure>`;
   const heading = HEADINGS[name] ?? name;
-  const inner = `${figure(drawn.schedule)}${figure(drawn.error)}${figure(drawn.cost)}${figure(drawn.bias)}${figure(drawn.variance)}${checks(analysis.stages, name)}${tables(analysis, name)}`;
+  const inner = `${figure(drawn.schedule)}${figure(drawn.error)}${figure(drawn.cost)}${figure(drawn.bias)}${figure(drawn.variance)}${checks(analysis.snapshots, name)}${tables(analysis, name)}`;
   return isFirst
     ? `<h2>${heading}</h2>${inner}`
     : `<h2>${heading}</h2><details><summary>show</summary>${inner}</details>`;
@@ -84,21 +84,21 @@ const interval = ({ value, low, high }: { value: number; low: number; high: numb
   `${short(value)} <small>(${short(low)} to ${short(high)})</small>`;
 
 /** The true gradient, and whole sequences against themselves. */
-function checks(stages: readonly AnalysisStage[], name: string): string {
-  const rows = stages.map(({ share, groups }) => {
+function checks(snapshots: readonly AnalysisSnapshot[], name: string): string {
+  const rows = snapshots.map(({ share, groups }) => {
     const { gradientSquared, control } = groups[name];
     const holds = control && control.low <= 0 && control.high >= 0 ? 'yes' : 'no';
     return `<tr><td>${percent(share)}</td><td>${interval(gradientSquared)}</td><td>${short(gradientSquared.plain)}</td>${control ? `<td>${interval(control)}</td><td>${short(control.plain)}</td><td>${holds}</td>` : ''}</tr>`;
   });
-  return `<p>Checks: the squared length of the true gradient, and the squared bias of whole sequences on other samples, which is zero but for noise.</p>
-<table><thead><tr><th>stage</th><th>squared gradient</th><th>plain</th><th>control's squared bias</th><th>plain</th><th>holds zero</th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
+  return `<p>Checks: the squared length of the true gradient, and the squared bias of whole sequences on other samples, which is noise around zero.</p>
+<table><thead><tr><th>snapshot</th><th>squared gradient</th><th>plain</th><th>control's squared bias</th><th>plain</th><th>holds zero</th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 
-function tables({ stages }: Analysis, name: string): string {
-  const rows = stages.map(({ share, groups }) => {
-    const { points } = groups[name];
-    const least = Math.min(...points.map(({ error }) => error.value));
-    const lines = points.map(
+function tables({ snapshots }: Analysis, name: string): string {
+  const rows = snapshots.map(({ share, groups }) => {
+    const { candidates } = groups[name];
+    const least = Math.min(...candidates.map(({ error }) => error.value));
+    const lines = candidates.map(
       ({ tokenDropout, patchSize, sequenceLength, cost, biasSquared, variance, error, seconds }) =>
         `<tr${error.value === least ? ' class="best"' : ''}><td>d ${tokenDropout}, q ${patchSize}</td><td>${sequenceLength}</td><td>${short(cost)}</td><td>${interval(biasSquared)}</td><td>${short(biasSquared.plain)}</td><td>${interval(variance)}</td><td>${interval(error)}</td><td>${short(seconds)}</td></tr>`,
     );
@@ -107,10 +107,10 @@ function tables({ stages }: Analysis, name: string): string {
   return rows.join('\n');
 }
 
-function method({ settings, stages }: Analysis): string {
-  const [{ groups }] = stages;
-  const [{ points }] = Object.values(groups);
+function method({ settings, snapshots }: Analysis): string {
+  const [{ groups }] = snapshots;
+  const [{ candidates }] = Object.values(groups);
   return `<h2>How it was measured</h2>
-<p>At each stage the gradient of every candidate (${points.length} of them) is averaged over the same ${settings.samples.toLocaleString('en')} samples with the same views. With G the gradient on whole sequences and g that of a candidate, both as averages: bias² = |g − G|², taken between different folds (${settings.folds}) so that noise does not meet itself; variance = K times the variance of the means of sub-batches of K = ${settings.subBatch}; error = bias² + cost / budget × variance (Lin et al. 2024, section 5). All are divided by |G|². Intervals are jackknifed over the folds, 95 %.</p>
-<p>A contrastive loss depends on its whole batch, so all this is said of batches of ${settings.subBatch}.</p>`;
+<p>At each snapshot the gradient of each of ${candidates.length} candidates is averaged over the same ${settings.samples.toLocaleString('en')} samples with the same views. With G the gradient on whole sequences and g that of a candidate, both as averages: bias² = |g − G|², taken between different folds (${settings.folds}) so that noise does not meet itself; variance = K times the variance of the means of sub-batches of K = ${settings.subBatch}; error = bias² + cost / batch × variance, with the forwards of a full batch (Lin et al. 2024, section 5). All are divided by |G|². Intervals are jackknifed over the folds, 95 %.</p>
+<p>A contrastive loss depends on its whole batch, so these numbers hold for batches of ${settings.subBatch}.</p>`;
 }

@@ -1,29 +1,28 @@
 import { FAINT, moved, picture, text } from './svg.ts';
 
-/** The width that pictures are laid out for, in pixels. */
+/** Width of pictures, in pixels. */
 const PAGE = 1080;
 const GAP = 26;
 const HEAD = 54;
 
-/** One of several pictures of a kind, of the same size. */
 export interface Panel {
   title: string;
   body: string;
 }
 
-/** Panels side by side, as many in a row as the page has room for, under a title and a line about how to read them. */
+/** Panels in rows that fit the page, under a title and a line on how to read them. */
 export function panels(
   list: readonly Panel[],
   { title, note, width, height }: { title: string; note: string; width: number; height: number },
 ): string {
   const columns = Math.max(1, Math.min(list.length, Math.floor((PAGE + GAP) / (width + GAP))));
   const rows = Math.ceil(list.length / columns);
-  const body = list.map(({ title: of, body: inside }, i) =>
+  const body = list.map((panel, i) =>
     moved(
       10 + (i % columns) * (width + GAP),
       HEAD + Math.floor(i / columns) * (height + 22 + GAP),
-      text(of, { x: 0, y: 12, 'font-weight': 600 }),
-      moved(0, 22, inside),
+      text(panel.title, { x: 0, y: 12, 'font-weight': 600 }),
+      moved(0, 22, panel.body),
     ),
   );
   const size = {

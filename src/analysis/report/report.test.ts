@@ -33,29 +33,29 @@ describe('the report', () => {
       ['variance', 'variance'],
     ] as const) {
       const words = wordsOf(drawn[name]).map((word) => word.replace('★ ', ''));
-      for (const { groups } of analysis.stages)
-        for (const point of groups.all.points) expect(words).toContain(short(point[of].value));
+      for (const { groups } of analysis.snapshots)
+        for (const candidate of groups.all.candidates) expect(words).toContain(short(candidate[of].value));
     }
   });
 
-  it('marks the best of each stage by a star and a frame, and what is not told apart from it by dashes', () => {
-    const { choices } = scheduleOf(analysis);
+  it('marks the best of each snapshot by a star and a frame, and what is not told apart from it by dashes', () => {
+    const { snapshots } = scheduleOf(analysis);
     expect(wordsOf(drawn.error).filter((word) => word.startsWith('★'))).toEqual(
-      choices.map(({ best }) => `★ ${short(best.error.value)}`),
+      snapshots.map(({ best }) => `★ ${short(best.error.value)}`),
     );
-    const alike = choices.reduce((sum, choice) => sum + choice.alike.length, 0);
+    const alike = snapshots.reduce((sum, { alike }) => sum + alike.length, 0);
     expect(drawn.error.match(/data-mark="alike"/g)!.length).toBe(alike);
-    expect(drawn.cost.match(/<circle/g)!.length).toBe(analysis.stages.length);
+    expect(drawn.cost.match(/<circle/g)!.length).toBe(analysis.snapshots.length);
   });
 
-  it('shows the schedule, its variants, and other budgets', () => {
+  it('shows the schedule, its variants, and other gradient computes', () => {
     const words = wordsOf(drawn.schedule);
     for (const name of [
       'least error',
       'monotone',
       'interpolated',
-      'a quarter of the budget',
-      'four times the budget',
+      'a quarter of the compute',
+      'four times the compute',
     ])
       expect(words).toContain(name);
     const pieces = scheduleOf(analysis).file.stages;
@@ -79,9 +79,9 @@ describe('the report', () => {
 
   it('a candidate that was not measured is a gap, not a number', () => {
     const gap = madeUpAnalysis();
-    for (const { groups } of gap.stages)
+    for (const { groups } of gap.snapshots)
       for (const group of Object.values(groups))
-        group.points = group.points.filter((point) => point.sequenceLength > 2);
+        group.candidates = group.candidates.filter((candidate) => candidate.sequenceLength > 2);
     expect(wordsOf(reportOf(gap).pictures.get('all')!.error).filter((word) => word === '–').length).toBe(5);
   });
 

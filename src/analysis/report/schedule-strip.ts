@@ -1,4 +1,4 @@
-import type { FoundSchedule } from '../schedule-rule.ts';
+import type { ScheduleResult } from '../schedule-rule.ts';
 import { element, FAINT, moved, percent, picture, shade, short, text } from './svg.ts';
 
 const LEFT = 190;
@@ -7,14 +7,13 @@ const RIGHT = 150;
 const LANE = 46;
 const HEAD = 74;
 
-/** A schedule and what it is called. */
 export interface NamedSchedule {
   name: string;
   note?: string;
-  found: FoundSchedule;
+  result: ScheduleResult;
 }
 
-/** A lane for each schedule: what is done to sequences from the start of a run to its end. Darker pieces are shorter sequences. */
+/** A lane for each schedule, from the start of a run to its end. Darker pieces are shorter sequences. */
 export function scheduleStrip(list: readonly NamedSchedule[], costOf: (stage: Stage) => number): string {
   const title = 'The schedule over a run';
   const size = { width: LEFT + WIDTH + RIGHT, height: HEAD + list.length * LANE + 34 };
@@ -45,15 +44,15 @@ export function scheduleStrip(list: readonly NamedSchedule[], costOf: (stage: St
   );
 }
 
-type Stage = FoundSchedule['file']['stages'][number];
+type Stage = ScheduleResult['file']['stages'][number];
 
-function lane({ name, note, found }: NamedSchedule, costOf: (stage: Stage) => number): string {
-  const { stages } = found.file;
+function lane({ name, note, result }: NamedSchedule, costOf: (stage: Stage) => number): string {
+  const { stages } = result.file;
   const pieces = stages.map((stage, i) => {
     const [from, to] = [stage.from, stages[i + 1]?.from ?? 1];
     const x = LEFT + from * WIDTH;
     const width = (to - from) * WIDTH;
-    const { fill, ink } = shade(0.85 * (1 - costOf(stage) / found.wholeCost));
+    const { fill, ink } = shade(0.85 * (1 - costOf(stage) / result.wholeCost));
     const words = { x: x + width / 2, 'text-anchor': 'middle', fill: ink, 'font-size': width < 60 ? 10 : 12 };
     return element(
       'g',
@@ -80,8 +79,8 @@ function lane({ name, note, found }: NamedSchedule, costOf: (stage: Stage) => nu
     text(name, { x: 10, y: note ? 17 : 24, 'font-weight': 600 }),
     ...(note ? [text(note, { x: 10, y: 32, fill: FAINT, 'font-size': 11 })] : []),
     ...pieces,
-    text(`${short(found.meanCost)} of ${short(found.wholeCost)}`, { x: LEFT + WIDTH + 16, y: 17 }),
-    text(`${short(found.wholeCost / found.meanCost)} × the samples`, {
+    text(`${short(result.meanCost)} of ${short(result.wholeCost)}`, { x: LEFT + WIDTH + 16, y: 17 }),
+    text(`${short(result.wholeCost / result.meanCost)} × the samples`, {
       x: LEFT + WIDTH + 16,
       y: 32,
       fill: FAINT,

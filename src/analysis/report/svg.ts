@@ -1,13 +1,13 @@
-// Pictures as text: a node is a string of SVG.
+// SVG as strings.
 
 type Attributes = Record<string, string | number | undefined>;
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-/** Text as it may stand in SVG and HTML. */
+/** Text for SVG and HTML. */
 export const escaped = (text: string): string => text.replace(/[&<>"]/g, (letter) => ESCAPES[letter]);
 
-/** An element; numbers are rounded to a hundredth, attributes that are undefined left out. */
+/** An element. Numbers are rounded to a hundredth, undefined attributes left out. */
 export function element(name: string, attributes: Attributes, ...children: string[]): string {
   const written = Object.entries(attributes).flatMap(([key, value]) =>
     value === undefined ? [] : [` ${key}="${typeof value === 'number' ? rounded(value) : escaped(value)}"`],
@@ -17,16 +17,14 @@ export function element(name: string, attributes: Attributes, ...children: strin
     : `<${name}${written.join('')}>${children.join('')}</${name}>`;
 }
 
-/** A line of text at a point. */
 export function text(content: string, { x, y, ...more }: { x: number; y: number } & Attributes): string {
   return element('text', { x, y, ...more }, escaped(content));
 }
 
-/** Children moved to a corner. */
 export const moved = (x: number, y: number, ...children: string[]): string =>
   element('g', { transform: `translate(${rounded(x)} ${rounded(y)})` }, ...children);
 
-/** A whole picture, with a title for those who cannot see it. */
+/** A whole picture, with a title for screen readers. */
 export function picture(
   { width, height, title }: { width: number; height: number; title: string },
   ...children: string[]
@@ -52,13 +50,13 @@ export function picture(
 export const INK = '#1c2733';
 export const FAINT = '#66737f';
 export const RULE = '#d5dbe1';
-/** The best of its kind; always with a mark beside the colour. */
+/** Marks the best; never by colour alone. */
 export const ACCENT = '#b3470b';
 
 const LIGHT = [244, 248, 251];
 const DARK = [22, 62, 108];
 
-/** From nearly white at 0 to dark blue at 1, and the ink that is readable on it. */
+/** A colour from nearly white at 0 to dark blue at 1, and a readable ink. */
 export function shade(share: number): { fill: string; ink: string } {
   const t = Math.min(1, Math.max(0, share));
   const channels = LIGHT.map((light, i) => Math.round(light + (DARK[i] - light) * t));

@@ -1,5 +1,5 @@
 import { CoupletError } from '../../errors.ts';
-import type { ProblemLog } from '../index/problems.ts';
+import type { ProblemLog } from '../dataset/problems.ts';
 import { bytesOfSide, createSlab, type Slab } from '../pictures/slab.ts';
 import { type FillConfig, type JobResult, slabShape } from './fill.ts';
 import type { WorkerPool } from './pool.ts';

@@ -1,7 +1,7 @@
-import { captionOf } from '../index/captions.ts';
-import type { DatasetIndex } from '../index/dataset-index.ts';
-import type { Problem } from '../index/problems.ts';
-import { Reader } from '../index/reader.ts';
+import { captionOf } from '../dataset/captions.ts';
+import type { DatasetIndex } from '../dataset/dataset-index.ts';
+import type { Problem } from '../dataset/problems.ts';
+import { Reader } from '../dataset/reader.ts';
 import { type CutConfig, cutViews } from '../pictures/cut-views.ts';
 import { type Slab, type SlabShape, viewSlab } from '../pictures/slab.ts';
 import { ATTEMPTS, candidateAt } from './order.ts';

@@ -1,6 +1,6 @@
-import { captionOf, hasOwnCaption } from '../index/captions.ts';
-import type { Dataset } from '../index/dataset.ts';
-import { Reader } from '../index/reader.ts';
+import { captionOf, hasOwnCaption } from '../dataset/captions.ts';
+import type { Dataset } from '../dataset/dataset.ts';
+import { Reader } from '../dataset/reader.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 
 /** Distinct texts whose tokens are kept. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
-import type { Dataset } from '../index/dataset.ts';
-import { fingerprintOf } from '../index/fingerprint.ts';
+import type { Dataset } from '../dataset/dataset.ts';
+import { fingerprintOf } from '../dataset/fingerprint.ts';
 import type { ViewCut } from '../pictures/cut-views.ts';
 import { createPixelCache, type PixelCache } from '../pictures/pixel-cache.ts';
 import { loadPixels, pixelPath, savePixels } from '../pictures/pixel-file.ts';

@@ -11,7 +11,7 @@ import {
   put,
   temporaryFolder,
 } from '../../../tests/data/make.ts';
-import { type Dataset, openDataset } from '../index/dataset.ts';
+import { type Dataset, openDataset } from '../dataset/dataset.ts';
 import { createTokenizer } from '../tokenizer/tokenizer.ts';
 import type { Batch } from './batches.ts';
 import { evalBatches } from './eval-batches.ts';

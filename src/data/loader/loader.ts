@@ -1,6 +1,6 @@
 import { CoupletError } from '../../errors.ts';
-import type { Dataset } from '../index/dataset.ts';
-import { checkBadShare, ProblemLog, type Problems } from '../index/problems.ts';
+import type { Dataset } from '../dataset/dataset.ts';
+import { checkBadShare, ProblemLog, type Problems } from '../dataset/problems.ts';
 import { type Batch, BatchMaker, type Pending } from './batches.ts';
 import {
   type LoaderOptions,

@@ -1,4 +1,4 @@
-import type { Dataset } from '../index/dataset.ts';
+import type { Dataset } from '../dataset/dataset.ts';
 import { type EvalBatches, passOver } from './eval-batches.ts';
 import { type PassInput, parseOptions, passOptionsSchema } from './loader-options.ts';
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } fr
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { noiseJpeg, put, temporaryFolder } from '../../../tests/data/make.ts';
-import { openDataset } from '../index/dataset.ts';
+import { openDataset } from '../dataset/dataset.ts';
 import { evalBatches } from '../loader/eval-batches.ts';
 import { createPixelCache, keepPixels, type PixelCache } from './pixel-cache.ts';
 import { loadPixels, savePixels } from './pixel-file.ts';

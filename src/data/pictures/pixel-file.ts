@@ -4,7 +4,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../../io/atomic.ts';
-import { readFully } from '../index/tar.ts';
+import { readFully } from '../dataset/tar.ts';
 import { HEADER, type PixelCache, SMALL_PIXELS, UNIT } from './pixel-cache.ts';
 
 /** A new number for files that decode otherwise, or have another layout. */

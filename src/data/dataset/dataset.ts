@@ -8,11 +8,12 @@ import type { DatasetIndex } from './dataset-index.ts';
 import { type IndexedSource, IndexWriter } from './index-writer.ts';
 import { listProblems, type Problems } from './problems.ts';
 import { Reader } from './reader.ts';
-import { type SourceConfig, type SourceInput, sourceSchema } from './source.ts';
-import { indexFolder } from './sources/folder.ts';
-import { indexManifest } from './sources/manifest.ts';
-import { indexParquet } from './sources/parquet.ts';
-import { indexWebdataset } from './sources/webdataset.ts';
+import {
+  type SourceConfig,
+  type SourceInput,
+  sources as sourceKinds,
+  sourceSchema,
+} from './sources/index.ts';
 
 /** All samples of all sources. The id of a sample is its position here, whatever the order it is read in. */
 export interface Dataset {
@@ -37,7 +38,12 @@ export interface Dataset {
 export interface DatasetOptions {
   /** Where images from compressed parquet files are unpacked; default: the system's temporary folder. */
   spoolFolder?: string;
+  /** Key of the config that names the sources, for errors. */
+  key?: string;
 }
+
+/** A source with the id of its first sample. */
+type PlacedSource = IndexedSource & { start: number; name: string; templates: readonly string[] | undefined };
 
 /**
  * Indexes the sources, one after the other. Reads names, headers and captions, no images.
@@ -45,50 +51,45 @@ export interface DatasetOptions {
  */
 export async function openDataset(
   sources: readonly SourceInput[],
-  options: DatasetOptions = {},
+  { spoolFolder = tmpdir(), key = 'data' }: DatasetOptions = {},
 ): Promise<Dataset> {
   const parsed = z.array(sourceSchema).min(1).safeParse(sources);
-  if (!parsed.success) throw new CoupletError(`data sources: ${z.prettifyError(parsed.error)}`);
-  const spool = new Spool(options.spoolFolder ?? tmpdir());
+  if (!parsed.success) throw new CoupletError(`${key}: ${z.prettifyError(parsed.error)}`);
+  const spool = new Spool(spoolFolder);
   const writer = new IndexWriter(() => spool.folder());
-  const indexed: (IndexedSource & { start: number })[] = [];
-  for (const source of parsed.data) {
-    const start = writer.columns.size;
-    indexed.push({ start, ...(await indexSource(source, writer)) });
+  const indexed: PlacedSource[] = [];
+  try {
+    for (const source of parsed.data) {
+      const start = writer.columns.size;
+      const name = `${source.type} ${[source.path].flat().join(', ')}`;
+      indexed.push({ start, name, templates: source.templates, ...(await indexSource(source, writer)) });
+    }
+    if (writer.columns.size === 0) throw noSamples(indexed, writer.problems);
+    return makeDataset(writer, indexed, spool);
+  } catch (error) {
+    spool.remove();
+    if (error instanceof CoupletError) throw new CoupletError(`${key}: ${error.message}`);
+    throw error;
   }
-  if (writer.columns.size === 0) throw noSamples(indexed, writer.problems);
-  return makeDataset(writer, indexed, spool);
 }
 
 function indexSource(source: SourceConfig, writer: IndexWriter): IndexedSource | Promise<IndexedSource> {
-  switch (source.type) {
-    case 'folder':
-      return indexFolder(source, writer);
-    case 'manifest':
-      return indexManifest(source, writer);
-    case 'webdataset':
-      return indexWebdataset(source, writer);
-    case 'parquet':
-      return indexParquet(source, writer);
-  }
+  const { index } = sourceKinds.find(({ type }) => type === source.type)!;
+  return (index as (source: SourceConfig, writer: IndexWriter) => ReturnType<typeof index>)(source, writer);
 }
 
-function noSamples(sources: readonly IndexedSource[], problems: Problems): CoupletError {
+function noSamples(sources: readonly PlacedSource[], problems: Problems): CoupletError {
   const names = sources.map(({ name }) => name).join('; ');
   const why = problems.count > 0 ? `\n${listProblems(problems)}` : '';
   return new CoupletError(
-    `No sample found in ${names}: expected images (jpg, jpeg, png, webp). ${problems.count} could not be used.${why}`,
+    `no sample found in ${names}: expected images (jpg, jpeg, png, webp). ${problems.count} could not be used.${why}`,
   );
 }
 
-function makeDataset(
-  writer: IndexWriter,
-  sources: readonly (IndexedSource & { start: number })[],
-  spool: Spool,
-): Dataset {
+function makeDataset(writer: IndexWriter, sources: readonly PlacedSource[], spool: Spool): Dataset {
   const classes = agreeOnClasses(sources);
   const rules = sources.map((source) => {
-    const captionKey = source.captioned ? source.captionKey : '';
+    const captionKey = (source.captioned && source.captionKey) || '';
     return captionRules(source.start, { ...source, captionKey, classes });
   });
   const index = { columns: writer.columns.finish(), containers: writer.containers, rules };

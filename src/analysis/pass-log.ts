@@ -1,14 +1,14 @@
-// The file that an analysis can be taken up from: a line of settings, then one for each pass that is done.
+// From which a stopped analysis continues: a line of settings, then a line for each finished pass.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CoupletError } from '../errors.ts';
 import type { Moments } from '../gradient-error/estimate.ts';
+import { linesFromVersion1 } from './version-1.ts';
 
-/** What a pass has found, and what it took. */
 export interface PassLine {
-  /** A point of the grid at a stage; `control`: whole sequences on other samples, against whole sequences. */
-  kind: 'point' | 'control';
+  /** `control`: whole sequences on other samples, against whole sequences. */
+  kind: 'candidate' | 'control';
   step: number;
   tokenDropout: number;
   patchSize: number;
@@ -18,48 +18,49 @@ export interface PassLine {
   forwards: number;
 }
 
-/** What was spent besides: reading, loading, passes that were repeated or broken off. */
+/** Outside of finished passes. */
 export interface SpentLine {
   kind: 'spent';
   seconds: number;
   forwards: number;
 }
 
-export type RecordLine = PassLine | SpentLine;
+export type LogLine = PassLine | SpentLine;
 
-/** A header that two analyses share when they may be joined. */
-export type RecordHeader = { version: 1; [key: string]: unknown };
+/** Two analyses may be joined when their headers are equal. */
+export type LogHeader = { version: 2; [key: string]: unknown };
 
-/** Lines as they are appended, and those that were there. */
-export class AnalysisRecord {
+export class PassLog {
   readonly #path: string;
-  readonly #lines: RecordLine[];
+  readonly #lines: LogLine[];
 
-  /** Opens a file, or begins it. Throws a CoupletError when it is of another analysis, or is none. */
-  constructor(path: string, header: RecordHeader) {
+  /** Throws a CoupletError for a file of another analysis, and for a damaged one. */
+  constructor(path: string, header: LogHeader) {
     this.#path = path;
     const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1); // a last line that a crash cut is not there
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1); // without a last line that a crash cut
     if (whole === '') {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, `${JSON.stringify(header)}\n`);
       this.#lines = [];
       return;
     }
-    const [first, ...lines] = whole
+    const written = whole
       .trimEnd()
       .split('\n')
       .map((line, i) => parsed(line, `${path}:${i + 1}`));
-    refuseOther(first as RecordHeader, JSON.parse(JSON.stringify(header)), path);
-    if (whole !== text) writeFileSync(path, whole);
-    this.#lines = lines as RecordLine[];
+    const [first, ...lines] = linesFromVersion1(written);
+    refuseOther(first as LogHeader, JSON.parse(JSON.stringify(header)), path);
+    const now = [first, ...lines].map((line) => `${JSON.stringify(line)}\n`).join('');
+    if (now !== text) writeFileSync(path, now);
+    this.#lines = lines as LogLine[];
   }
 
-  get lines(): readonly RecordLine[] {
+  get lines(): readonly LogLine[] {
     return this.#lines;
   }
 
-  add(line: RecordLine): void {
+  add(line: LogLine): void {
     this.#lines.push(line);
     appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
   }
@@ -70,20 +71,20 @@ function parsed(line: string, where: string): unknown {
     return JSON.parse(line);
   } catch (error) {
     throw new CoupletError(
-      `${where} is not JSON (${(error as Error).message}): the file is damaged. Remove it to begin anew, or give another --out.`,
+      `${where} is not JSON (${(error as Error).message}): the file is damaged. Remove it to start again, or give another --out.`,
     );
   }
 }
 
-function refuseOther(before: RecordHeader, now: RecordHeader, path: string): void {
+function refuseOther(before: LogHeader, now: LogHeader, path: string): void {
   const differing = differences(before, now, 2);
   if (differing.length === 0) return;
   throw new CoupletError(
-    `${path} holds an analysis that differs in ${differing.join(', ')}: finish it with the settings that it was begun with, remove it, or give another --out.`,
+    `${path} holds an analysis that differs in ${differing.join(', ')}: finish it with its own settings, remove it, or give another --out.`,
   );
 }
 
-/** The paths, down to a depth, of what differs. */
+/** As paths. */
 function differences(before: unknown, now: unknown, depth: number): string[] {
   const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
   if (isDeepStrictEqual(before, now)) return [];

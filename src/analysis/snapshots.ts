@@ -3,30 +3,28 @@ import { readStateJson } from '../io/checkpoint.ts';
 import { listCheckpoints } from '../io/checkpoint-files.ts';
 import type { Budget, Spent } from '../time/budget.ts';
 
-/** A moment of a run that is analysed. */
-export interface Stage {
-  /** Of the run, as it was asked for. */
+/** A moment of a run that an analysis looks at. */
+export interface Snapshot {
+  /** Share of the run, as asked for. */
   share: number;
-  /** Of the budget that was spent when the checkpoint was written. */
+  /** Share of the budget that was spent at the checkpoint. */
   progress: number;
   step: number;
   /** The checkpoint's folder; undefined for the weights before the first step, which follow from the seed. */
   path?: string;
-  /** Of the run until then. */
+  /** By the run until then. */
   spent: Spent;
 }
 
 const NOTHING: Spent = { steps: 0, forwards: 0, seconds: 0 };
-/** How far from its share a checkpoint may be; or a step and a half, where that is more. */
-const NEAR = 0.01;
+/** Greatest distance of a checkpoint from its share; a step and a half, where that is more. */
+const MAX_DISTANCE = 0.01;
 
-/**
- * The checkpoints at these shares of a run. Throws a CoupletError that says which are missing, which there are and how to save them.
- */
-export async function findStages(
+/** The checkpoints at these shares of a run. Throws a CoupletError that says which are missing, and which there are. */
+export async function findSnapshots(
   runDir: string,
   { shares, budget }: { shares: readonly number[]; budget: Pick<Budget, 'unit' | 'total'> },
-): Promise<Stage[]> {
+): Promise<Snapshot[]> {
   const places = await listCheckpoints(runDir);
   const saved = await Promise.all(
     places.map(async ({ step, path }) => {
@@ -35,19 +33,19 @@ export async function findStages(
     }),
   );
   const known = [{ step: 0, spent: NOTHING, progress: 0 }, ...saved];
-  const found = shares.map((share) => {
+  const snapshots = shares.map((share) => {
     const nearest = known.reduce((best, next) =>
       Math.abs(next.progress - share) < Math.abs(best.progress - share) ? next : best,
     );
     const step = nearest.step > 0 ? nearest.progress / nearest.step : 0;
-    const near = Math.abs(nearest.progress - share) <= Math.max(NEAR, 1.5 * step);
-    return near ? { share, ...nearest } : undefined;
+    const isNear = Math.abs(nearest.progress - share) <= Math.max(MAX_DISTANCE, 1.5 * step);
+    return isNear ? { share, ...nearest } : undefined;
   });
-  const missing = shares.filter((_, i) => !found[i]);
-  if (missing.length === 0) return found as Stage[];
-  const there = known.map(({ progress }) => percent(progress));
+  const missing = shares.filter((_, i) => !snapshots[i]);
+  if (missing.length === 0) return snapshots as Snapshot[];
+  const available = known.map(({ progress }) => percent(progress));
   throw new CoupletError(
-    `${runDir} has no checkpoint at ${list(missing.map(percent))} of the run; there are ${list(there)}. Ask for those with --at, or train with checkpoint.every { share: 0.25 } and checkpoint.keep 5.`,
+    `${runDir} has no checkpoint at ${list(missing.map(percent))} of the run; there are ${list(available)}. Ask for those with --at, or train with checkpoint.every { share: 0.25 } and checkpoint.keep 5.`,
   );
 }
 

@@ -2,11 +2,14 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, test } from 'vitest';
+import type { z } from 'zod';
 import { colourOf, jpegOf, makeShard, makeTar, put, temporaryFolder } from '../../../tests/data/make.ts';
 import { CoupletError } from '../../errors.ts';
 import { type Dataset, openDataset } from './dataset.ts';
+import { IndexWriter } from './index-writer.ts';
 import { Reader } from './reader.ts';
-import type { SourceInput } from './source.ts';
+import { filesOf } from './source.ts';
+import { type SourceInput, sources } from './sources/index.ts';
 
 async function captionsOf(dataset: Dataset, limit?: number): Promise<string[]> {
   const captions: string[] = [];
@@ -27,6 +30,52 @@ function imagesOf(dataset: Dataset): Buffer[] {
 
 /** Opens one source; the promise is awaited by the caller, for errors too. */
 const open = (source: SourceInput) => openDataset([source]);
+
+describe.each([...sources])('every source: $type', ({ type, schema }) => {
+  test('each option has a description', () => {
+    for (const [key, option] of Object.entries<z.ZodType>(schema.shape))
+      if (key !== 'type') expect(option.description, key).toBeTruthy();
+  });
+
+  test('a misspelled option and a path that is not there are refused, under the key of the config', async () => {
+    const misspelled = { type, path: 'a', templtes: ['a {}'] } as unknown as SourceInput;
+    await expect(openDataset([misspelled], { key: 'data.train' })).rejects.toThrow(
+      /^data\.train: .*templtes/,
+    );
+    const missing = openDataset([{ type, path: 'not/there' }], { key: 'data.train' });
+    await expect(missing).rejects.toThrow(CoupletError);
+    await expect(missing).rejects.toThrow(
+      /^data\.train: there is no (file|folder) `not\/there` in .*\. Paths are relative to where the command runs\.$/,
+    );
+  });
+});
+
+test.each([
+  ['plain.tar', ['plain.tar']],
+  ['{008..011}.tar', ['008.tar', '009.tar', '010.tar', '011.tar']],
+  ['{8..11}', ['8', '9', '10', '11']],
+  ['{2..0}', ['2', '1', '0']],
+  ['a{x,y}b{0..1}', ['axb0', 'axb1', 'ayb0', 'ayb1']],
+  ['{a,b{1..2}}', ['a', 'b1', 'b2']],
+  ['{,x}y', ['y', 'xy']],
+  ['un{closed', ['un{closed']],
+  ['not{a}list', ['not{a}list']],
+])('the pattern %s', (pattern, expected) => {
+  const folder = temporaryFolder();
+  put(folder, Object.fromEntries(expected.map((name) => [name, ''])));
+  const writer = new IndexWriter(() => folder);
+  expect(filesOf(join(folder, pattern), writer)).toEqual(expected.map((name) => join(folder, name)));
+  expect(writer.problems.count).toBe(0);
+});
+
+test('a pattern of more than 100,000 long names is not cut', () => {
+  const folder = temporaryFolder();
+  put(folder, { 'shard-of-a-data-set-with-a-long-name-100000.tar': '' });
+  const writer = new IndexWriter(() => folder);
+  const pattern = join(folder, 'shard-of-a-data-set-with-a-long-name-{000000..100000}.tar');
+  expect(filesOf(pattern, writer)).toHaveLength(1);
+  expect(writer.problems.count).toBe(100_000);
+});
 
 describe('folder', () => {
   test('classes are sorted, captions are templates with the class name', async () => {
@@ -71,11 +120,13 @@ describe('folder', () => {
     await expect(open({ type: 'folder', path: folder, templates: ['a {}'] })).rejects.toThrow(
       /templates make captions/,
     );
-    await expect(open({ type: 'folder', path: folder })).rejects.toThrow(/No sample found/);
-    await expect(open({ type: 'folder', path: join(folder, 'no') })).rejects.toThrow(/could not be listed/);
+    await expect(open({ type: 'folder', path: folder })).rejects.toThrow(/no sample found/);
+    await expect(open({ type: 'folder', path: join(folder, 'no') })).rejects.toThrow(
+      /^data: there is no folder `.*no`\.$/,
+    );
     put(folder, { 'cat/a.txt': '' });
     await expect(open({ type: 'folder', path: folder })).rejects.toThrow(
-      /No sample found in folder .*expected images/,
+      /no sample found in folder .*expected images/,
     );
   });
 });
@@ -134,7 +185,7 @@ describe('manifest', () => {
       open({ type: 'manifest', path, imageColumn: 'file', captionColumn: 'word' }),
     ).rejects.toThrow(/expected column word, found file, words\. Set captionColumn/);
     await expect(open({ type: 'manifest', path: join(folder, 'b.csv') })).rejects.toThrow(
-      /none of its first 1 images exists.*set root/,
+      /none of the first 1 images of [\s\S]*set root/,
     );
     await expect(open({ type: 'manifest', path: join(folder, 'c.txt') })).rejects.toThrow(
       /ends in .csv, .tsv or .jsonl/,
@@ -220,7 +271,7 @@ describe('webdataset', () => {
     expect(dataset.size).toBe(5);
     expect(dataset.problems.count).toBe(4);
     expect(dataset.problems.first.map(({ reason }) => reason.split(':')[0])).toEqual([
-      'there is no such shard',
+      'there is no such file',
       expect.stringMatching(/^cut in the middle of/),
       'a sample without an image (jpg, jpeg, png or webp)',
     ]);
@@ -230,7 +281,7 @@ describe('webdataset', () => {
     const folder = temporaryFolder();
     const path = join(folder, 'x-{00..99}.tar');
     await expect(open({ type: 'webdataset', path })).rejects.toThrow(
-      /matches no file; the first of 100 .*x-00\.tar.*number of digits/,
+      /matches no file\. The first of the 100 .*x-00\.tar.*number of digits/,
     );
     put(folder, { 'z.tar': Uint8Array.of(0x1f, 0x8b, 0, 0) });
     await expect(open({ type: 'webdataset', path: join(folder, 'z.tar') })).rejects.toThrow(
@@ -320,7 +371,7 @@ describe('parquet', () => {
     );
     await expect(open({ type: 'parquet', path })).rejects.toThrow(/found url, n\. Set imageColumn/);
     truncateSync(path, 60);
-    await expect(open({ type: 'parquet', path })).rejects.toThrow(/could not be opened.*A cut file/);
+    await expect(open({ type: 'parquet', path })).rejects.toThrow(/could not be opened.*was cut/);
   });
 });
 
@@ -347,7 +398,7 @@ describe('joined sources', () => {
     const folder = temporaryFolder();
     put(folder, { 'a/cat/1.jpg': '', 'a/dog/1.jpg': '', 'b/cat/1.jpg': '', 'b/fox/1.jpg': '' });
     const sources = ['a', 'b'].map((name) => ({ type: 'folder' as const, path: join(folder, name) }));
-    await expect(openDataset(sources)).rejects.toThrow(/label 1 is dog in folder .* and fox in/);
+    await expect(openDataset(sources)).rejects.toThrow(/Label 1 is dog in folder .* and fox in/);
   });
 
   test('a misspelled key is named', async () => {

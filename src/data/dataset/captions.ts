@@ -106,7 +106,7 @@ export function agreeOnClasses(
     );
     if (label === undefined) continue;
     throw new CoupletError(
-      `Joined sources must agree on their classes: label ${label} is ${ours[label] ?? 'missing'} in ${first!.name} ` +
+      `joined sources must agree on their classes. Label ${label} is ${ours[label] ?? 'missing'} in ${first!.name} ` +
         `and ${theirs[label] ?? 'missing'} in ${other.name}. Give both the same classNames.`,
     );
   }

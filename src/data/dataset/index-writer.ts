@@ -5,15 +5,12 @@ import { ProblemLog } from './problems.ts';
 
 /** What one source turned out to hold. Its samples follow those of the sources before it. */
 export interface IndexedSource {
-  /** The source in a person's words, for messages. */
-  name: string;
   classes: Classes | undefined;
   /** Some samples have a caption of their own. */
   captioned: boolean;
   labelled: boolean;
-  templates: readonly string[] | undefined;
   /** The field of a JSON member that holds the caption. */
-  captionKey: string;
+  captionKey?: string;
 }
 
 /** Where all sources write their samples. */

@@ -1,43 +1,44 @@
-import { existsSync } from 'node:fs';
+import { z } from 'zod';
 import { CoupletError } from '../../../errors.ts';
-import { expandBraces } from '../brace.ts';
 import { LabelReader, loadClasses } from '../classes.ts';
 import { captionIn, imageIn, noCaption } from '../columns.ts';
 import type { IndexedSource, IndexWriter } from '../index-writer.ts';
-import type { WebdatasetSource } from '../source.ts';
+import { classNamesOption, defineSource, filesOf, patternsOption, templatesOption } from '../source.ts';
 import { DamagedTar, type Member, TarFile, tarMembers } from '../tar.ts';
 
-/** How many JSON members are read to learn whether they hold captions or labels. */
-const SNIFFED = 20;
+/** JSON members that are read to learn whether they hold captions or labels. */
+const SNIFFED_MEMBERS = 20;
+
+const options = {
+  path: patternsOption,
+  captionKey: z
+    .string()
+    .default('caption')
+    .describe('field of KEY.json that holds the caption, where there is no KEY.txt'),
+  labelKey: z
+    .string()
+    .default('label')
+    .describe('field of KEY.json that holds the label, where there is no KEY.cls'),
+  classNames: classNamesOption,
+  templates: templatesOption,
+};
+type WebdatasetOptions = z.output<z.ZodObject<typeof options>>;
 
 /**
- * WebDataset shards. Only tar headers are read, and JSON or cls members when they hold labels. A shard that is cut gives the samples before
- * the cut; a shard that is missing is counted.
- * @throws CoupletError when a pattern matches no file
+ * WebDataset shards: a sample is a run of members with the same name up to the first dot. Only tar headers are read, and JSON or cls
+ * members when they hold labels. A shard that is cut gives the samples before the cut.
  */
-export function indexWebdataset(source: WebdatasetSource, writer: IndexWriter): IndexedSource {
-  const scan = new ShardScan(source, writer);
-  for (const path of shardPaths(source, writer)) scan.shard(path);
-  const name = `webdataset ${[source.path].flat().join(', ')}`;
-  const { captioned, labelled, labels } = scan;
-  const { captionKey, templates } = source;
-  return { name, classes: labels.classes, captioned, labelled, templates, captionKey };
-}
-
-function shardPaths(source: WebdatasetSource, writer: IndexWriter): string[] {
-  return [source.path].flat().flatMap((pattern) => {
-    const paths = expandBraces(pattern);
-    const found = paths.filter((path) => existsSync(path));
-    if (found.length === 0) {
-      throw new CoupletError(
-        `webdataset source: ${pattern} matches no file; the first of ${paths.length} it stands for is ${paths[0]}. ` +
-          'Check the folder and the number of digits in {000..012}.',
-      );
-    }
-    for (const path of paths) if (!found.includes(path)) writer.problems.add(path, 'there is no such shard');
-    return found;
-  });
-}
+export const webdataset = defineSource({
+  type: 'webdataset',
+  paths: /\.tar$/i,
+  options,
+  index(source, writer): IndexedSource {
+    const scan = new ShardScan(source, writer);
+    for (const path of filesOf(source.path, writer)) scan.shard(path);
+    const { captioned, labelled, labels } = scan;
+    return { classes: labels.classes, captioned, labelled, captionKey: source.captionKey };
+  },
+});
 
 /** The members of one sample, by what they hold. */
 interface Parts {
@@ -62,12 +63,12 @@ class ShardScan {
   captioned = false;
   labelled = false;
   readonly labels: LabelReader;
-  readonly #source: WebdatasetSource;
+  readonly #source: WebdatasetOptions;
   readonly #writer: IndexWriter;
   #sniffed = 0;
   #labelsInJson = false;
 
-  constructor(source: WebdatasetSource, writer: IndexWriter) {
+  constructor(source: WebdatasetOptions, writer: IndexWriter) {
     this.#source = source;
     this.#writer = writer;
     this.labels = new LabelReader(loadClasses(source.classNames));
@@ -132,7 +133,7 @@ class ShardScan {
 
   /** The label in a JSON member. Once the first members had none, no more are read: large sets have JSON without labels. */
   #fromJson(json: Member, file: TarFile): unknown {
-    if (this.#sniffed >= SNIFFED && !this.#labelsInJson) return undefined;
+    if (this.#sniffed >= SNIFFED_MEMBERS && !this.#labelsInJson) return undefined;
     this.#sniffed++;
     const fields = parseFields(textOf(json, file));
     const caption = fields[this.#source.captionKey];
@@ -169,6 +170,6 @@ function refuseCompressed(file: TarFile, path: string): void {
   const start = file.read(0, 2);
   if (start.length < 2 || start.readUInt16BE(0) !== 0x1f8b) return;
   throw new CoupletError(
-    `webdataset source: ${path} is compressed; shards are read at random places and must be plain tar. Run gunzip on it.`,
+    `\`${path}\` is compressed: shards are read at random places, so they must be plain tar. Run gunzip on it.`,
   );
 }

@@ -1,0 +1,77 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync } from 'hyparquet';
+import { CoupletError } from '../../errors.ts';
+import type { Classes } from './classes.ts';
+import { readFully } from './tar.ts';
+
+/** Bytes of a file that know where in the file they lie. */
+class PlacedBuffer extends ArrayBuffer {
+  start = Number.NaN;
+
+  /** hyparquet cuts columns out of larger reads; the pieces know their place too. */
+  override slice(begin = 0, end?: number): PlacedBuffer {
+    const part = super.slice(begin, end) as PlacedBuffer;
+    part.start = this.start + begin;
+    return part;
+  }
+}
+
+/** A file whose slices remember where they came from. */
+export class SliceFile implements AsyncBuffer {
+  readonly byteLength: number;
+  readonly #descriptor: number;
+
+  constructor(path: string) {
+    this.#descriptor = openSync(path, 'r');
+    this.byteLength = fstatSync(this.#descriptor).size;
+  }
+
+  slice(start: number, end = this.byteLength): ArrayBuffer {
+    const buffer = new PlacedBuffer(Math.max(0, Math.min(end, this.byteLength) - start));
+    readFully(this.#descriptor, new Uint8Array(buffer), start);
+    buffer.start = start;
+    return buffer;
+  }
+
+  /** Where in the file `value` lies, if it is a view of a slice and not a decompressed copy. */
+  placeOf(value: Uint8Array): number | undefined {
+    return value.buffer instanceof PlacedBuffer ? value.buffer.start + value.byteOffset : undefined;
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+export async function openMetadata(file: SliceFile, path: string): Promise<FileMetaData> {
+  try {
+    return await parquetMetadataAsync(file);
+  } catch (error) {
+    throw new CoupletError(
+      `\`${path}\` could not be opened as Parquet (${(error as Error).message}). A file that was cut has lost the index at its end.`,
+    );
+  }
+}
+
+/** Class names that the datasets library keeps in the file's metadata. */
+export function huggingFaceClasses(metadata: FileMetaData, column: string): Classes | undefined {
+  const text = metadata.key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
+  try {
+    const names: unknown = JSON.parse(text ?? 'null')?.info?.features?.[column]?.names;
+    return Array.isArray(names) ? names.map((name) => [String(name).replaceAll('_', ' ')]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names of the root's children: the schema is a flattened tree. */
+export function topLevelColumns(metadata: FileMetaData): string[] {
+  const names: string[] = [];
+  const skip = (at: number): number => {
+    let next = at + 1;
+    for (let child = 0; child < (metadata.schema[at]?.num_children ?? 0); child++) next = skip(next);
+    return next;
+  };
+  for (let at = 1; at < metadata.schema.length; at = skip(at)) names.push(metadata.schema[at]!.name);
+  return names;
+}

@@ -1,0 +1,46 @@
+import { CoupletError } from '../../errors.ts';
+
+/** The columns of a table that training reads. */
+export interface Columns {
+  image: string;
+  caption: string | undefined;
+  label: string | undefined;
+}
+
+/** Column names as a config has them. */
+interface NamedColumns {
+  imageColumn?: string | undefined;
+  captionColumn?: string | undefined;
+  labelColumn?: string | undefined;
+}
+
+/** Names that are looked for where the config has none: the first that exists is taken. */
+type UsualColumns = Record<keyof Columns, readonly string[]>;
+
+/**
+ * The columns that a config names, or the usual ones.
+ * @param table path of the table, for errors
+ * @throws CoupletError that lists the columns and the option to set, when a named column or every image column is missing
+ */
+export function chooseColumns(
+  table: string,
+  columns: readonly string[],
+  { named, usual }: { named: NamedColumns; usual: UsualColumns },
+): Columns {
+  const choose = (part: keyof Columns): string | undefined => {
+    const option = `${part}Column` as const;
+    const name = named[option];
+    if (!name) return usual[part].find((column) => columns.includes(column));
+    if (!columns.includes(name)) throw missing(`column ${name}`, option);
+    return name;
+  };
+  const missing = (expected: string, option: keyof NamedColumns): CoupletError =>
+    new CoupletError(
+      `\`${table}\`: expected ${expected}, found ${columns.join(', ') || 'no column'}. Set ${option} to one of these.`,
+    );
+  const image = choose('image');
+  const caption = choose('caption');
+  const label = choose('label');
+  if (image === undefined) throw missing(`a column named ${usual.image.join(', ')}`, 'imageColumn');
+  return { image, caption, label };
+}

@@ -1,0 +1,50 @@
+import type { Compression } from '../compress/index.ts';
+import type { Problems } from '../data/index.ts';
+import type { EvalReport } from '../evaluate/index.ts';
+import { bfloat16Gain } from '../torch/index.ts';
+import type { RunParts } from './build.ts';
+
+/** What happens in a run, for a progress display. */
+export type TrainEvent =
+  /** With `data.hold: 'device'`: pictures decoded so far, before the first step. */
+  | { type: 'holding'; done: number; total: number }
+  | { type: 'start'; step: number; totalSteps: number; facts: RunFacts }
+  /** `samples` are those seen so far. */
+  | { type: 'log'; row: Record<string, number>; totalSteps: number; samples: number }
+  | { type: 'evaluated'; step: number; report: EvalReport }
+  | { type: 'saved'; step: number; path: string }
+  /** A run with `compression.online` takes the steps from this one on with another compression. */
+  | { type: 'compression'; step: number; compression: Compression }
+  | { type: 'warning'; message: string };
+
+export type OnEvent = (event: TrainEvent) => void;
+
+/** What is known of a run before its first step. */
+export interface RunFacts {
+  runDir: string;
+  device: string;
+  precision: string;
+  parameters: number;
+  samples: number;
+  skipped: Problems;
+}
+
+export function factsOf({ runDir, device, config, method, dataset }: RunParts): RunFacts {
+  const parameters = [...method.model.values()].reduce((sum, tensor) => sum + tensor.size, 0);
+  return {
+    runDir,
+    device,
+    precision: config.precision,
+    parameters,
+    samples: dataset.size,
+    skipped: dataset.problems,
+  };
+}
+
+/** Warns of a precision that this processor has no instructions for. */
+export function slowPrecision({ config: { precision }, device }: RunParts): string | undefined {
+  if (device !== 'cpu' || precision !== 'bfloat16') return undefined;
+  const gain = bfloat16Gain();
+  if (gain > 0.5) return undefined;
+  return `this processor is ${(1 / gain).toFixed(0)} times slower in bfloat16 than in float32: stop, and set precision to 'float32'`;
+}

@@ -1,0 +1,47 @@
+import type { RunConfig } from '../config/index.ts';
+import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
+import { CoupletError } from '../errors.ts';
+import { findMethod } from '../methods/index.ts';
+import { type AnyModelSpec, hasTexts, modelSpec } from '../models/registry.ts';
+import { fullCompression } from './compression.ts';
+
+/** A config, and what follows from it without its data. */
+export interface ResolvedConfig {
+  /** With its compression in full, so that a saved run does not depend on a file that may change. */
+  config: RunConfig;
+  /** Without the tokenizer's vocabulary, which modelWith() adds. */
+  model: AnyModelSpec;
+  /** Tokens of a caption. Absent where the method has no texts. */
+  contextLength?: number;
+}
+
+/** Throws a CoupletError for a method with texts on a model without a text tower, and for a compression that does not fit the image. */
+export function resolveConfig(config: RunConfig): ResolvedConfig {
+  const model = modelSpec(config.model as string | AnyModelSpec);
+  const { tokens: needsTexts } = findMethod(config.method.name).needs;
+  if (needsTexts && !hasTexts(model))
+    throw new CoupletError(
+      `method ${config.method.name} needs a text tower: give model.embedDim and model.text beside model.image, or a name such as ViT-B-32.`,
+    );
+  const compression = fullCompression(config, model);
+  return {
+    config: compression ? { ...config, compression } : config,
+    model,
+    ...(needsTexts && hasTexts(model) && { contextLength: model.text.contextLength }),
+  };
+}
+
+/** The model with the tokenizer's vocabulary; without a tokenizer its image tower alone. */
+export function modelWith(
+  { config, model }: ResolvedConfig,
+  tokenizer: Pick<Tokenizer, 'vocabSize'> | undefined,
+): AnyModelSpec {
+  if (!hasTexts(model) || !tokenizer) return { image: model.image };
+  // A model's name stands for a vocabulary too, which need not be that of the data.
+  const vocabSize = typeof config.model === 'string' ? undefined : model.text.vocabSize;
+  if (vocabSize !== undefined && vocabSize < tokenizer.vocabSize)
+    throw new CoupletError(
+      `model.text.vocabSize is ${vocabSize}, but the tokenizer has ${tokenizer.vocabSize} ids. Leave vocabSize out: the tokenizer's is then used.`,
+    );
+  return { ...model, text: { ...model.text, vocabSize: vocabSize ?? tokenizer.vocabSize } };
+}
