@@ -104,7 +104,7 @@ async function countStep(name: string, folder: string): Promise<Map<string, Map<
     const served = await feed.next();
     const clock = plan.contextAt(step);
     scope(() => {
-      const batch = part('data', () => served.onDevice());
+      const batch = part('data', () => served.toDevice());
       const statistics = new BatchStatistics();
       const next = statistics.during(() => {
         const features = part('features', () => method.features(batch, clock));

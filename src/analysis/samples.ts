@@ -59,7 +59,7 @@ export class Samples {
         if (signal?.aborted) return false;
         const served = await feed.next();
         scope(() => {
-          const read = served.onDevice();
+          const read = served.toDevice();
           if (index === 0) keeps = bytesOf(read) * count <= keepBytes;
           if (keeps) copies.push(kept(read));
           body(read, index);

@@ -13,7 +13,7 @@ import { bestPath } from './journal.ts';
 import { prepareProcess } from './process.ts';
 import { modelWith, resolveConfig } from './resolve.ts';
 
-/** A trained model with all that evaluators need. `close()` frees it. */
+/** A trained model, ready for evaluations. `close()` frees it. */
 export interface LoadedRun extends Encoder {
   config: RunConfig;
   checkpoint: string;
@@ -22,7 +22,7 @@ export interface LoadedRun extends Encoder {
 }
 
 /**
- * Loads the model of a run's checkpoint ('latest', 'best', 'start' or a folder), without its optimizer.
+ * Loads the model of a checkpoint: 'latest', 'best', a folder, or 'start' for the weights before the first step.
  * Throws a CoupletError when there is none.
  */
 export async function loadRun(
