@@ -22,7 +22,7 @@ export function costOfStep({
   const whole = wholeSequence(model);
   return (compression = whole) => ({
     steps: 1,
-    forwards: (definition.cost?.({ options: method, model, compression }) ?? 0) * batch.globalBatchSize,
+    forwards: definition.cost({ options: method, model, compression }) * batch.globalBatchSize,
     ...(stepTimes && { seconds: secondsOf(compression, stepTimes, { ownPatchSize: whole.patchSize }) }),
   });
 }
@@ -32,9 +32,9 @@ const wholeSequence = ({ image }: AnyModelSpec): Compression => ({
   patchSize: 'patchSize' in image ? image.patchSize : 1,
 });
 
-/** Throws a CoupletError for a duration that pays for no step, and for one in forwards when the method states no cost. */
+/** Throws a CoupletError for a duration that pays for no step. */
 export function budgetOf(
-  { duration, method }: RunConfig,
+  { duration }: RunConfig,
   { cost, compression, toSteps }: StepCosts & { toSteps: (duration: Duration) => number },
 ): Budget {
   const { forwards, seconds } = cost(compression?.(0));
@@ -46,10 +46,6 @@ export function budgetOf(
     return new Budget('seconds', duration.seconds);
   }
   if (!('forwards' in duration)) return new Budget('steps', toSteps(duration));
-  if (forwards === 0)
-    throw new CoupletError(
-      `method ${method.name} does not say what a step costs: give duration in steps, epochs, samples or seconds.`,
-    );
   if (forwards > duration.forwards)
     throw new CoupletError(
       `duration is { forwards: ${duration.forwards} }, less than one step, which costs ${forwards}: give more, or a smaller batch.globalBatchSize.`,

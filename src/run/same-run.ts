@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { migrateConfig, type RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
+import { readJsonFile } from '../io/json-file.ts';
 
 /** These change the run's numbers. */
 const FIXED_KEYS = ['seed', 'model', 'method', 'data', 'compression', 'batch', 'optimizer'] as const;
@@ -18,7 +19,7 @@ function fixedPart(config: RunConfig, key: (typeof FIXED_KEYS)[number]): unknown
 export function checkSameRun(config: RunConfig, runDir: string): void {
   const path = runPaths(runDir).config;
   if (!existsSync(path)) return;
-  const saved = migrateConfig(JSON.parse(readFileSync(path, 'utf8')) as RunConfig);
+  const saved = migrateConfig(readJsonFile(path) as RunConfig);
   const plain = JSON.parse(JSON.stringify(config)) as RunConfig;
   const changed = FIXED_KEYS.flatMap((key) => changes(fixedPart(saved, key), fixedPart(plain, key), key));
   if (changed.length > 0) {

@@ -26,7 +26,10 @@ export function defineSource<const Type extends string, Options extends z.ZodRaw
   options,
   ...definition
 }: SourceDefinition<Type, Options>) {
-  return { ...definition, schema: z.strictObject({ type: z.literal(definition.type), ...options }) };
+  return {
+    ...definition,
+    schema: z.strictObject({ type: z.literal(definition.type).describe('kind of source'), ...options }),
+  };
 }
 
 const path = z.string().min(1);
