@@ -42,7 +42,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** What each rank finds in its environment, as under torchrun. The cores are shared out. */
-export function rankEnvironment(
+function rankEnvironment(
   rank: number,
   { nproc, port, env }: { nproc: number; port: number; env: NodeJS.ProcessEnv },
 ): NodeJS.ProcessEnv {

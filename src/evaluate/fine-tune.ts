@@ -32,7 +32,7 @@ export interface FineTuneOptions {
 }
 
 /** DeiT's settings (Touvron et al. 2021, table 9) but for mixing pictures, RandAugment and stochastic depth, which are not here. */
-export const FINE_TUNE: FineTuneOptions = {
+const FINE_TUNE: FineTuneOptions = {
   epochs: 20,
   globalBatchSize: 256,
   weightDecay: 0.05,

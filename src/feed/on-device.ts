@@ -1,5 +1,3 @@
-// Batches of pictures that the device holds: decoded once, cropped there from then on.
-
 import { checkBatchSize } from '../data/index.ts';
 import { EpochCaptions } from '../data/loader/epoch-captions.ts';
 import type { Batch } from '../methods/index.ts';
@@ -15,7 +13,10 @@ import { tokensToDevice } from './upload.ts';
 /** Pictures are held at twice the side of the largest view, so that a crop of a quarter of the area is not enlarged. */
 const SIDES_PER_VIEW = 2;
 
-/** The same samples and crops as streamFeed(), step by step. Throws a CoupletError when the data does not fit the device. */
+/**
+ * Pictures are decoded once and cropped on the device. Samples and crops are those of streamFeed(). Throws a CoupletError when the data
+ * does not fit the device.
+ */
 export async function onDeviceFeed(context: FeedContext): Promise<Feed> {
   const { config, dataset, device, tokenizer, workers, startStep } = context;
   const recipes = viewsOf(context);

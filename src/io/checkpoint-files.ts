@@ -60,7 +60,7 @@ export async function listCheckpoints(runDir: string): Promise<CheckpointPlace[]
 }
 
 /** What every state.json says; the rest is the trainer's. */
-export const checkpointStateSchema = z.looseObject({ step: z.int().min(0) });
+const checkpointStateSchema = z.looseObject({ step: z.int().min(0) });
 
 /**
  * Checks that a checkpoint is whole: state.json is JSON with the folder's step, both safetensors cover their files.

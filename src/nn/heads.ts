@@ -15,16 +15,16 @@ export type Layer =
   | { type: 'relu' }
   | { type: 'gelu' };
 
-export const relu: Layer = { type: 'relu' };
-export const gelu: Layer = { type: 'gelu' };
+const relu: Layer = { type: 'relu' };
+const gelu: Layer = { type: 'gelu' };
 
 /** `std`: deviation of normal weights, with biases of zero; by default both start as in PyTorch. */
-export function linear(out: number, { bias = true, ...start }: { bias?: boolean; std?: number } = {}): Layer {
+function linear(out: number, { bias = true, ...start }: { bias?: boolean; std?: number } = {}): Layer {
   return { type: 'linear', out, bias, ...start };
 }
 
 /** Normalises by the batch of all ranks. */
-export function batchNorm(ranks: Ranks, affine: Affine = 'both'): Layer {
+function batchNorm(ranks: Ranks, affine: Affine = 'both'): Layer {
   return { type: 'batchNorm', ranks, affine };
 }
 

@@ -89,7 +89,7 @@ function toBytes(a: Tensor, b: Tensor): Tensor {
  * @param options.length inputs of each axis
  * @returns float32 [R, S, length]
  */
-export function axisWeights(axes: Tensor, options: CropSize & { length: number }): Tensor {
+function axisWeights(axes: Tensor, options: CropSize & { length: number }): Tensor {
   const { size, interpolation, length } = options;
   const { device } = axes;
   return scope(() => {

@@ -40,7 +40,7 @@ export interface RunLength {
 }
 
 /** The clock before a step. */
-export function clockAt(step: number, run: RunLength): Clock {
+function clockAt(step: number, run: RunLength): Clock {
   const { totalSteps, globalBatchSize, datasetSize, progress = step / totalSteps } = run;
   const samplesSeen = step * globalBatchSize;
   return {

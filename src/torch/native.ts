@@ -23,7 +23,7 @@ function setEnvironment(): void {
 }
 
 /** The project's folder: the one with native/, whether this runs from src/ or dist/. */
-export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
 function addonPath(): string {
   const record = join(projectRoot, 'build/addon.json');

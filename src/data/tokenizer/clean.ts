@@ -60,7 +60,7 @@ export function squeeze(text: string): string {
 }
 
 /** What ftfy.fix_text does by default, line by line, less what `cleanCaption` lists. */
-export function fixText(text: string): string {
+function fixText(text: string): string {
   let entities = true; // a line with a tag stops the reading of entities for all the lines that follow it, as in ftfy
   return text
     .split(/(?<=\n)/)

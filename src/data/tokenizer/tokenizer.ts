@@ -33,9 +33,20 @@ export interface Tokenizer {
 
 /** The `tokenizer` part of a config. */
 export const tokenizerConfigSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('clip') }),
-  z.strictObject({ type: z.literal('file'), path: z.string().min(1) }),
-  z.strictObject({ type: z.literal('bpe'), vocabSize: z.int().min(514).max(1_000_000).default(4096) }),
+  z.strictObject({ type: z.literal('clip').describe("CLIP's own tokenizer") }),
+  z.strictObject({
+    type: z.literal('file').describe('any Hugging Face tokenizer'),
+    path: z.string().min(1).describe('path of a tokenizer.json'),
+  }),
+  z.strictObject({
+    type: z.literal('bpe').describe('byte pairs learned from the captions of the training data'),
+    vocabSize: z
+      .int()
+      .min(514)
+      .max(1_000_000)
+      .default(4096)
+      .describe('number of ids: 512 bytes, 2 special ones, and learned pairs'),
+  }),
 ]);
 export type TokenizerConfig = z.infer<typeof tokenizerConfigSchema>;
 
