@@ -81,7 +81,7 @@ for (const name of flags.methods.split(',')) {
   }));
   let whole: { ms: number; cost: number } | undefined;
   for (const compression of compressions) {
-    const cost = definition.cost!({ options, model, compression });
+    const cost = definition.cost({ options, model, compression });
     const graphs = flags.graphs === 'yes' ? new StepGraphs(method) : undefined;
     const step = (index: number) => {
       const size = { totalSteps: 1000, globalBatchSize: batchSize, datasetSize: 4 * batchSize };

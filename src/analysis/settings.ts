@@ -101,7 +101,7 @@ function foldsOf(samples: number, subBatch: number): number {
   );
 }
 
-/** Throws a CoupletError for a ResNet, for a method without a cost, and for values that do not fit the image. */
+/** Throws a CoupletError for a ResNet, and for values that do not fit the image. */
 function candidatesOf(
   { tokenDropout, patchSize }: GridOptions,
   { config, model }: SettingsContext,
@@ -111,11 +111,7 @@ function candidatesOf(
     throw new CoupletError(
       'The image tower of this run is a ResNet, which has no sequence to shorten: analyse a run of a ViT.',
     );
-  const { cost, name } = findMethod(config.method.name);
-  if (!cost)
-    throw new CoupletError(
-      `method ${name} does not say what a sample costs (MethodDefinition.cost), so errors cannot be compared at equal cost.`,
-    );
+  const { cost } = findMethod(config.method.name);
   return gridOf(
     { tokenDropout, patchSize },
     {

@@ -23,7 +23,6 @@ export interface PendingBatch {
   release(): void;
 }
 
-/** The parts of a config that feeds read. */
 export interface FeedConfig {
   seed: number;
   method: { name: string };
@@ -48,14 +47,13 @@ export interface FeedContext {
   workers: number;
   tokenizer?: Tokenizer;
   startStep: number;
-  /** Samples that earlier processes of the run could not read. */
+  /** By earlier processes of the run. */
   skipped?: Problems;
   /** Pictures decoded so far for the device to hold, and all of them. */
   onHold?: (done: number, total: number) => void;
   onWarning?: (message: string) => void;
 }
 
-/** The views that the config's method asks for. */
 export function viewsOf({ config, model }: Pick<FeedContext, 'config' | 'model'>): ViewRecipe[] {
   const { crop, flip } = config.data;
   return findMethod(config.method.name).views({

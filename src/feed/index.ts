@@ -4,7 +4,7 @@ import { streamFeed } from './stream.ts';
 
 export type { FeedContext, PendingBatch } from './feed.ts';
 
-/** Opens the feed that `data.hold` asks for: workers that read ahead, or pictures that the device holds. Throws a CoupletError when the data does not fit the device or cannot be read. */
+/** The feed that `data.hold` asks for. Throws a CoupletError when the data cannot be read or does not fit the device. */
 export function openFeed(context: FeedContext): Promise<Feed> {
   return context.config.data.hold === 'device' ? onDeviceFeed(context) : streamFeed(context);
 }

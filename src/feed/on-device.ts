@@ -1,11 +1,9 @@
-// Batches of pictures that the device holds: decoded once, cropped there from then on.
-
 import { checkBatchSize } from '../data/index.ts';
-import { HeldCaptions } from '../data/loader/held-captions.ts';
+import { EpochCaptions } from '../data/loader/epoch-captions.ts';
 import type { Batch } from '../methods/index.ts';
+import { batchCrops } from '../on-device/batch-crops.ts';
+import { loadDatasetOnDevice } from '../on-device/dataset-on-device.ts';
 import { DrawAhead, drawerHere } from '../on-device/draw-ahead.ts';
-import { holdPictures } from '../on-device/held.ts';
-import { heldViews } from '../on-device/held-views.ts';
 import type { StepDraws } from '../on-device/step-draws.ts';
 import { upload } from '../torch/upload.ts';
 import { applyToViews, type ViewRecipe } from '../views/index.ts';
@@ -15,7 +13,10 @@ import { tokensToDevice } from './upload.ts';
 /** Pictures are held at twice the side of the largest view, so that a crop of a quarter of the area is not enlarged. */
 const SIDES_PER_VIEW = 2;
 
-/** The same samples and crops as streamFeed(), step by step. Throws a CoupletError when the data does not fit the device. */
+/**
+ * Pictures are decoded once and cropped on the device. Samples and crops are those of streamFeed(). Throws a CoupletError when the data
+ * does not fit the device.
+ */
 export async function onDeviceFeed(context: FeedContext): Promise<Feed> {
   const { config, dataset, device, tokenizer, workers, startStep } = context;
   const recipes = viewsOf(context);
@@ -23,7 +24,7 @@ export async function onDeviceFeed(context: FeedContext): Promise<Feed> {
     globalBatchSize: config.batch.globalBatchSize,
     worldSize: context.ranks.worldSize,
   });
-  const held = await holdPictures(dataset, {
+  const held = await loadDatasetOnDevice(dataset, {
     device,
     workers,
     maxSide: maxSideOf(recipes),
@@ -36,7 +37,7 @@ export async function onDeviceFeed(context: FeedContext): Promise<Feed> {
       writesCache: context.ranks.rank === 0,
     }),
   });
-  const captions = tokenizer && held.tokens && new HeldCaptions(dataset, { tokenizer, own: held.tokens });
+  const captions = tokenizer && held.tokens && new EpochCaptions(dataset, { tokenizer, own: held.tokens });
   const { seed } = config;
   const drawn = { sizes: held.sizes, side: held.images.shape[1]!, recipes, seed };
   const samplesOf = (step: number) => samplesOfStep(context, step);
@@ -45,7 +46,7 @@ export async function onDeviceFeed(context: FeedContext): Promise<Feed> {
   const toDevice = (step: number, draws: StepDraws): Batch => {
     const { count, rows } = samplesOf(step);
     const ids = upload(draws.ids, [count], device);
-    const crops = heldViews(held, draws, { recipes, ids });
+    const crops = batchCrops(held, draws, { recipes, ids });
     return {
       views: applyToViews(crops, recipes, (view) => draws.colours[view]!),
       tokens: captions

@@ -1,13 +1,12 @@
-// Batches that workers read ahead: decoded and cropped on the CPU.
-
 import { continued } from '../data/dataset/problems.ts';
-import { createLoader, type Batch as HostBatch } from '../data/index.ts';
+import { createLoader, type HostBatch } from '../data/index.ts';
 import type { Batch } from '../methods/index.ts';
 import { upload } from '../torch/upload.ts';
 import { applyToViews, drawPhotometric, type ViewRecipe } from '../views/index.ts';
 import { type Feed, type FeedContext, noTokens, type StepSamples, samplesOfStep, viewsOf } from './feed.ts';
 import { tokensToDevice, viewToDevice } from './upload.ts';
 
+/** Workers decode and crop batches ahead, on the CPU. */
 export async function streamFeed(context: FeedContext): Promise<Feed> {
   const { config, dataset, tokenizer, ranks, startStep, workers } = context;
   const { prefetchBatches, maxBadShare } = config.data;

@@ -2,7 +2,7 @@
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/** What each row has in the column of its own sample: [..., b, B] -> [..., b], a view. @param offset this rank's first column */
+/** Each row's value in the column of its own sample: [..., b, B] -> [..., b], a view. @param offset this rank's first column */
 export function positivesOf(rows: Tensor, offset: number): Tensor {
   const [count, width] = rows.shape.slice(-2);
   const own = count === width ? rows : rows.narrow(-1, offset, count);

@@ -1,4 +1,4 @@
-// What distinguishes one family's ViT from another's: names, details of the architecture, and how weights start.
+// Differences between families of ViTs: names, details of the architecture, and how weights start.
 import { type BlockNames, OPEN_CLIP_BLOCK, TIMM_BLOCK, type WeightStart } from '../nn/block.ts';
 import type { Init } from '../nn/init.ts';
 import type { FirstAxis } from '../nn/position.ts';

@@ -13,7 +13,7 @@ let current: BatchStatistics | undefined;
  * encoder, by the running statistics. Nothing moves until commit(): a forward pass is pure, and may be done twice.
  */
 export class BatchStatistics {
-  /** What each norm has seen: mean and variance of each batch that went through it. */
+  /** Mean and variance of each batch that went through a norm. */
   readonly #seen = new Map<BatchNorm, { means: Tensor[]; variances: Tensor[] }>();
 
   /** Runs `body` in training mode. Synchronous only. */
@@ -34,7 +34,6 @@ export class BatchStatistics {
     seen.variances.push(variance.persist());
   }
 
-  /** Drops what was seen. */
   forget(): void {
     for (const { means, variances } of this.#seen.values())
       for (const value of [...means, ...variances]) value.dispose();
@@ -42,7 +41,7 @@ export class BatchStatistics {
   }
 
   /** running = 0.9 running + 0.1 seen, after the step's backward; several batches of one step (micro-batches) count as their
-   * mean. `keep`: the same tensors will hold what the next step sees (recorded steps).
+   * mean. `keep`: the same tensors will hold what the next step sees (CUDA graphs).
    */
   commit({ keep = false }: { keep?: boolean } = {}): void {
     if (this.#seen.size === 0) return;
@@ -72,7 +71,6 @@ export class BatchStatistics {
   }
 }
 
-/** Which of a norm's gain and bias there are. */
 export type Affine = 'both' | 'scale' | 'none';
 
 export interface BatchNormOptions {
@@ -82,13 +80,12 @@ export interface BatchNormOptions {
   eps?: number;
 }
 
-/** What is done to what was normalised. */
 export interface AffineTensors {
   weight: Tensor | null;
   bias: Tensor | null;
 }
 
-/** What a norm makes of a batch: the mean and variance (of n - 1) [C] without gradient. */
+/** Mean and variance (of n - 1) are [C], without gradient. */
 export interface Normalized {
   out: Tensor;
   mean: Tensor;

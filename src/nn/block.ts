@@ -6,7 +6,7 @@ import { LayerNorm } from './layer-norm.ts';
 import { Linear } from './linear.ts';
 import { Module } from './module.ts';
 
-/** What a checkpoint calls the parts of a block, separators included. */
+/** Names in checkpoints, separators included. */
 export interface BlockNames {
   norm1: string;
   qkv: string;

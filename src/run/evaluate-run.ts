@@ -15,7 +15,7 @@ export interface EvaluateRunOptions {
   checkpoint?: string;
   /** `path=value` changes to the saved config, e.g. another data set or device. */
   set?: readonly string[];
-  /** Evaluations on labelled pictures, in place of the config's. `true`, and settings that are left out, take the defaults. */
+  /** Evaluations on labelled pictures in place of the config's; `true` takes all defaults. */
   knn?: boolean | Partial<NeighboursOptions>;
   linear?: boolean | Partial<LinearProbeOptions>;
   fineTune?: boolean | Partial<FineTuneOptions>;
@@ -69,7 +69,7 @@ async function evaluateConfigured(run: LoadedRun, runDir: string): Promise<EvalR
   }
 }
 
-/** Uses all training pictures: `evaluate.neighbours.samples` is a limit for evaluations while a run trains. */
+/** Uses all training pictures: `evaluate.neighbours.samples` holds while a run trains. */
 async function classifyRun(run: LoadedRun, options: EvaluateRunOptions): Promise<EvalReport> {
   const { seed } = run.config;
   const pair = await openPair({ ...pairSources(run.config, options), seed });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, type RunConfig } from '../config/index.ts';
 import { loadTokenizer } from '../data/tokenizer/tokenizer.ts';
@@ -6,6 +6,7 @@ import { CoupletError } from '../errors.ts';
 import type { Encoder } from '../evaluate/features.ts';
 import { loadTensorsInto } from '../io/checkpoint.ts';
 import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
+import { readJsonFile } from '../io/json-file.ts';
 import { alone } from '../ranks/index.ts';
 import { createMethod, encoderOf } from './build.ts';
 import { findCheckpoint } from './find-checkpoint.ts';
@@ -75,6 +76,6 @@ function bestCheckpoint(runDir: string): string {
     throw new CoupletError(
       `${runDir} has no best checkpoint: set evaluate.every and evaluate.bestBy, or use --checkpoint latest.`,
     );
-  const { step } = JSON.parse(readFileSync(path, 'utf8')) as { step: number };
+  const { step } = readJsonFile(path) as { step: number };
   return checkpointPath(runDir, step);
 }

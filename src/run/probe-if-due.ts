@@ -20,8 +20,8 @@ export interface ProbeMoment {
 }
 
 /**
- * Takes a probe before a step, if one is due, and spends its cost from the run's budget. Returns whether it did: the step's context
- * has changed then. Collective.
+ * Takes a probe before a step, if one is due, and spends its cost from the budget. Returns whether it did, which changes the step's
+ * context. Collective.
  */
 export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<boolean> {
   const { plan, ranks, device } = parts;

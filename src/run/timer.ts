@@ -18,7 +18,7 @@ export class TrainTimer {
     ranks.resetBytes();
   }
 
-  /** Seconds since the last lap. For a budget in seconds all ranks get those of rank 0, since they must stop together. */
+  /** Seconds since the last lap. For a budget in seconds all ranks get those of rank 0, to stop together. */
   lap({ unit }: Budget): number {
     const now = performance.now();
     const seconds = (now - this.#lapStart) / 1000;

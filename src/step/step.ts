@@ -23,11 +23,12 @@ export interface StepParts extends GradientParts {
   ranks: Ranks;
 }
 
-/** What a backward pass returns; it leaves gradients with the parameters. */
+/** Besides gradients. */
 export type AfterBackward = Omit<MethodLoss<unknown>, 'loss'>;
 
 /**
- * One update from one batch of this rank. Collective.
+ * One update. Collective.
+ * @param batch the samples of this rank
  * @param options.log return the metrics, which waits for the device
  */
 export function trainStep(
@@ -48,7 +49,7 @@ export function trainStep(
   });
 }
 
-/** The plain path: the whole batch at once, op by op. */
+/** The plain path: the whole batch, op by op. */
 function backwardWhole(
   { method, averager }: GradientParts,
   batch: Batch,

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { batchAt, clock } from '../../tests/contract/method-fixture.ts';
 import { error } from '../../tests/contract/numbers.ts';
-import { type Batch, findMethod, type Method } from '../methods/index.ts';
+import { smallOptions } from '../../tests/contract/small-options.ts';
+import { type Batch, findMethod, type Method, methods } from '../methods/index.ts';
 import { decayGroups, Sgd } from '../optim/index.ts';
 import { alone, nothingToAverage } from '../ranks/index.ts';
 import { StepGraphs } from '../step/graphs/step-graphs.ts';
@@ -113,15 +114,11 @@ const DROPOUT = [0.5, 0.25, 0.5, 0.25, 0.5, 0.25];
 const LR = 3e-4;
 const BATCH = 16;
 /** SimCLR's usual temperature 0.1 magnifies rounding errors. */
-const OPTIONS: Record<string, object> = {
-  simclr: { temperature: 0.5 },
-  'moco-v3': { heads: { hidden: 24, embedDim: 8 } },
-  dino: { localCrops: { count: 2 }, head: { hidden: 24, embedDim: 8, outputs: 16 } },
-};
+const OPTIONS: Record<string, object> = { simclr: { temperature: 0.5 } };
 
 const makeMethod = (name: string): Method =>
   findMethod(name).create({
-    options: findMethod(name).options.parse({ name, ...OPTIONS[name] }),
+    options: findMethod(name).options.parse({ name, ...smallOptions(name), ...OPTIONS[name] }),
     model: MODEL,
     datasetSize: 20,
     seed: 1,
@@ -197,7 +194,7 @@ class Training {
   }
 }
 
-test.for(['clip', 'siglip', 'fastclip', 'moco-v3', 'simclr', 'dino'])(
+test.for(Object.keys(methods))(
   '%s: captured steps are the steps op by op, also when all graphs were disposed of and captured again',
   (name, { skip }) => {
     skip(cudaCount() === 0, 'captured steps need a CUDA device');

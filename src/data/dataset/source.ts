@@ -9,8 +9,10 @@ import type { IndexedSource, IndexWriter } from './index-writer.ts';
 interface SourceDefinition<Type extends string, Options extends z.ZodRawShape> {
   /** `type` in a config. */
   type: Type;
-  /** Paths that mean this source where a command is given a path alone. */
-  paths: RegExp;
+  /** What it is, for the docs. */
+  summary: string;
+  /** Paths that mean this source where a command is given a path alone; others mean a folder. */
+  paths?: RegExp;
   /** Keys beside `type`, each with a description. */
   options: Options;
   /**
@@ -28,7 +30,7 @@ export function defineSource<const Type extends string, Options extends z.ZodRaw
 }: SourceDefinition<Type, Options>) {
   return {
     ...definition,
-    schema: z.strictObject({ type: z.literal(definition.type).describe('kind of source'), ...options }),
+    schema: z.strictObject({ type: z.literal(definition.type).describe(definition.summary), ...options }),
   };
 }
 
@@ -48,7 +50,7 @@ export const templatesOption = z
   .array(z.string().refine((text) => text.includes('{}'), 'a template holds {} where the class name goes'))
   .min(1)
   .optional()
-  .describe("captions made from a class name, such as 'a photo of a {}.'");
+  .describe('captions made from a class name, each with {} in it; one is drawn for each sample and epoch');
 
 /** No limits: a cut list would silently be a smaller data set. */
 const UNLIMITED = { max: Number.POSITIVE_INFINITY, maxLength: Number.POSITIVE_INFINITY };

@@ -34,7 +34,7 @@ const open = (source: SourceInput) => openDataset([source]);
 describe.each([...sources])('every source: $type', ({ type, schema }) => {
   test('each option has a description', () => {
     for (const [key, option] of Object.entries<z.ZodType>(schema.shape))
-      if (key !== 'type') expect(option.description, key).toBeTruthy();
+      expect(option.description, key).toBeTruthy();
   });
 
   test('a misspelled option and a path that is not there are refused, under the key of the config', async () => {

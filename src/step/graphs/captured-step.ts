@@ -15,7 +15,6 @@ import {
 import * as ops from '../../torch/ops.ts';
 import { LossGraph } from './loss-graph.ts';
 
-/** The features of a replayed batch, and how their gradient reaches the parameters. */
 export interface Replay {
   features: Features;
   /** Names of the features with gradient. */
@@ -89,7 +88,7 @@ export class CapturedStep {
     );
   }
 
-  /** Libraries allocate in a first forward and backward pass, which a capture would refuse. */
+  /** Libraries allocate in their first call, which a capture refuses. */
   #warmUp(features: () => Features, params: readonly Tensor[]): void {
     scope(() => this.#inputs.collect(features));
     this.#statistics.forget();
@@ -101,7 +100,6 @@ export class CapturedStep {
     this.#statistics.forget();
   }
 
-  /** Copies a batch into the static inputs. */
   #load({ views, tokens, ids }: Batch): void {
     views.forEach((view, i) => {
       this.#batch.views[i].copy_(view);
@@ -115,7 +113,7 @@ export class CapturedStep {
   /**
    * Replays the towers on a batch. The next call overwrites the features.
    * @param options.loss replay the loss too, if it is captured
-   * @param options.capture capture the loss if it is not, once that pays
+   * @param options.capture capture the loss when its key comes a second time
    */
   run(batch: Batch, context: StepContext, options: { loss: boolean; capture?: boolean }): Replay {
     noGrad(() => this.#load(batch));
@@ -141,7 +139,7 @@ export class CapturedStep {
     setGrads(this.#params, this.#grads);
   }
 
-  /** A key that changes with each step is not worth a graph, so a key is captured when it comes twice in a row. */
+  /** Captures when a key comes twice in a row: one that changes with each step is not worth a graph. */
   #lossAt(context: StepContext, { capture = true }: { capture?: boolean }): CapturedLoss | undefined {
     const key = this.#method.lossKey?.(context);
     if (key === undefined) return undefined;

@@ -15,7 +15,7 @@ export interface LossGraphContext {
   context: StepContext;
 }
 
-/** A loss and its backward pass, heads included, as one CUDA graph. Valid while lossKey() stays the same. */
+/** A loss and its backward pass, heads included. Valid while lossKey() stays the same. */
 export class LossGraph {
   readonly statistics = new BatchStatistics();
   readonly #graph: Graph;
@@ -25,7 +25,7 @@ export class LossGraph {
   readonly #params: Tensor[];
   readonly #grads: Tensor[];
 
-  /** Captures inside a step, after its features are computed. */
+  /** The features must be computed already. */
   constructor(options: LossGraphContext) {
     const { params } = options;
     const { graph, result } = Graph.onCaptureStream(() => {

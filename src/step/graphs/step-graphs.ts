@@ -10,7 +10,6 @@ const MAX_SHAPES = 24;
 /** Texts are padded to a multiple of this many tokens, so that few shapes occur. */
 const TEXT_MULTIPLE = 8;
 
-/** One captured step for each shape of batch, text length and compression. */
 export class StepGraphs {
   readonly #method: Method;
   readonly #contextLength: number;
@@ -23,7 +22,7 @@ export class StepGraphs {
   }
 
   /**
-   * Replays a batch, after capturing its shape if that is new. undefined: there are too many shapes. The next call overwrites the features.
+   * Replays a batch, and captures a new shape first. undefined: there are too many shapes. The next call overwrites the features.
    * @param options.loss whether the loss may be replayed too; its metrics cannot be read then
    */
   run(batch: Batch, context: StepContext, { loss }: { loss: boolean }): Replay | undefined {
@@ -37,7 +36,7 @@ export class StepGraphs {
     return step.run(batch, context, { loss });
   }
 
-  /** As run(), but captures nothing: for passes that are too rare to pay for a graph's memory. undefined: the shape is not captured. */
+  /** As run(), but captures nothing, for rare passes. undefined: the shape is not captured. */
   replay(batch: Batch, context: StepContext, { loss }: { loss: boolean }): Replay | undefined {
     return this.#steps.get(this.#shapeOf(batch, context).key)?.run(batch, context, { loss, capture: false });
   }

@@ -14,7 +14,7 @@ const NO_LABEL = -1;
  */
 export const folder = defineSource({
   type: 'folder',
-  paths: /./,
+  summary: 'pictures in folders, one for each class',
   options: {
     path: pathOption.describe('folder with a sub-folder per class (cat/1.jpg, dog/2.jpg), or with pictures'),
     labelled: z

@@ -4,8 +4,8 @@ import { manifest } from './manifest.ts';
 import { parquet } from './parquet.ts';
 import { webdataset } from './webdataset.ts';
 
-/** Every kind of source. To add one: write its file beside these, and put it here before `folder`, which takes any path. */
-export const sources = [manifest, webdataset, parquet, folder] as const;
+/** Every kind of source. To add one: write its file beside these, and put it here. */
+export const sources = [folder, manifest, webdataset, parquet] as const;
 
 const schemasOf = <T extends readonly { schema: z.ZodObject }[]>(list: T) =>
   list.map(({ schema }) => schema) as unknown as { -readonly [K in keyof T]: T[K]['schema'] };
@@ -20,6 +20,6 @@ export type SourceConfig = z.output<typeof sourceSchema>;
 
 /** The source that a path alone means: `pairs.csv` is a manifest, `photos` a folder. */
 export function sourceOfPath(path: string): SourceInput {
-  const { type } = sources.find(({ paths }) => paths.test(path))!;
+  const { type } = sources.find(({ paths }) => paths?.test(path)) ?? folder;
   return { type, path } as SourceInput;
 }

@@ -48,6 +48,7 @@ type ManifestOptions = z.output<z.ZodObject<typeof options>>;
  */
 export const manifest = defineSource({
   type: 'manifest',
+  summary: 'a table of paths and captions (or labels)',
   paths: /\.([ct]sv|jsonl|ndjson)$/i,
   options,
   async index(source, writer): Promise<IndexedSource> {

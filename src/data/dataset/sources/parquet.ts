@@ -37,7 +37,9 @@ const options = {
     `column of captions; default the first of ${USUAL_COLUMNS.caption.join(', ')} that exists`,
   ),
   labelColumn: columnOption.describe('column of labels; default `label` where it exists'),
-  classNames: classNamesOption,
+  classNames: classNamesOption.describe(
+    `${classNamesOption.description}; default those in the file's Hugging Face metadata`,
+  ),
   templates: templatesOption,
 };
 type ParquetOptions = z.output<z.ZodObject<typeof options>>;
@@ -48,6 +50,7 @@ type ParquetOptions = z.output<z.ZodObject<typeof options>>;
  */
 export const parquet = defineSource({
   type: 'parquet',
+  summary: 'tables with the bytes of pictures in them',
   paths: /\.parquet$/i,
   options,
   async index(source, writer): Promise<IndexedSource> {

@@ -30,6 +30,7 @@ type WebdatasetOptions = z.output<z.ZodObject<typeof options>>;
  */
 export const webdataset = defineSource({
   type: 'webdataset',
+  summary: 'tar shards',
   paths: /\.tar$/i,
   options,
   index(source, writer): IndexedSource {
