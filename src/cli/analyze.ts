@@ -13,7 +13,6 @@ interface AnalyzeFlags
   json?: boolean;
 }
 
-/** `couplet analyze RUN`. */
 export function addAnalyze(program: Command): void {
   program
     .command('analyze')
@@ -57,7 +56,6 @@ function number(text: string): number {
   throw new InvalidArgumentError('expected a number.');
 }
 
-/** Numbers with commas between them. */
 function numbers(text: string): number[] {
   return text.split(',').map((part) => {
     const value = Number(part);

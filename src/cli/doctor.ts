@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { formatTable } from './report.ts';
 
-/** `couplet doctor`. */
 export function addDoctor(program: Command): void {
   program
     .command('doctor')

@@ -16,7 +16,6 @@ interface EvalFlags {
   json?: boolean;
 }
 
-/** `couplet eval RUN`. */
 export function addEval(program: Command): void {
   program
     .command('eval')
@@ -52,7 +51,6 @@ Examples:
     .action(evalVerb);
 }
 
-/** A whole number from 1 on. */
 function count(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text);
   throw new InvalidArgumentError('expected a whole number from 1 on.');

@@ -12,7 +12,6 @@ interface ScheduleFlags {
   json?: boolean;
 }
 
-/** `couplet schedule ANALYSIS`. */
 export function addSchedule(program: Command): void {
   program
     .command('schedule')
@@ -65,8 +64,7 @@ function refuseBudget(): never {
   throw new InvalidArgumentError('--budget is now called --gradient-compute: use that.');
 }
 
-/** Multiples of gradientCompute whose schedules are shown too. */
-const OTHERS = [
+const OTHER_GRADIENT_COMPUTES = [
   { times: 0.25, name: 'a quarter of' },
   { times: 4, name: 'four times' },
 ];
@@ -84,7 +82,7 @@ async function scheduleVerb(
     ...(stepTimes !== undefined && { stepTimes: readStepTimes(stepTimes) }),
   };
   const result = scheduleOf(analysis, options);
-  const others = OTHERS.map(({ times, name }) => {
+  const others = OTHER_GRADIENT_COMPUTES.map(({ times, name }) => {
     const other = { ...options, gradientCompute: times * gradientCompute };
     return {
       name,

@@ -15,7 +15,6 @@ interface TrainFlags {
   nproc?: number;
 }
 
-/** `couplet train CONFIG`. */
 export function addTrain(program: Command): void {
   program
     .command('train')
@@ -56,7 +55,7 @@ function rankCount(text: string): number {
   return Number(text);
 }
 
-/** This very command once more for each rank, which then finds its place in its environment. */
+/** Starts this command once for each rank, without `--nproc`. */
 async function launchRanks(nproc: number): Promise<void> {
   const { RANK, WORLD_SIZE } = process.env;
   if (WORLD_SIZE !== undefined || RANK !== undefined)
@@ -68,7 +67,6 @@ async function launchRanks(nproc: number): Promise<void> {
   process.exitCode = await launch({ nproc, command: node, args });
 }
 
-/** The words of a command but for `--nproc 2` or `--nproc=2`. */
 export function withoutNproc(words: readonly string[]): string[] {
   return words.filter(
     (word, i) => word !== '--nproc' && !word.startsWith('--nproc=') && words[i - 1] !== '--nproc',
@@ -97,7 +95,6 @@ async function trainVerb(path: string, flags: TrainFlags): Promise<void> {
   }
 }
 
-/** Where the run stopped, and the command that goes on. */
 function stoppedText(
   { runDir, step, totalSteps }: TrainResult,
   { path, set = [], runs }: TrainFlags & { path: string },
