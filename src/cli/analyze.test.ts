@@ -106,7 +106,10 @@ saved fast.json; train with --set compression.file=fast.json
       /^couplet: The analysis has no gradient of 'text': use --parameters image or all\./,
     ],
     [['schedule', made, '--gradient-compute', '0'], /expected a number above 0/],
-    [['schedule', made, '--budget', '0.25'], /--budget is now called --gradient-compute: use that\./],
+    [
+      ['schedule', made, '--budget', '0.25'],
+      /'--budget <factor>' argument '0\.25' is invalid\. Use its new name, --gradient-compute\./,
+    ],
   ])('%j: one sentence', (args, sentence) => {
     const { status, stderr } = couplet(...args);
     expect(status).toBe(1);
