@@ -27,7 +27,7 @@ const optimizers = [
 /** Heads of a published size take most of a tiny run's time. */
 const SMALL_HEADS: Record<string, Config> = {
   'moco-v3': { heads: { hidden: 64, embedDim: 32 } },
-  dino: { head: { hidden: 64, bottleneck: 32, outputs: 256 } },
+  dino: { head: { hidden: 64, embedDim: 32, outputs: 256 } },
 };
 
 /** Ten steps each, with a log line a step and a checkpoint every five. @param folder where pictures.csv and pictures/ lie */
