@@ -4,7 +4,7 @@
  *   node --import jiti/register bench/compare-step.ts [--pairs 5] [--precision float32,bfloat16] [-- flags of bench/step.ts]
  */
 import { parseArgs } from 'node:util';
-import { median, pythonWithTorch, runRow, runTypeScript } from './pairs.ts';
+import { median, pythonWithTorch, runRow, runTypeScript } from './shared/pairs.ts';
 
 const { values, positionals } = parseArgs({
   options: {

@@ -1,13 +1,13 @@
 /**
- * How long is a whole training step on shortened sequences, against the cost model (section 1.6)? Pictures are on the device.
+ * How long is a training step on shortened sequences, and how long by the cost model (src/compress/cost.ts)? Pictures are on the device.
+ * Needs a GPU.
  *   node --import jiti/register bench/compressed-step.ts --device cuda --batch 256 --methods simclr,moco-v3 --dropout 0,0.25,0.5,0.75,0.9
  * One JSON line for each; `predicted` and `measured` are shares of the whole sequence's step.
  */
 import { parseArgs } from 'node:util';
 import type { Compression } from '../src/compress/index.ts';
-import { type Batch, findMethod } from '../src/methods/index.ts';
+import type { Batch } from '../src/methods/index.ts';
 import { modelSpec } from '../src/models/registry.ts';
-import { AdamW, decayGroups } from '../src/optim/index.ts';
 import { alone, nothingToAverage } from '../src/ranks/index.ts';
 import { StepGraphs } from '../src/step/graphs/step-graphs.ts';
 import { trainStep } from '../src/step/step.ts';
@@ -24,6 +24,7 @@ import {
   type Tensor,
   zeros,
 } from '../src/torch/index.ts';
+import { makeMethod } from './shared/fixture.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -51,26 +52,19 @@ const patchSize = Number(flags['patch-size'] ?? named.patchSize);
 const image = { ...named, imageSize, patchSize, positionEmbedding: 'sincos' as const };
 setMatmulPrecision('exact');
 
-const adam = { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 const generator = new Generator(device, 1);
 const numbers = (text: string) => (text === '' ? [] : text.split(',').map(Number));
-const strategies: Compression[] = [
+const compressions: Compression[] = [
   ...numbers(flags.dropout).map((tokenDropout) => ({ tokenDropout, patchSize })),
   ...numbers(flags.patches).map((side) => ({ tokenDropout: 0, patchSize: side })),
 ];
 
 for (const name of flags.methods.split(',')) {
-  const definition = findMethod(name);
-  const given = JSON.parse(flags.options) as Record<string, object>;
-  const options = definition.options.parse({ name, ...given[name] });
   const model = { image };
-  const method = definition.create({
-    ...{ options, model, device, ranks: alone, seed: 0, datasetSize: 4 * batchSize },
-    precision: flags.precision as 'float32' | 'bfloat16',
-    pixels: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
-    optimizer: { peakLr: 1e-4, ...adam },
-  });
-  const optimizer = new AdamW(decayGroups(method.params, 0.1), adam);
+  const precision = flags.precision as 'float32' | 'bfloat16';
+  const { [name]: given } = JSON.parse(flags.options) as Record<string, object>;
+  const fixture = { name, options: given, model, batchSize, device, precision };
+  const { definition, options, method, optimizer } = makeMethod(fixture);
   const crop = { scale: [0.08, 1], ratio: [0.75, 1.33], interpolation: 'bicubic' } as const;
   const recipes = definition.views({
     options,
@@ -86,8 +80,8 @@ for (const name of flags.methods.split(',')) {
     rows: { first: 0, total: batchSize },
   }));
   let whole: { ms: number; cost: number } | undefined;
-  for (const compression of strategies) {
-    const cost = definition.cost!({ options, model, compression });
+  for (const compression of compressions) {
+    const cost = definition.cost({ options, model, compression });
     const graphs = flags.graphs === 'yes' ? new StepGraphs(method) : undefined;
     const step = (index: number) => {
       const size = { totalSteps: 1000, globalBatchSize: batchSize, datasetSize: 4 * batchSize };

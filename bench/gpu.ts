@@ -1,10 +1,11 @@
 /**
- * On a GPU: the CLIP ViT-B/16 step against the same model in eager PyTorch and in torch.compile, in one run.
+ * On a GPU, how fast is the CLIP ViT-B/16 step beside eager PyTorch and torch.compile?
+ * Needs a GPU.
  *   node --import jiti/register bench/gpu.ts [--rounds 2] [-- flags of bench/step.ts]
  * PYTHON names the Python whose torch is the libtorch that the addon was built for.
  */
 import { parseArgs } from 'node:util';
-import { median, pythonWithTorch, type Row, runRow, runTypeScript } from './pairs.ts';
+import { median, pythonWithTorch, type Row, runRow, runTypeScript } from './shared/pairs.ts';
 
 const { values, positionals } = parseArgs({
   options: { rounds: { type: 'string', default: '2' } },

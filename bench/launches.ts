@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { parseConfig, type RunConfigInput } from '../src/config/index.ts';
 import { openFeed } from '../src/feed/index.ts';
-import type { Features } from '../src/methods/index.ts';
+import { type Features, findMethod, methods } from '../src/methods/index.ts';
 import { BatchStatistics } from '../src/nn/batch-norm.ts';
 import { clipEachGradNorm, clipGradNorm } from '../src/optim/index.ts';
 import { alone } from '../src/ranks/index.ts';
@@ -20,10 +20,11 @@ import { planOf } from '../src/run/plan.ts';
 import { prepareProcess } from '../src/run/process.ts';
 import { resolveConfig } from '../src/run/resolve.ts';
 import { backward, countLaunches, gradients, gradsOf, scope, setGrads } from '../src/torch/index.ts';
+import { smallOptions } from '../tests/contract/small-options.ts';
 
 const { values: flags } = parseArgs({
   options: {
-    methods: { type: 'string', default: 'clip,fastclip,siglip,moco-v3,simclr,dino' },
+    methods: { type: 'string', default: Object.keys(methods).join() },
     batch: { type: 'string', default: '32' },
     options: { type: 'string', default: '{}' },
     /** A part whose ops are listed by name. */
@@ -52,9 +53,11 @@ async function writePictures(folder: string): Promise<string> {
 const image = { imageSize: 48, patchSize: 12, width: 64, layers: 2, heads: 2, pool: 'mean' } as const;
 const text = { contextLength: 16, width: 64, heads: 2, layers: 1 };
 /** Heads that a CPU takes in its stride; their sizes change no count. */
-const SMALL: Record<string, object> = {
-  'moco-v3': { heads: { hidden: 64, embedDim: 32 } },
-  dino: { localCrops: { count: 4 }, head: { hidden: 64, embedDim: 32, outputs: 64 } },
+const SIZES = {
+  projector: { embedDim: 128 },
+  heads: { hidden: 64, embedDim: 32 },
+  head: { hidden: 64, embedDim: 32, outputs: 64 },
+  localCrops: { count: 4 },
 };
 
 const configOf = (name: string, path: string): RunConfigInput =>
@@ -63,7 +66,11 @@ const configOf = (name: string, path: string): RunConfigInput =>
     device: 'cpu',
     threads: 1,
     model: { embedDim: 32, image, text },
-    method: { name, ...SMALL[name], ...(JSON.parse(flags.options) as Record<string, object>)[name] },
+    method: {
+      name,
+      ...smallOptions(name, SIZES),
+      ...(JSON.parse(flags.options) as Record<string, object>)[name],
+    },
     data: {
       train: { type: 'manifest', path },
       tokenizer: { type: 'bpe', vocabSize: 520 },
@@ -72,7 +79,8 @@ const configOf = (name: string, path: string): RunConfigInput =>
     },
     batch: { globalBatchSize: Number(flags.batch) },
     duration: { epochs: 10 },
-    optimizer: name === 'dino' ? { clipEachGradNorm: 3 } : { clipGradNorm: 1 },
+    // A method that clips each gradient by default clips no norm of all.
+    optimizer: findMethod(name).defaults?.optimizer?.clipEachGradNorm ? {} : { clipGradNorm: 1 },
   }) as unknown as RunConfigInput;
 
 /** Counts of the parts of one step, by name. */
@@ -96,7 +104,7 @@ async function countStep(name: string, folder: string): Promise<Map<string, Map<
     const served = await feed.next();
     const clock = plan.contextAt(step);
     scope(() => {
-      const batch = part('data', () => served.onDevice());
+      const batch = part('data', () => served.toDevice());
       const statistics = new BatchStatistics();
       const next = statistics.during(() => {
         const features = part('features', () => method.features(batch, clock));

@@ -15,8 +15,8 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { createLoader, type Dataset, type Loader, openDataset, type SourceInput } from '../src/data/index.ts';
 import { viewToDevice } from '../src/feed/upload.ts';
-import { holdPictures } from '../src/on-device/held.ts';
-import { heldViews } from '../src/on-device/held-views.ts';
+import { batchCrops } from '../src/on-device/batch-crops.ts';
+import { loadDatasetOnDevice } from '../src/on-device/dataset-on-device.ts';
 import { drawStep } from '../src/on-device/step-draws.ts';
 import { resolveDevice, scope, setMatmulPrecision, synchronize } from '../src/torch/index.ts';
 import type { ViewRecipe } from '../src/views/index.ts';
@@ -164,7 +164,7 @@ async function speedHeld(
 ): Promise<Speed & { hold_seconds: number; host_ms_per_batch: number }> {
   const start = performance.now();
   const maxSide = 2 * recipes[0]!.size;
-  const held = await holdPictures(dataset, { device, maxSide, workers: Number(values.workers) });
+  const held = await loadDatasetOnDevice(dataset, { device, maxSide, workers: Number(values.workers) });
   const holdSeconds = (performance.now() - start) / 1000;
   const drawn = { sizes: held.sizes, side: held.images.shape[1]!, recipes, seed: 1 };
   let position = 0;
@@ -173,7 +173,7 @@ async function speedHeld(
   const step = async () => {
     const before = performance.now();
     const draws = drawStep(drawn, { position, count: batches.size });
-    scope(() => void heldViews(held, draws, { recipes }));
+    scope(() => void batchCrops(held, draws, { recipes }));
     position += batches.size;
     hostMs += performance.now() - before;
     if (++steps % 8 === 0) synchronize(device); // a training step would not run further ahead

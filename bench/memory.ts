@@ -3,40 +3,22 @@
  *   node --import jiti/register bench/memory.ts [STEPS=500] [BATCH=2] [float32|bfloat16]
  * Prints a line each 50 steps, and one JSON line last.
  */
-
-import { findMethod } from '../src/methods/index.ts';
 import { clipModels } from '../src/models/registry.ts';
-import { AdamW, decayGroups } from '../src/optim/index.ts';
-import { alone } from '../src/ranks/index.ts';
 import { stepContextAt } from '../src/time/clock.ts';
-import { arange, backward, Generator, memoryStats, rand, scope, tensor } from '../src/torch/index.ts';
+import { backward, Generator, memoryStats, scope } from '../src/torch/index.ts';
+import { makeMethod, randomPairs } from './shared/fixture.ts';
 
 const steps = Number(process.argv[2] ?? 500);
 const batchSize = Number(process.argv[3] ?? 2);
 const precision = (process.argv[4] ?? 'bfloat16') as 'float32' | 'bfloat16';
 const named = clipModels['ViT-S-16'];
 const model = { ...named, image: { ...named.image, imageSize: 112 } };
-const definition = findMethod('fastclip');
-const adam = { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
-const method = definition.create({
-  options: definition.options.parse({ name: 'fastclip' }),
-  ...{ model, datasetSize: 4 * batchSize, seed: 0, device: 'cpu', precision, ranks: alone },
-  pixels: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
-  optimizer: { peakLr: 1e-4, ...adam },
-});
-const optimizer = new AdamW(decayGroups(method.params, 0.1), adam);
+const { method, optimizer } = makeMethod({ name: 'fastclip', model, batchSize, device: 'cpu', precision });
 const generator = new Generator('cpu', 1);
 const seen: { step: number; live: number; rss: number }[] = [];
 for (let step = 1; step <= steps; step++) {
   scope(() => {
-    const images = rand([batchSize, 112, 112, 3], generator).mul(255).to('uint8');
-    const words = rand([batchSize, 77], generator).mul(49000).to('int32').toArray() as Int32Array;
-    const batch = {
-      views: [images],
-      tokens: tensor(words, [batchSize, 77]),
-      ids: arange(0, batchSize),
-      rows: { first: 0, total: batchSize },
-    };
+    const batch = randomPairs(model, { batchSize, device: 'cpu', generator });
     const clock = stepContextAt(step, {
       totalSteps: steps,
       globalBatchSize: batchSize,

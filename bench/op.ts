@@ -1,4 +1,7 @@
-/** What does one op cost? `add` of one element, created and freed, median of 15 rounds. One JSON line. Twin: bench/op.py. */
+/**
+ * What does one op cost? `add` of one element, created and freed, median of 15 rounds. One JSON line.
+ * Twin: bench/op.py.
+ */
 import { scope, setThreads, tensor } from '../src/torch/index.ts';
 
 setThreads(1);

@@ -1,15 +1,22 @@
-/** All benchmarks that need no GPU, one after the other. `npm run bench`; a quiet machine gives quiet numbers. */
+/**
+ * Every benchmark of this folder that needs nothing more than this machine, one after the other: `npm run bench`.
+ * A bench begins with its question. `Needs ...` and `Part of ...` in its header leave it out; `Twin: ...` is the same in Python.
+ */
 import { spawnSync } from 'node:child_process';
-import { pythonWithTorch, runRow, runTypeScript } from './pairs.ts';
+import { readdirSync, readFileSync } from 'node:fs';
+import { pythonWithTorch } from './shared/pairs.ts';
 
-console.log('# What does one op cost?');
-console.log(JSON.stringify(runTypeScript('bench/op.ts')));
+const run = (command: string, args: readonly string[]) => spawnSync(command, args, { stdio: 'inherit' });
 const python = pythonWithTorch();
-if (python) console.log(JSON.stringify(runRow(python, ['bench/op.py'])));
-for (const [question, file] of [
-  ['Is a training step as fast as in PyTorch on the same libtorch?', 'bench/compare-step.ts'],
-  ['How many images a second does the loader bring?', 'bench/loader.ts'],
-]) {
-  console.log(`\n# ${question}`);
-  spawnSync(process.execPath, ['--import', 'jiti/register', file], { stdio: 'inherit' });
+for (const name of readdirSync('bench').toSorted()) {
+  if (!name.endsWith('.ts') || name === 'run.ts') continue;
+  const file = `bench/${name}`;
+  const [header] = readFileSync(file, 'utf8').split('*/');
+  const question = /[A-Z][^?]*\?/.exec(header)?.[0] ?? file;
+  const reason = /^ \* ((?:Needs|Part of) .*)\.$/m.exec(header)?.[1];
+  console.log(`\n# ${question}\n# ${file}${reason ? `: left out. ${reason}.` : ''}`);
+  if (reason) continue;
+  run(process.execPath, ['--import', 'jiti/register', file]);
+  const twin = /^ \* Twin: (.*)\.$/m.exec(header)?.[1];
+  if (twin && python) run(python, [twin]);
 }

@@ -1,5 +1,6 @@
 /**
  * How long is a step of a run under each compression? The run's own steps, from feed to optimizer, one compression after the other.
+ * Needs a config.
  *   node --import jiti/register bench/step-times.ts configs/moco-v3-cifar10.ts --dropout 0,0.5 --patches 4,8 --steps 40 [--set path=value ...]
  * Instead of a config a run of a list of experiments, as experiments/ssl.ts#cifar-dino-none-0.
  * Prints the table that a config takes as `stepTimes`, one JSON line, with `--out FILE` into a file too; with `--into ROWS.jsonl --name RUN` it adds
@@ -39,7 +40,7 @@ const { config, model, ...resolved } = resolveConfig(await configOf(positionals[
 if (model.image.type === 'resnet') throw new Error('a ViT is needed');
 const { patchSize: own } = model.image;
 const numbers = (text: string) => text.split(',').map(Number);
-const strategies: Compression[] = numbers(flags.patches ?? String(own)).flatMap((patchSize) =>
+const compressions: Compression[] = numbers(flags.patches ?? String(own)).flatMap((patchSize) =>
   numbers(flags.dropout).map((tokenDropout) => ({ tokenDropout, patchSize })),
 );
 
@@ -69,7 +70,7 @@ async function take(count: number, compression: Compression): Promise<number> {
   for (let i = 0; i < count; i++) {
     const batch = await feed.next();
     const context = { ...plan.contextAt(at++), compression };
-    scope(() => trainStep(parts, batch.onDevice(), context, { log: false }));
+    scope(() => trainStep(parts, batch.toDevice(), context, { log: false }));
     batch.release();
   }
   synchronize(device);
@@ -79,7 +80,7 @@ async function take(count: number, compression: Compression): Promise<number> {
 const table: (Compression & { seconds: number })[] = [];
 try {
   await take(2, noCompression(own)); // what libraries set up
-  for (const compression of strategies) {
+  for (const compression of compressions) {
     await take(Number(flags.warmup), compression);
     const seconds = (await take(Number(flags.steps), compression)) / Number(flags.steps);
     table.push({ ...compression, seconds });

@@ -1,29 +1,26 @@
 /**
  * How long is one training step of CLIP (forward, loss, backward, AdamW)? One process, one JSON line.
+ * Part of bench/compare-step.ts and bench/gpu.ts.
  *   node --import jiti/register bench/step.ts --model ViT-S-16 --image-size 112 --batch 64 --device cpu --precision float32 --steps 5
- * bench/step.py is the same step in PyTorch; bench/compare-step.ts runs the two in turn.
+ * bench/step.py is the same step in PyTorch.
  */
 import { parseArgs } from 'node:util';
-import { findMethod } from '../src/methods/index.ts';
 import type { AnyClipSpec } from '../src/models/clip.ts';
 import { modelSpec } from '../src/models/registry.ts';
-import { AdamW, decayGroups } from '../src/optim/index.ts';
 import { deviceOfRank, openRanks, ranksFromEnvironment } from '../src/ranks/index.ts';
 import { stepContextAt } from '../src/time/clock.ts';
 import {
-  arange,
   cudaCount,
   Generator,
   memoryStats,
-  rand,
   resolveDevice,
   scope,
   setMatmulPrecision,
   setThreads,
   synchronize,
-  tensor,
 } from '../src/torch/index.ts';
 import * as ops from '../src/torch/ops.ts';
+import { makeMethod, randomPairs } from './shared/fixture.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -48,42 +45,11 @@ setMatmulPrecision('exact');
 
 const named = modelSpec(flags.model);
 const model: AnyClipSpec = { ...named, image: { ...named.image, imageSize: Number(flags['image-size']) } };
-const definition = findMethod(flags.method);
-const adam = { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
-const method = definition.create({
-  options: definition.options.parse({ name: flags.method }),
-  model,
-  datasetSize: 4 * batchSize * ranks.worldSize,
-  seed: 0,
-  device,
-  precision,
-  pixels: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
-  optimizer: { peakLr: 1e-4, ...adam },
-  ranks,
-});
-const optimizer = new AdamW(decayGroups(method.params, 0.1), adam);
-
+const fixture = { name: flags.method, model, batchSize, device, precision, ranks };
+const { method, optimizer } = makeMethod(fixture);
 const averager = ranks.averager(new Map([...method.params].filter(([, tensor]) => tensor.requiresGrad)));
 
-const { image, text } = model;
-const generator = new Generator('cpu', 1);
-const batch = scope(() => {
-  const images = rand([batchSize, image.imageSize, image.imageSize, 3], generator)
-    .mul(255)
-    .to('uint8')
-    .toDevice(device);
-  const words = rand([batchSize, text.contextLength], generator)
-    .mul(text.vocabSize - 3)
-    .to('int32')
-    .toArray() as Int32Array;
-  for (let row = 1; row <= batchSize; row++) words[row * text.contextLength - 1] = text.vocabSize - 1; // the end token, last: no column is cut off
-  return {
-    views: [images],
-    tokens: tensor(words, [batchSize, text.contextLength], { device }),
-    ids: arange(ranks.rank * batchSize, (ranks.rank + 1) * batchSize, { device }),
-    rows: { first: ranks.rank * batchSize, total: ranks.worldSize * batchSize },
-  };
-});
+const batch = randomPairs(model, { batchSize, device, generator: new Generator('cpu', 1), ranks });
 
 function step(index: number): void {
   const clock = stepContextAt(index, {

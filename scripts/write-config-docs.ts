@@ -5,38 +5,18 @@
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 import { parseConfig, runConfigSchema } from '../src/config/index.ts';
 import { valueAt } from '../src/config/path.ts';
+import { alternatives, type SchemaNode as Node, objectsOf, schemaNode } from '../src/config/shape.ts';
 import { type FastClipVersion, fastClipOptions, fastClipParts } from '../src/methods/fastclip/options.ts';
 import { clipModels, resnetClipModels } from '../src/models/registry.ts';
 
 export const PAGE = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));
 
-/** The part of JSON Schema that zod writes for a run. */
-interface Node {
-  type?: string;
-  const?: unknown;
-  enum?: unknown[];
-  anyOf?: Node[];
-  oneOf?: Node[];
-  properties?: Record<string, Node>;
-  required?: string[];
-  items?: Node | false;
-  prefixItems?: Node[];
-  minimum?: number;
-  maximum?: number;
-  exclusiveMinimum?: number;
-  exclusiveMaximum?: number;
-  multipleOf?: number;
-  default?: unknown;
-  description?: string;
-}
-
 interface Row {
   path: string;
-  type: string;
-  default: string;
+  /** What may stand there, and the default. */
+  value: string;
   meaning: string;
 }
 
@@ -45,70 +25,12 @@ interface Section {
   rows: Row[];
 }
 
-const TEMPLATES =
-  'captions made from a class name, each with {} in it; one is drawn for each sample and epoch';
-const CLASS_NAMES =
-  'class names in the order of labels, or the path of a JSON file: strings, or { label, names } with synonyms';
-const IMAGE_COLUMN = (usual: string) => `the column of the picture; by default the first of ${usual}`;
-const CAPTION_COLUMN = (usual: string) => `the column of the caption; by default the first of ${usual}`;
-
-/** What the schema says in comments, if at all: keys without a description of their own. */
-const MEANINGS: Record<string, string> = {
-  batch: 'how many samples a step takes',
-  'model.image': 'the tower that reads pictures',
-  'model.text': 'the tower that reads captions',
-  'method.name': 'which method',
-  'data.train[folder].type': 'pictures in one folder for each class',
-  'data.train[folder].path': 'the folder that holds a folder for each class, or pictures',
-  'data.train[folder].labelled': 'whether sub-folders are classes; by default where there are any',
-  'data.train[folder].templates': TEMPLATES,
-  'data.train[manifest].type': 'a table of paths and captions (or labels)',
-  'data.train[manifest].path': 'a .csv, .tsv, .jsonl or .ndjson file',
-  'data.train[manifest].imageColumn': IMAGE_COLUMN('filepath, path, image, image_path'),
-  'data.train[manifest].captionColumn': CAPTION_COLUMN('title, caption, text'),
-  'data.train[manifest].labelColumn': 'the column of the label; without it there are none',
-  'data.train[manifest].root': "what relative paths are relative to; by default the manifest's folder",
-  'data.train[manifest].classNames': CLASS_NAMES,
-  'data.train[manifest].templates': TEMPLATES,
-  'data.train[webdataset].type': 'tar shards',
-  'data.train[webdataset].path': 'one path or several; {000..012} and {a,b} are expanded',
-  'data.train[webdataset].captionKey':
-    'the field of KEY.json that holds the caption, where there is no KEY.txt',
-  'data.train[webdataset].labelKey': 'the field of KEY.json that holds the label, where there is no KEY.cls',
-  'data.train[webdataset].classNames': CLASS_NAMES,
-  'data.train[webdataset].templates': TEMPLATES,
-  'data.train[parquet].type': 'tables with the bytes of pictures in them',
-  'data.train[parquet].path': 'one path or several; {000..012} and {a,b} are expanded',
-  'data.train[parquet].imageColumn': IMAGE_COLUMN('image, img, jpg, png, bytes'),
-  'data.train[parquet].captionColumn': CAPTION_COLUMN('caption, text, title'),
-  'data.train[parquet].labelColumn': 'the column of the label; by default label, where there is one',
-  'data.train[parquet].classNames': `${CLASS_NAMES}; by default those in the file's Hugging Face metadata`,
-  'data.train[parquet].templates': TEMPLATES,
-  'data.tokenizer[clip].type': "CLIP's own",
-  'data.tokenizer[file].type': 'any Hugging Face tokenizer',
-  'data.tokenizer[file].path': 'a tokenizer.json',
-  'data.tokenizer[bpe].type': 'byte pairs learned from the captions of the training data',
-  'data.tokenizer[bpe].vocabSize': 'ids in all: 512 bytes, 2 special ones, what is learned',
-  'method[fastclip].gamma': 'the inner learning rate, by which u follows the batch',
-  'method[fastclip].temperature': 'how temperatures start and move',
-};
-
-/** The meaning of a key that the schema does not describe, for one choice or for all. */
-const meaningOf = (where: string) => MEANINGS[where] ?? MEANINGS[where.replaceAll(/\[[^\]]+\]/g, '')];
-
 /** What a pattern allows, in words. */
 const TYPES: Record<string, string> = { device: '`"auto"`, `"cpu"`, `"cuda"` or `"cuda:N"`' };
 
 const code = (value: unknown) => `\`${JSON.stringify(value)}\``;
 const list = (words: string[]) => [...new Set(words)].join(' or ');
 
-/** What may stand at a place: unions opened. */
-function alternatives(node: Node): Node[] {
-  const options = node.anyOf ?? node.oneOf;
-  return options ? options.flatMap(alternatives) : [node];
-}
-
-const objectsOf = (node: Node) => alternatives(node).filter(({ properties }) => properties);
 const UNITS = ['steps', 'epochs', 'samples', 'share', 'forwards', 'seconds'];
 
 /** `{ steps }`, `{ epochs }`, ...: one key each. */
@@ -137,12 +59,12 @@ function bounds({
   ...node
 }: Node): string {
   const parts: string[] = [];
-  if (minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER) parts.push(`at least ${minimum}`);
-  if (above !== undefined) parts.push(`above ${above}`);
-  if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) parts.push(`at most ${maximum}`);
-  if (below !== undefined) parts.push(`below ${below}`);
-  if (node.multipleOf !== undefined) parts.push(`a multiple of ${node.multipleOf}`);
-  return parts.length > 0 ? `, ${parts.join(', ')}` : '';
+  if (minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER) parts.push(`≥ ${minimum}`);
+  if (above !== undefined) parts.push(`> ${above}`);
+  if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) parts.push(`≤ ${maximum}`);
+  if (below !== undefined) parts.push(`< ${below}`);
+  if (node.multipleOf !== undefined) parts.push(`multiple of ${node.multipleOf}`);
+  return parts.length > 0 ? ` ${parts.join(', ')}` : '';
 }
 
 function typeOf(node: Node): string {
@@ -157,8 +79,8 @@ function typeOf(node: Node): string {
   if (node.enum) return list(node.enum.map(code));
   if (node.prefixItems) return `[${node.prefixItems.map(typeOf).join('; ')}]`;
   if (node.type === 'array') return `list of ${typeOf(node.items as Node)}`;
-  if (node.type === 'boolean') return 'true or false';
-  if (node.type === 'integer') return `whole number${bounds(node)}`;
+  if (node.type === 'boolean') return 'boolean';
+  if (node.type === 'integer') return `integer${bounds(node)}`;
   if (node.type === 'number') return `number${bounds(node)}`;
   return node.type === 'string' ? 'text' : 'keys below';
 }
@@ -181,10 +103,10 @@ class Page {
     const entries = Object.entries(schema.properties!);
     const plain = entries.filter(([, node]) => objectsOf(node).length === 0 || isDuration(node));
     const run = this.#open('The run');
-    for (const [key, node] of plain) this.#leaf(run, [key], { node, parent: schema, where: key });
+    for (const [key, node] of plain) this.#leaf(run, [key], { node, parent: schema });
     for (const [key, node] of entries) {
       if (plain.some(([name]) => name === key)) continue;
-      this.#field(this.#open(`\`${key}\``), [key], { node, parent: schema, where: key });
+      this.#field(this.#open(`\`${key}\``), [key], { node, parent: schema });
     }
   }
 
@@ -194,113 +116,100 @@ class Page {
     return section;
   }
 
-  /** `where` is the path with its choices in brackets: the key of MEANINGS. */
-  #leaf(
-    section: Section,
-    path: string[],
-    at: { node: Node; parent: Node; where: string },
-    type?: string,
-  ): void {
-    const { node, parent, where } = at;
+  #leaf(section: Section, path: string[], at: { node: Node; parent: Node }, type?: string): void {
+    const { node, parent } = at;
     const key = path.at(-1)!;
-    const meaning = node.description ?? meaningOf(where);
-    if (!meaning)
-      throw new Error(`${where} has no description: give the schema one (or MEANINGS of this script)`);
+    if (!node.description) throw new Error(`${path.join('.')} has no description: give the schema one.`);
     section.rows.push({
       path: path.join('.'),
-      type: type ?? TYPES[where] ?? typeOf(node),
-      default: defaultOf(node, path, parent.required?.includes(key) && where !== 'name'),
-      meaning,
+      value: `${type ?? TYPES[key] ?? typeOf(node)}${defaultOf(node, path, parent.required?.includes(key))}`,
+      meaning: node.description,
     });
   }
 
-  #field(section: Section, path: string[], at: { node: Node; parent: Node; where: string }): void {
+  #field(section: Section, path: string[], at: { node: Node; parent: Node }): void {
     const { node } = at;
     const objects = objectsOf(node);
     const known = this.#shown.get(JSON.stringify(objects));
     if (objects.length === 0 || isDuration(node)) this.#leaf(section, path, at);
-    else if (known) this.#leaf(section, path, at, `as \`${known}\``);
+    else if (known) this.#leaf(section, path, at, `as ${known}`);
     else if (objects.length === 1) this.#object(section, path, { ...at, object: objects[0] });
     else this.#choice(section, path, { ...at, objects });
   }
 
   /** One kind of object: its own row, and those of its keys. */
-  #object(
-    section: Section,
-    path: string[],
-    at: { node: Node; parent: Node; where: string; object: Node },
-  ): void {
-    const { node, where, object } = at;
+  #object(section: Section, path: string[], at: { node: Node; parent: Node; object: Node }): void {
+    const { node, object } = at;
     const others = alternatives(node).filter(({ properties, type }) => !properties && type !== 'array');
     const also = others.length > 0 ? `${others.map(typeOf).join(', ')}, or ` : '';
     this.#leaf(section, path, at, `${also}keys below`);
+    if (Object.keys(object.properties!).length > 2)
+      this.#shown.set(JSON.stringify([object]), `${path.join('.')} of ${section.title}`);
     for (const [key, inner] of Object.entries(object.properties!))
-      this.#field(section, [...path, key], { node: inner, parent: object, where: `${where}.${key}` });
+      this.#field(section, [...path, key], { node: inner, parent: object });
   }
 
   /** Several kinds of object: a table for each. */
-  #choice(
-    section: Section,
-    path: string[],
-    at: { node: Node; parent: Node; where: string; objects: Node[] },
-  ): void {
-    const { where, node } = at;
-    this.#shown.set(JSON.stringify(at.objects), path.join('.'));
+  #choice(section: Section, path: string[], at: { node: Node; parent: Node; objects: Node[] }): void {
+    const { node, objects } = at;
+    this.#shown.set(JSON.stringify(objects), `\`${path.join('.')}\``);
     const several = alternatives(node).some(({ type }) => type === 'array');
-    const { by, values, titles } = choiceOf(at.objects);
+    const { by, values, titles } = choiceOf(objects);
     const kinds = values.map((value) => `\`${value}\``).join(', ');
-    const type = `${several ? 'one or a list of: ' : ''}${by}: ${kinds}`;
-    this.#leaf(section, path, at, type);
-    at.objects.forEach((object, i) => {
+    this.#leaf(section, path, at, `${several ? 'one or a list of: ' : ''}${by}: ${kinds}`);
+    const common = commonKeys(objects);
+    for (const [name, field] of Object.entries(objects[0].properties!))
+      if (common.has(name)) this.#field(section, [...path, name], { node: field, parent: objects[0] });
+    objects.forEach((object, i) => {
+      const own = Object.entries(object.properties!).filter(([name]) => !common.has(name));
       const inner = this.#open(`\`${path.join('.')}\` with ${titles[i]}`);
-      for (const [name, field] of Object.entries(object.properties!)) {
-        const place = `${where}[${values[i]}].${name}`;
-        this.#field(inner, [...path, name], { node: field, parent: object, where: place });
-      }
+      for (const [name, field] of own) this.#field(inner, [...path, name], { node: field, parent: object });
     });
   }
 }
 
+/** The keys that are the same in all alternatives. */
+function commonKeys([first, ...others]: Node[]): Set<string> {
+  const same = (key: string) =>
+    others.every(
+      ({ properties, required }) =>
+        JSON.stringify(properties![key]) === JSON.stringify(first.properties![key]) &&
+        required?.includes(key) === first.required?.includes(key),
+    );
+  return new Set(Object.keys(first.properties!).filter(same));
+}
+
+/** `, **required**`, `, default 4`, or nothing. */
 function defaultOf(node: Node, path: string[], required: boolean | undefined): string {
-  if (required) return '**required**';
+  if (path[0] === 'name') return '';
+  if (required) return ', **required**';
   const empty = typeof node.default === 'object' && Object.keys(node.default ?? {}).length === 0;
-  if (node.default !== undefined && !empty) return code(node.default);
-  const value = valueAt(filled, path);
-  return value === undefined || typeof value === 'object' || path[0] === 'name' ? '–' : code(value);
+  const value = node.default !== undefined && !empty ? node.default : valueAt(filled, path);
+  const isPart = typeof value === 'object' && node.default === undefined;
+  return value === undefined || isPart || empty ? '' : `, default ${code(value)}`;
 }
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 
 function table({ title, rows }: Section): string {
-  const lines = rows.map(
-    (row) => `| \`${row.path}\` | ${cell(row.type)} | ${cell(row.default)} | ${cell(row.meaning)} |`,
-  );
-  return [
-    `## ${title}`,
-    '',
-    '| key | what may stand there | default | meaning |',
-    '| --- | --- | --- | --- |',
-    ...lines,
-  ].join('\n');
+  const lines = rows.map((row) => `| \`${row.path}\` | ${cell(row.value)} | ${cell(row.meaning)} |`);
+  return [`## ${title}`, '', '| key | value | meaning |', '| --- | --- | --- |', ...lines].join('\n');
 }
 
 const INTRO = `<!-- Written by scripts/write-config-docs.ts from the schema in src/config/. Do not edit. -->
 
 # Configuration
 
-A run is one file whose default export is plain data: \`export default defineConfig({ ... })\`, or the same as JSON. It is complete and
-checked before the first step; a key that is not in these tables is an error that names its path and the nearest right one.
+A run is one file: \`export default defineConfig({ ... })\`, or the same as JSON. It is checked before the first step. An unknown key is an
+error that names the nearest right one.
 
-- \`--set path=value\` changes one value: \`--set optimizer.peakLr=1e-3\`. The value is JSON where it reads as JSON, else text. Items of a
-  list have numbers: \`--set data.train.0.path=...\`.
-- A length of time has exactly one unit: \`{ steps }\` are updates, \`{ epochs }\` passes over the data, \`{ samples }\` samples seen by all
-  ranks together; where the table has them, \`{ share }\` is a part of the whole run, \`{ seconds }\` are of training, and \`{ forwards }\` are forward
-  passes of one sample's whole sequence.
+- \`--set path=value\` changes one value: \`--set optimizer.peakLr=1e-3\`, in a list \`--set data.train.0.path=photos\`.
+- A length has one unit: \`{ steps }\` are updates, \`{ epochs }\` passes over the data, \`{ samples }\` samples of all ranks, \`{ share }\` a part of the
+  run, \`{ seconds }\` time spent training, \`{ forwards }\` forward passes of one whole sequence.
 - Relative paths are relative to the working directory.
-- **required**: there is no default. A dash: nothing, or what the meaning says.
-- What the run used, with every default filled in, is in \`runs/NAME/config.json\`, and \`couplet train\` takes that file too.
+- \`runs/NAME/config.json\` has every default filled in; \`couplet train\` takes that file too.
 
-Sources and tokenizers are explained in [data.md](data.md). Models that have names: ${Object.keys({
+Sources and tokenizers: [data.md](data.md). Named models: ${Object.keys({
   ...clipModels,
   ...resnetClipModels,
 })
@@ -331,13 +240,13 @@ function versions(): string {
 
 /** The whole page. */
 export function configurationPage(): string {
-  const schema = z.toJSONSchema(runConfigSchema, { io: 'input', unrepresentable: 'any' }) as Node;
+  const schema = schemaNode(runConfigSchema);
   return `${[INTRO, ...new Page(schema).sections.map(table), versions()].join('\n\n')}\n`;
 }
 
 /** Every key path of the page's tables, for tests. */
 export function documentedPaths(): string[] {
-  const schema = z.toJSONSchema(runConfigSchema, { io: 'input', unrepresentable: 'any' }) as Node;
+  const schema = schemaNode(runConfigSchema);
   return new Page(schema).sections.flatMap(({ rows }) => rows.map(({ path }) => path));
 }
 

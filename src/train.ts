@@ -77,7 +77,7 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
       // Step: one update of the weights.
       const log = (step + 1) % plan.logEvery === 0 || step + 1 === plan.totalSteps(step);
       const taken = context;
-      const metrics = scope(() => trainStep(run, batch.onDevice(), taken, { log }));
+      const metrics = scope(() => trainStep(run, batch.toDevice(), taken, { log }));
       batch.release();
       budget.spend({ seconds: timer.lap(budget), ...plan.costOf(taken) });
       context = plan.contextAt(++step);

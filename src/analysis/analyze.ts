@@ -1,4 +1,3 @@
-// couplet analyze: how far gradients on shortened sequences are from the true one, at snapshots of a run.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, type RunConfig } from '../config/index.ts';
@@ -20,9 +19,9 @@ import { findSnapshots } from './snapshots.ts';
 import { summaryOf } from './summary.ts';
 
 /**
- * Measures bias, variance and cost-adjusted error of each candidate at several checkpoints of a run (docs/papers/fastcl.md, section 2),
- * and writes them to analysis.json. A second call continues a stopped analysis. Returns undefined when the signal stopped it.
- * Throws a CoupletError for wrong options, a missing checkpoint or a model without sequences.
+ * Writes bias, variance and cost-adjusted error of each candidate at checkpoints of a run (docs/papers/fastcl.md, section 2) to
+ * analysis.json. A second call continues. Returns undefined when the signal stopped it. Throws a CoupletError for wrong options, a missing
+ * checkpoint or a model without sequences.
  */
 export async function analyzeRun(
   runDir: string,
@@ -62,7 +61,6 @@ export async function analyzeRun(
   }
 }
 
-/** The path of an analysis's pass log. */
 export const passLogPath = (out: string): string => `${out}l`;
 
 async function configOf(runDir: string, set: readonly string[] = []): Promise<RunConfig> {

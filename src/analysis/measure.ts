@@ -1,5 +1,3 @@
-// One snapshot of a run: each candidate's gradient against that of whole sequences.
-
 import type { Candidate, Compression } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
@@ -22,12 +20,11 @@ export interface SnapshotContext {
   /** Name of this snapshot in errors. */
   moment: string;
   samples: Samples;
-  /** Other samples, for the control. */
+  /** For the control. */
   others: Samples;
   /** Of the run's optimizer, for the group `adam`. */
   adam?: AdamState;
   signal?: AbortSignal;
-  /** Called after each sub-batch. */
   onBatch(candidate: Candidate): void;
 }
 
@@ -38,10 +35,9 @@ export interface Measured {
 }
 
 /**
- * Takes one pass over the samples for each candidate, the whole sequence first. Memory: two sets of fold sums, for any number of samples
- * and candidates. Samples, views and draws are the same in all passes, so that shared noise cancels in differences. Token masks of one
- * patch size are nested, each by itself as random as in training.
- * @param isWanted passes to return; the whole sequence is measured in any case, as the baseline
+ * One pass for each candidate, the whole sequence first. Memory: two sets of fold sums. Samples, views and draws are the same in all passes,
+ * so that shared noise cancels in differences; token masks of one patch size are nested.
+ * @param isWanted passes to return; the whole sequence is measured in any case
  */
 export async function* measureSnapshot(
   context: SnapshotContext,
@@ -88,13 +84,12 @@ interface PassContext {
   samples: Samples;
 }
 
-/** Adds all parameters once more at the end, as a group `adam`. */
 function withScaled({ segments, groups, ...learned }: ParameterGroups): ParameterGroups {
   const whole = segments.reduce((sum, length) => sum + length, 0);
   return { ...learned, segments: [...segments, whole], groups: { ...groups, adam: [segments.length] } };
 }
 
-/** The optimizer's scale. Before its first step, the scale of the mean squared gradient on other samples. */
+/** The optimizer's scale; before its first step, that of the mean squared gradient on other samples. */
 async function scaleOf(context: SnapshotContext, groups: ParameterGroups): Promise<Tensor> {
   const { adam, others, training, clock, onBatch, signal, device } = context;
   const [whole] = context.settings.grid;
@@ -119,7 +114,7 @@ async function scaleOf(context: SnapshotContext, groups: ParameterGroups): Promi
   return scale;
 }
 
-/** Sums a candidate's gradients. Returns whether all sub-batches were seen. */
+/** Returns whether all sub-batches were seen. */
 function pass(
   sums: FoldSums,
   candidate: Candidate,
@@ -138,7 +133,7 @@ function pass(
   }, signal);
 }
 
-/** The moments of each group. Throws a CoupletError for a gradient that is not finite, and for a true gradient of zero. */
+/** By group. Throws a CoupletError for a gradient that is not finite, and for a true gradient of zero. */
 function momentsOf(
   sums: FoldSums,
   {

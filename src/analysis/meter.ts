@@ -5,10 +5,9 @@ import type { Snapshot } from './snapshots.ts';
 
 type Pass = Compression & { kind: PassLine['kind'] };
 
-/** Counts the passes that are left, what was spent, and the time that the rest will take. */
 export class Meter {
   readonly #settings: Settings;
-  /** Cost in forwards of each pass that is left, by keyOf(). */
+  /** Forwards of each pass that is left, by keyOf(). */
   readonly #left = new Map<string, number>();
   #lapStart = performance.now();
   /** Since #lapStart. */
@@ -32,7 +31,6 @@ export class Meter {
     for (const line of passLog.lines) if (line.kind !== 'spent') this.#left.delete(keyOf(line.step, line));
   }
 
-  /** Passes that are left. */
   get left(): number {
     return this.#left.size;
   }
@@ -45,7 +43,7 @@ export class Meter {
     return [...this.#left.keys()].some((key) => key.startsWith(`${step} `));
   }
 
-  /** Counts a sub-batch. Returns the share of this process's work that is done, and the seconds that are left at its pace. */
+  /** Counts a sub-batch. Returns the share that is done of this process's work, and the seconds that are left. */
   batch({ cost }: Candidate): { done: number; secondsLeft: number } {
     const { subBatch } = this.#settings;
     this.#forwards += cost * subBatch;
@@ -56,7 +54,6 @@ export class Meter {
     return { done, secondsLeft: (seconds * (1 - done)) / done };
   }
 
-  /** Counts a pass as done. */
   finish({ step }: Snapshot, pass: Pass): void {
     this.#left.delete(keyOf(step, pass));
   }

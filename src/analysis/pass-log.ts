@@ -1,4 +1,4 @@
-// The file from which an analysis continues: a line of settings, then a line for each finished pass.
+// From which a stopped analysis continues: a line of settings, then a line for each finished pass.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -18,7 +18,7 @@ export interface PassLine {
   forwards: number;
 }
 
-/** What was spent outside of finished passes: reading, loading, repeated and broken-off passes. */
+/** Outside of finished passes. */
 export interface SpentLine {
   kind: 'spent';
   seconds: number;
@@ -34,7 +34,7 @@ export class PassLog {
   readonly #path: string;
   readonly #lines: LogLine[];
 
-  /** Opens a file, or begins it. Throws a CoupletError when it belongs to another analysis, or is damaged. */
+  /** Throws a CoupletError for a file of another analysis, and for a damaged one. */
   constructor(path: string, header: LogHeader) {
     this.#path = path;
     const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
@@ -84,7 +84,7 @@ function refuseOther(before: LogHeader, now: LogHeader, path: string): void {
   );
 }
 
-/** Paths of what differs, down to a depth. */
+/** As paths. */
 function differences(before: unknown, now: unknown, depth: number): string[] {
   const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
   if (isDeepStrictEqual(before, now)) return [];

@@ -1,4 +1,3 @@
-// All passes of an analysis: at each snapshot, one for each candidate.
 import { hash32 } from '../data/random.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
 import type { RunParts } from '../run/build.ts';
@@ -11,12 +10,12 @@ import type { PassLog } from './pass-log.ts';
 import { Samples } from './samples.ts';
 import type { Snapshot } from './snapshots.ts';
 
-/** Share of the device's memory in which views may stay between passes; the control's views take as much again. */
+/** Of the device's memory, for views that stay between passes; the control's take as much again. */
 const VIEWS_SHARE = 1 / 16;
 /** Keeps an analysis from drawing the samples of the run. */
 const SALT = 0x5eed;
 
-/** Takes the passes that are left, and logs them. Returns whether all are done. */
+/** Returns whether all passes are done. */
 export async function measureAll(
   context: AnalysisContext,
   { options, open }: { options: AnalyzeOptions; open: () => Promise<RunParts> },
@@ -65,7 +64,6 @@ export async function measureAll(
   }
 }
 
-/** Logs a pass, and reports it. */
 function keep(
   { kind, candidate, moments }: Measured,
   {

@@ -4,21 +4,20 @@ import type { Batch } from '../methods/index.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 
 export interface SamplesContext extends Omit<FeedContext, 'startStep' | 'ranks'> {
-  /** Samples of a sub-batch. */
   subBatch: number;
-  /** The first sub-batch of the stream. */
+  /** Of the stream's sub-batches. */
   first: number;
   /** Sub-batches of a pass. */
   count: number;
   /** Of order and augmentations. */
   seed: number;
-  /** Views stay on the device after the first pass when they take at most so many bytes. */
+  /** Views of at most so many bytes stay on the device. */
   keepBytes: number;
 }
 
 const ALONE = { rank: 0, worldSize: 1 };
 
-/** The same sub-batches with the same views in each pass. They are read once when they fit into `keepBytes`, else in each pass. */
+/** The same sub-batches and views in each pass, read once when they fit into `keepBytes`. */
 export class Samples {
   readonly #context: SamplesContext;
   #kept: Batch[] = [];
@@ -27,7 +26,7 @@ export class Samples {
     this.#context = context;
   }
 
-  /** Calls `body` with each sub-batch, in an open scope. Returns false when the signal stopped it between two sub-batches. */
+  /** Calls `body` with each sub-batch, in an open scope. Returns false when the signal stopped it. */
   async pass(body: (batch: Batch, index: number) => void, signal?: AbortSignal): Promise<boolean> {
     if (this.#kept.length === this.#context.count) return this.#replay(this.#kept, body, signal);
     return this.#read(body, signal);
@@ -60,7 +59,7 @@ export class Samples {
         if (signal?.aborted) return false;
         const served = await feed.next();
         scope(() => {
-          const read = served.onDevice();
+          const read = served.toDevice();
           if (index === 0) keeps = bytesOf(read) * count <= keepBytes;
           if (keeps) copies.push(kept(read));
           body(read, index);

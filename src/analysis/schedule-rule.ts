@@ -13,7 +13,7 @@ import type { Analysis, AnalysisGroup, AnalysisSnapshot } from './schema.ts';
 export interface RuleOptions {
   /** Compute of one gradient, as a multiple of a full batch; default 1. */
   gradientCompute?: number;
-  /** Errors between two snapshots follow from both; default: those of the nearer one. */
+  /** Errors between two snapshots follow from both, not from the nearer one. */
   interpolate?: boolean;
   /** Neither more dropout nor larger patches than before. */
   monotone?: boolean;
@@ -28,20 +28,18 @@ export interface WeighedCandidate extends Compression, Pick<Candidate, 'cost'> {
   error: Estimate;
 }
 
-/** The best candidate of one snapshot, whatever comes before and after. */
 export interface SnapshotBest {
   progress: number;
   best: WeighedCandidate;
-  /** Candidates whose intervals reach below the best error: the samples cannot tell them from the best. */
+  /** Their intervals reach below the best error: the samples cannot tell them from the best. */
   alike: WeighedCandidate[];
 }
 
 export interface ScheduleResult {
   file: ScheduleFile;
   snapshots: SnapshotBest[];
-  /** Mean cost of a sample under the schedule, when the run's budget is in forwards. */
+  /** Of a sample under the schedule, for a budget in forwards. */
   meanCost: number;
-  /** Cost of a whole sequence. */
   wholeCost: number;
 }
 
@@ -77,7 +75,6 @@ export function scheduleOf(analysis: Analysis, options: RuleOptions = {}): Sched
   };
 }
 
-/** One group of parameters at a snapshot. */
 export function groupOf(
   snapshot: AnalysisSnapshot,
   { parameters = 'all' }: Pick<RuleOptions, 'parameters'>,
@@ -94,7 +91,7 @@ const compressionOf = ({ tokenDropout, patchSize }: Compression): Compression =>
   patchSize,
 });
 
-/** The group with costs in proportion to a table of step times; whole sequences keep theirs. */
+/** Costs in proportion to a table of step times; whole sequences keep theirs. */
 function costsOf(
   group: AnalysisGroup,
   { stepTimes, ownPatchSize }: Pick<RuleOptions, 'stepTimes'> & { ownPatchSize: number },
@@ -110,7 +107,7 @@ function costsOf(
   };
 }
 
-/** The candidates of a group with their errors, when a gradient may cost so many forwards. */
+/** @param options.forwards of one gradient */
 function weighed({ candidates }: AnalysisGroup, { forwards }: { forwards: number }): WeighedCandidate[] {
   return candidates.map((candidate) => ({
     ...compressionOf(candidate),
@@ -130,7 +127,6 @@ function bestOf({ progress, candidates }: WeighedSnapshot): SnapshotBest {
   return { progress, best, alike: candidates.filter(isAlike) };
 }
 
-/** A piece of a run, and the error of each candidate in it. */
 interface Piece {
   from: number;
   length: number;
@@ -139,7 +135,7 @@ interface Piece {
 
 const errorsOf = ({ candidates }: WeighedSnapshot) => candidates.map(({ error }) => error.value);
 
-/** Bins centred on the snapshots: each stands for the moments that are nearest to it. */
+/** Bins centred on the snapshots. */
 function binned(snapshots: readonly WeighedSnapshot[]): Piece[] {
   const starts = snapshots.map(({ progress }, i) =>
     i === 0 ? 0 : (snapshots[i - 1].progress + progress) / 2,
@@ -151,7 +147,7 @@ function binned(snapshots: readonly WeighedSnapshot[]): Piece[] {
   }));
 }
 
-/** Equal pieces. The error in the middle of each lies on a straight line, in logarithms, between the snapshots on both sides. */
+/** Equal pieces, with errors on straight lines, in logarithms, between snapshots. */
 function interpolated(snapshots: readonly WeighedSnapshot[]): Piece[] {
   return Array.from({ length: PIECES }, (_, k) => {
     const middle = (k + 0.5) / PIECES;
@@ -169,7 +165,7 @@ function interpolated(snapshots: readonly WeighedSnapshot[]): Piece[] {
 const logOf = (error: number) => Math.log(Math.max(error, Number.MIN_VALUE));
 const indexOfLeast = (values: readonly number[]) => values.indexOf(Math.min(...values));
 
-/** The path of least mean log(error / least error of the piece) that never compresses more than before, by dynamic programming. */
+/** The falling path of least mean log(error / least error of the piece), by dynamic programming. */
 function fallingPath(pieces: readonly Piece[], candidates: readonly Compression[]): number[] {
   const losses = pieces.map(({ errors, length }) => {
     const least = logOf(Math.min(...errors));
@@ -189,7 +185,6 @@ function fallingPath(pieces: readonly Piece[], candidates: readonly Compression[
 const isLighter = (next: Compression, before: Compression) =>
   next.tokenDropout <= before.tokenDropout && next.patchSize <= before.patchSize;
 
-/** Joins equal neighbours. */
 function withoutRepeats(stages: ScheduleFile['stages']): ScheduleFile['stages'] {
   return stages.filter((stage, i) => {
     const before = stages[i - 1];

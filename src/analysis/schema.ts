@@ -47,7 +47,7 @@ const snapshot = z.strictObject({
 const spent = { seconds: real.describe('seconds'), forwards: real.describe('forwards of a whole sequence') };
 
 /** The schema of analysis.json. */
-export const analysisSchema = z.strictObject({
+const analysisSchema = z.strictObject({
   version: z.literal(2).describe('version of this format'),
   run: z.strictObject({
     name: z.string(),

@@ -4,7 +4,6 @@ import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 
-/** Choices of a person; the run gives the defaults. */
 export interface GridOptions {
   /** Shares of the run, from 0 to 1; default 0, 1/4, 1/2, 3/4 and 1. */
   at?: readonly number[];
@@ -25,7 +24,7 @@ export interface GridOptions {
 /** Equal settings give equal numbers. */
 export interface Settings {
   shares: number[];
-  /** The whole sequence first: all others are measured against it. */
+  /** The whole sequence first. */
   grid: Candidate[];
   samples: number;
   subBatch: number;
@@ -46,10 +45,10 @@ const SHARES = [0, 0.25, 0.5, 0.75, 1];
 /** As in the paper (docs/papers/fastcl.md, section 2.2). */
 const DROPOUTS = [0, 0.25, 0.5, 0.75, 0.9];
 const SAMPLES = 16_384;
-/** Counts of folds, the best first. Each fold takes two vectors, and an interval needs at least four folds. */
+/** The best first. Each fold takes two vectors, and an interval needs four folds. */
 const FOLD_COUNTS = [8, 7, 6, 5, 4, 9, 10, 11, 12, 13, 14, 15, 16];
 
-/** Fills in and checks the settings. Throws a CoupletError that says which is wrong and what to do. */
+/** Throws a CoupletError that says which option is wrong and what to do. */
 export function settingsOf(options: GridOptions, context: SettingsContext): Settings {
   const { config } = context;
   const grid = candidatesOf(options, context);
@@ -88,7 +87,6 @@ function sharesOf(shares: readonly number[]): number[] {
   return [...new Set(shares)].sort((a, b) => a - b);
 }
 
-/** The count of equal folds of whole sub-batches. */
 function foldsOf(samples: number, subBatch: number): number {
   const near = Math.max(1, Math.round(samples / (FOLD_COUNTS[0] * subBatch))) * FOLD_COUNTS[0] * subBatch;
   if (samples % subBatch !== 0)
@@ -103,7 +101,7 @@ function foldsOf(samples: number, subBatch: number): number {
   );
 }
 
-/** Throws a CoupletError for a ResNet, for a method without a cost, and for values that do not fit the image. */
+/** Throws a CoupletError for a ResNet, and for values that do not fit the image. */
 function candidatesOf(
   { tokenDropout, patchSize }: GridOptions,
   { config, model }: SettingsContext,
@@ -113,11 +111,7 @@ function candidatesOf(
     throw new CoupletError(
       'The image tower of this run is a ResNet, which has no sequence to shorten: analyse a run of a ViT.',
     );
-  const { cost, name } = findMethod(config.method.name);
-  if (!cost)
-    throw new CoupletError(
-      `method ${name} does not say what a sample costs (MethodDefinition.cost), so errors cannot be compared at equal cost.`,
-    );
+  const { cost } = findMethod(config.method.name);
   return gridOf(
     { tokenDropout, patchSize },
     {

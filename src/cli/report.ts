@@ -2,10 +2,8 @@ import type { EvalReport } from '../evaluate/metrics.ts';
 
 type Measured = NonNullable<EvalReport['zeroShot']>;
 
-/** A share as a person reads it: `71.23 %`. */
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
 
-/** An evaluation, a line for each number that people compare. */
 export function evalLines(report: EvalReport): string[] {
   const { zeroShot, neighbours, linear, fineTune, retrieval, skipped } = report;
   const lines: string[] = [];
@@ -26,9 +24,8 @@ export function evalLines(report: EvalReport): string[] {
   return lines;
 }
 
-/** `k-nn           top-1 71.23 %  top-5 99.00 %  (100 pictures, 10 classes, how)`. */
-function accuracyLine(name: string, found: Measured, how?: string): string {
-  const { top1, top5, pictures, classes } = found;
+function accuracyLine(name: string, measured: Measured, how?: string): string {
+  const { top1, top5, pictures, classes } = measured;
   const facts = [`${pictures} pictures`, `${classes} classes`, ...(how ? [how] : [])].join(', ');
   return `${name.padEnd(13)}  top-1 ${percent(top1)}  top-5 ${percent(top5)}  (${facts})`;
 }
@@ -40,14 +37,13 @@ function cell(value: unknown): string {
   return String(value);
 }
 
-/** `[name, text]` of every value that is there; a nested one is named `cuda/devices`. */
+/** `[name, text]` of every value; the name of a nested one is `cuda/devices`. */
 function rows(value: unknown, path: readonly string[] = []): [string, string][] {
   if (value === undefined || value === null) return [];
   if (typeof value !== 'object' || Array.isArray(value)) return [[path.join('/'), cell(value)]];
   return Object.entries(value).flatMap(([key, inner]) => rows(inner, [...path, key]));
 }
 
-/** Any report as a table of names and values. */
 export function formatTable(report: object): string {
   const table = rows(report);
   const width = Math.max(0, ...table.map(([name]) => name.length));

@@ -1,7 +1,7 @@
 import { CoupletError } from '../errors.ts';
 import type { Tensor } from '../torch/index.ts';
 
-/** How the image sequences of a step are shortened. Plain data. */
+/** How a step's image sequences are shortened. Plain data. */
 export interface Compression {
   /** d: share of patch tokens that is dropped, in [0, 1). */
   tokenDropout: number;
@@ -19,10 +19,9 @@ export interface SequencePlan {
   pathScales?: Tensor;
 }
 
-/** Key of a compression in maps and checkpoints: `0.5 8`. */
+/** `0.5 8`, in maps and checkpoints. */
 export const keyOf = ({ tokenDropout, patchSize }: Compression): string => `${tokenDropout} ${patchSize}`;
 
-/** Whole sequences of a model with patches of this side. */
 export function noCompression(patchSize: number): Compression {
   return { tokenDropout: 0, patchSize };
 }
@@ -56,7 +55,7 @@ export interface CheckContext {
   imageSize: number;
   /** The smallest side that an error proposes; default 1. */
   ownPatchSize?: number;
-  /** Names of the two values in errors: a path in front of them, or one name each; default `compression`. */
+  /** In errors: a path before both values, or a name for each; default `compression`. */
   name?: string | Record<keyof Compression, string>;
 }
 
@@ -84,7 +83,7 @@ export function checkCompression(
   );
 }
 
-/** Throws a CoupletError for a ResNet: it has no sequence to shorten. */
+/** Throws a CoupletError for a ResNet. */
 export function refuseResNet<Image extends { type?: string }>(
   image: Image,
 ): asserts image is Exclude<Image, { type: 'resnet' }> {

@@ -3,8 +3,7 @@ import { costOfPasses, type SequencePass } from './cost.ts';
 
 /**
  * Section 1.6: MoCo v3 at 240 pixels, not symmetric, over one forward pass of 197 tokens; a row for each d, a column for each q.
- * At d = 0.9, q = 24 the notes have 1.299 and 0.665, of 9 tokens: there (1 - d) N = 10 was rounded in binary, which the length rule
- * avoids. With 10 tokens it is (3 x 11 + 226) / 197 and (3 x 11 + 101) / 197.
+ * At d = 0.9, q = 24 there are 10 tokens: (3 x 11 + 226) / 197 and (3 x 11 + 101) / 197.
  */
 const SIDES = [16, 20, 24, 30, 40, 48];
 const KEY_FULL: [number, ...number[]][] = [

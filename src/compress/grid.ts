@@ -8,7 +8,6 @@ import {
   sequenceLength,
 } from './compression.ts';
 
-/** A compression and its cost. */
 export interface Candidate extends Compression {
   /** Of one sample, in forwards of a whole sequence (cost.ts). */
   cost: number;
@@ -16,7 +15,7 @@ export interface Candidate extends Compression {
   sequenceLength: number;
 }
 
-/** The values of each axis, where a person listed them. */
+/** What a person listed. */
 export interface GridAxes {
   tokenDropout?: readonly number[] | undefined;
   patchSize?: readonly number[] | undefined;
@@ -26,13 +25,12 @@ export interface GridContext {
   imageSize: number;
   /** The model's own. */
   patchSize: number;
-  /** Values of an axis without a list: these dropouts, and patches up to `patchScale` times the model's own. */
+  /** For an axis without a list: dropouts, and patches up to `patchScale` times the model's own. */
   defaults: { tokenDropout: readonly number[]; patchScale: number };
   /** Of a sample, in forwards (methods/method.ts). */
   cost: (compression: Compression) => number;
-  /** Names of the lists in errors: `compression.online`, or one name each. */
   name: NonNullable<CheckContext['name']>;
-  /** What must be possible of lists that a person gave: every pair, or every value by itself. */
+  /** What must be possible of lists: every pair, or every value by itself. */
   mustFit: 'pairs' | 'values';
 }
 
@@ -64,7 +62,6 @@ export function gridOf(axes: GridAxes, context: GridContext): Candidate[] {
   }));
 }
 
-/** Checks each listed dropout with the model's own patch, and each listed patch without dropout. */
 function checkValues(
   { tokenDropout = [], patchSize = [] }: GridAxes,
   check: CheckContext & { ownPatchSize: number },
@@ -73,7 +70,6 @@ function checkValues(
   for (const q of patchSize) checkCompression({ tokenDropout: 0, patchSize: q }, check);
 }
 
-/** Whether a pair is a listed value by itself. */
 function isListedValue(
   { tokenDropout, patchSize }: Compression,
   { axes, ownPatchSize }: { axes: GridAxes; ownPatchSize: number },

@@ -9,11 +9,10 @@ export {
 export { costOfPasses, type SequencePass } from './cost.ts';
 export type { DropPath } from './drop-path.ts';
 export { type Candidate, gridOf } from './grid.ts';
-export { patchScalingTensor, scaleKernel } from './patch-scaling.ts';
+
 export { compressionSchedule, compressionStages, readScheduleFile } from './schedule.ts';
 export {
   type CompressionConfig,
-  compressionSchema,
   type OnlineConfig,
   type ScheduleFile,
   scheduleFileSchema,
@@ -21,4 +20,3 @@ export {
 export { sequencePlan } from './sequence-plan.ts';
 export type { StepRows } from './step-random.ts';
 export { type StepTimes, secondsOf, stepTimesSchema } from './step-times.ts';
-export { keepTokens } from './token-dropout.ts';

@@ -67,7 +67,7 @@ export function lineScaling(from: number, to: number): Float64Array {
  * P^T [p p, q q], with P = (B^T)^+ of the bilinear resize B from p x p to q x q. So <B x, P w> = <x, w> for all patches x when q >= p,
  * and as nearly as possible when q < p. B = b ⊗ b, so P = a ⊗ a with a = (b^T)^+.
  */
-export function patchScaling(p: number, q: number): Float64Array {
+function patchScaling(p: number, q: number): Float64Array {
   const a = lineScaling(p, q); // [q, p]
   const PT = new Float64Array(p * p * q * q);
   for (let y = 0; y < p; y++)
@@ -83,8 +83,8 @@ export function patchScalingTensor(p: number, q: number, device: string): Tensor
 }
 
 /**
- * The kernel [D, C, p, p] for patches of side q: [D, C, q, q], with gradient to the kernel. Always start from the stored kernel: two
- * resizes in a row lose information.
+ * The kernel [D, C, p, p] for patches of side q: [D, C, q, q], with gradient to the kernel. Start from the stored kernel: a second resize
+ * loses information.
  * @param scaling P^T of patchScalingTensor(p, q)
  */
 export function scaleKernel(kernel: Tensor, scaling: Tensor): Tensor {

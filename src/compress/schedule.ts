@@ -1,4 +1,3 @@
-// The compression of a run as a function of progress, from a config or a file.
 import { readFileSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
 import { type Compression, checkCompression } from './compression.ts';
@@ -9,7 +8,6 @@ import {
   scheduleFileSchema,
 } from './schema.ts';
 
-/** The model that a schedule is for. */
 export interface ScheduleContext {
   imageSize: number;
   patchSize: number;
@@ -31,7 +29,7 @@ export function compressionSchedule(
   };
 }
 
-/** The stages of a config with all defaults; a constant compression is one stage. Throws as compressionSchedule() does. */
+/** All defaults filled in; a constant compression is one stage. Throws as compressionSchedule() does. */
 export function compressionStages(
   config: CompressionConfig,
   context: ScheduleContext,
@@ -46,7 +44,6 @@ export function compressionStages(
 
 interface NamedStages {
   list: CompressionStage[];
-  /** A stage's name in errors. */
   nameOf: (index: number) => string;
 }
 

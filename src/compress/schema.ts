@@ -71,7 +71,6 @@ const online = z.strictObject({
     ),
 });
 
-/** The keys of each form of `compression`. */
 const FORMS = [['tokenDropout', 'patchSize'], ['stages'], ['file'], ['online']] as const;
 
 /** `compression` of a config: constant, or stages, or a file with stages, or chosen while training. */
@@ -99,7 +98,6 @@ export type CompressionConfig = z.output<typeof compressionSchema>;
 export type OnlineConfig = z.output<typeof online>;
 export type CompressionStage = z.output<typeof stage>;
 
-/** Content of a schedule.json. */
 export const scheduleFileSchema = z.strictObject({
   version: z.literal(1).describe('version of this format'),
   imageSize: side.describe('side in pixels of the images that the schedule was made for'),

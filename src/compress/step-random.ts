@@ -12,7 +12,7 @@ export interface StepRows {
   device: string;
 }
 
-/** Uses of tables; other numbers than in data/random.ts and views/draws.ts. */
+/** Other numbers than in data/random.ts and views/draws.ts. */
 export const purpose = { tokens: 64, paths: 65 } as const;
 
 /** One stream a device, seeded again for each table, so that a checkpoint needs none of it. */

@@ -20,13 +20,13 @@ const durationOf = (least: 'some' | 'none') => {
       epochs: (least === 'some' ? real.positive() : real.min(0)).describe('passes over the data'),
     }),
     z.strictObject({
-      samples: (least === 'some' ? whole.min(1) : whole.min(0)).describe('samples seen, over all ranks'),
+      samples: (least === 'some' ? whole.min(1) : whole.min(0)).describe('samples seen by all ranks'),
     }),
   ] as const;
 };
 
 const share = z.number().max(1);
-const shareOf = (schema: z.ZodNumber) => z.strictObject({ share: schema.describe('part of the whole run') });
+const shareOf = (schema: z.ZodNumber) => z.strictObject({ share: schema.describe('share of the whole run') });
 
 /** What a run may spend. */
 export const budgetSchema = z.union([
@@ -35,9 +35,9 @@ export const budgetSchema = z.union([
     forwards: z
       .number()
       .positive()
-      .describe("compute: forward passes of one sample's whole sequence, a backward counting as two"),
+      .describe('forward passes of one whole sequence; a backward pass counts as two'),
   }),
-  z.strictObject({ seconds: z.number().positive().describe('time spent training, evaluations left out') }),
+  z.strictObject({ seconds: z.number().positive().describe('seconds of training, without evaluations') }),
 ]);
 /** How often, in a run: above zero. */
 export const durationSchema = z.union([...durationOf('some'), shareOf(share.positive())]);

@@ -120,11 +120,11 @@ describe('a wrong config', () => {
       { method: { name: 'fastclp' } },
       "method.name: expected 'clip' or 'fastclip', got 'fastclp'; did you mean 'fastclip'?",
     ],
-    [{ method: {} }, "method.name is missing: expected 'clip' or 'fastclip'"],
+    [{ method: {} }, "method.name is missing: expected 'clip' or 'fastclip' (training method)"],
     [{ method: { name: 'fastclip' } }, 'method.gamma is missing: expected a number'],
     [
       { duration: 3 },
-      'duration: expected { steps }, { epochs }, { samples }, { forwards } or { seconds }, got 3 (when training ends)',
+      'duration: expected { steps }, { epochs }, { samples }, { forwards } or { seconds }, got 3 (length of the run)',
     ],
     [
       { duration: {} },

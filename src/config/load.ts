@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { createJiti } from 'jiti';
 import type { z } from 'zod';
 import { CoupletError } from '../errors.ts';
+import { readJsonFile } from '../io/json-file.ts';
 import { withMethodDefaults } from './defaults.ts';
 import type { MethodRegistry } from './methods.ts';
 import { migrateConfig } from './migrate.ts';
@@ -69,7 +69,7 @@ async function readConfig(path: string, couplet = ownPackage): Promise<unknown> 
   if (!existsSync(path))
     throw new CoupletError(`There is no config at ${path}: expected a .ts, .js or .json file.`);
   const kind = extname(path);
-  if (kind === '.json') return readJson(path);
+  if (kind === '.json') return readJsonFile(path);
   if (!['.ts', '.mts', '.js', '.mjs'].includes(kind)) {
     throw new CoupletError(
       `${path}: expected a .ts, .js or .json file, got ${kind || 'a name without an ending'}.`,
@@ -89,14 +89,6 @@ async function readConfig(path: string, couplet = ownPackage): Promise<unknown> 
   });
   if (module.default !== undefined) return module.default;
   throw new CoupletError(`${path} has no default export: expected \`export default defineConfig({ ... })\`.`);
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw new CoupletError(`${path} is not JSON: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 /** This package's public surface; from a variable, so that the leaf does not depend on the root. */

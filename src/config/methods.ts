@@ -20,9 +20,10 @@ export type MethodConfig<Registry extends MethodRegistry, Side extends 'input' |
 
 /** A schema that picks a method's options by `name` and refuses all others. */
 export function methodSchema<Registry extends MethodRegistry>(registry: Registry) {
-  const alternatives = Object.entries(registry).map(([name, method]) =>
-    z.strictObject({ name: z.literal(name), ...method.options.shape }),
-  );
+  const alternatives = Object.entries(registry).map(([name, method]) => {
+    const choice = { name: z.literal(name).describe('training method') };
+    return z.strictObject({ ...choice, ...method.options.shape, ...choice });
+  });
   const [first, ...rest] = alternatives;
   if (!first) throw new Error('no methods are registered');
   // Built from a record, so zod cannot see the types; MethodConfig says what they are.

@@ -4,21 +4,21 @@ const size = z.int().min(1);
 
 const vit = z
   .strictObject({
-    type: z.literal('vit').optional().default('vit').describe('the family of the image tower'),
-    imageSize: size.describe('pixels on each side of the square that the model sees'),
-    patchSize: size.describe('pixels on each side of a patch; divides imageSize'),
+    type: z.literal('vit').optional().default('vit').describe('family of the image tower'),
+    imageSize: size.describe('side of the input square in pixels'),
+    patchSize: size.describe('side of a patch in pixels; divides imageSize'),
     width: size.describe('channels of a token'),
-    layers: size.describe('transformer blocks'),
+    layers: size.describe('number of transformer blocks'),
     heads: size.optional().describe('attention heads; default width / 64'),
-    mlpRatio: z.number().positive().default(4).describe('hidden width of the MLP over width'),
+    mlpRatio: z.number().positive().default(4).describe('hidden width of the MLP, as a multiple of width'),
     pool: z
       .enum(['class', 'mean'])
       .default('class')
-      .describe('what stands for the picture: a class token, or the mean'),
+      .describe('output of the tower: the class token, or the mean of patches'),
     positionEmbedding: z
       .enum(['learned', 'sincos'])
       .default('learned')
-      .describe('how a patch knows its place'),
+      .describe('kind of position embedding'),
   })
   .refine((image) => image.imageSize % image.patchSize === 0, {
     path: ['patchSize'],
@@ -41,9 +41,9 @@ const resnetHeads = ({ width, heads }: { width: number; heads?: number | undefin
 
 const resnet = z
   .strictObject({
-    type: z.literal('resnet').describe('the family of the image tower'),
-    imageSize: size.multipleOf(32).describe('pixels on each side of the square that the model sees'),
-    layers: z.tuple([size, size, size, size]).describe('bottlenecks in each of the four stages'),
+    type: z.literal('resnet').describe('family of the image tower'),
+    imageSize: size.multipleOf(32).describe('side of the input square in pixels'),
+    layers: z.tuple([size, size, size, size]).describe('number of bottlenecks in each of four stages'),
     width: size.multipleOf(2).describe('channels after the stem; the last stage has 32 times as many'),
     heads: size.optional().describe('attention heads of the last pool; default width / 2, each 64 wide'),
   })
@@ -64,7 +64,7 @@ const textTower = z
     vocabSize: size.optional().describe("number of token ids; default the tokenizer's"),
     width: size.describe('channels of a token'),
     heads: size.describe('attention heads; divides width'),
-    layers: size.describe('transformer blocks'),
+    layers: size.describe('number of transformer blocks'),
   })
   .refine((text) => text.width % text.heads === 0, {
     path: ['heads'],
@@ -78,8 +78,8 @@ const textTower = z
 export const modelSpecSchema = z
   .strictObject({
     embedDim: size.optional().describe('width E of the space that images and texts share'),
-    image: imageTower.describe('the image tower'),
-    text: textTower.optional().describe('the text tower, for methods that have texts'),
+    image: imageTower.describe('image tower'),
+    text: textTower.optional().describe('text tower, for methods with texts'),
   })
   .refine(({ text, embedDim }) => !text || embedDim !== undefined, {
     path: ['embedDim'],

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { nearest } from '../io/suggest.ts';
 import { RENAMED } from './migrate.ts';
 import { joinPath, valueAt } from './path.ts';
-import { allPaths, fieldAt, keysAt, objectsAt } from './shape.ts';
+import { allPaths, descriptionAt, isOneKeyEach, keysAt, objectsAt } from './shape.ts';
 
 type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
@@ -34,7 +34,7 @@ const KINDS: Record<string, string> = {
 };
 
 /** `a, b or c`. */
-export function orList(words: readonly string[]): string {
+function orList(words: readonly string[]): string {
   const unique = [...new Set(words)];
   const last = unique.pop() ?? 'nothing';
   return unique.length > 0 ? `${unique.join(', ')} or ${last}` : last;
@@ -93,7 +93,7 @@ function range(issue: Issue): string | undefined {
 function mismatch(path: Path, expected: readonly string[], checked: Checked): Problem {
   const at = joinPath(path) || 'the config';
   const value = valueAt(checked.config, path);
-  const about = fieldAt(checked.schema, path, checked.config)?.description;
+  const about = descriptionAt(checked.schema, path, checked.config);
   const note = about ? ` (${about})` : '';
   if (value === undefined)
     return { text: `${at} is missing: expected ${orList(expected)}${note}`, missing: at };
@@ -113,8 +113,10 @@ function unionProblems(issue: Issue & { code: 'invalid_union' }, checked: Checke
     const choices = issue.options.filter((choice) => choice !== undefined); // a default is a choice that was not made
     return [mismatch(path, choices.map(show), checked)];
   }
-  const objects = objectsAt(checked.schema, path, checked.config).map((object) => Object.keys(object.shape));
-  const units = objects.length > 1 && objects.every((keys) => keys.length === 1) ? objects.flat() : undefined;
+  const objects = objectsAt(checked.schema, path, checked.config);
+  const units = isOneKeyEach(objects)
+    ? objects.flatMap(({ properties }) => Object.keys(properties))
+    : undefined;
   const branches = issue.errors.filter((issues) => !issues.some(atTop));
   if (branches.length === 0) {
     const kinds = issue.errors.flatMap((issues) => issues.flatMap((inner) => expectations(inner) ?? []));

@@ -22,40 +22,41 @@ const crop = z.strictObject({
   scale: range
     .refine(([, most]) => most <= 1, { error: 'expected shares of the picture, at most 1' })
     .default([0.9, 1])
-    .describe("share of the picture's area that a crop keeps, [least, most]"),
+    .describe("share of a picture's area in a crop, [least, most]"),
   ratio: range.default([3 / 4, 4 / 3]).describe('width over height of a crop, [least, most]'),
-  interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic').describe('how a crop is brought to size'),
+  interpolation: z
+    .enum(['bicubic', 'bilinear'])
+    .default('bicubic')
+    .describe('filter that brings a crop to size'),
 });
 
 const data = z
   .strictObject({
-    train: sources.describe('where the training samples are; several sources are joined'),
-    tokenizer: tokenizerConfigSchema.prefault({ type: 'clip' }).describe('how captions become ids'),
+    train: sources.describe('source of the training samples; several are joined'),
+    tokenizer: tokenizerConfigSchema.prefault({ type: 'clip' }).describe('way from captions to ids'),
     crop: crop.prefault({}).describe('the random crop of a training picture'),
-    flip: z.boolean().default(false).describe('mirror every second training picture, left to right'),
+    flip: z.boolean().default(false).describe('mirror image of every second training picture'),
     mean: channels
       .default([0.48145466, 0.4578275, 0.40821073])
-      .describe('per channel, of pixels in [0, 1]; default that of OpenAI'),
+      .describe('mean of pixels in [0, 1], per channel; default that of OpenAI'),
     std: channels
       .default([0.26862954, 0.26130258, 0.27577711])
-      .describe('per channel, of pixels in [0, 1]; default that of OpenAI'),
+      .describe('standard deviation of pixels in [0, 1], per channel; default that of OpenAI'),
     hold: z
       .enum(['none', 'device'])
       .default('none')
-      .describe('device: all pictures are decoded once and held there, and cropped there from then on'),
+      .describe('place of decoded pictures; device: decoded once, then held and cropped there'),
     cache: z
       .string()
       .min(1)
       .optional()
-      .describe(
-        'folder in which the pictures that data.hold decodes, and small ones of evaluations, are kept for the next run; may be deleted at any time',
-      ),
+      .describe('folder of decoded pictures for the next run, with data.hold; may be deleted at any time'),
     workers: z
       .union([z.literal('auto'), count])
       .default('auto')
       .describe('threads that decode pictures'),
-    prefetchBatches: count.default(4).describe('batches that are read ahead'),
-    maxBadShare: share.default(0.01).describe('share of unreadable samples that ends the run'),
+    prefetchBatches: count.default(4).describe('number of batches read ahead'),
+    maxBadShare: share.default(0.01).describe('greatest share of unreadable samples; more end the run'),
   })
   .refine(({ hold, cache }) => cache === undefined || hold === 'device', {
     path: ['cache'],
@@ -67,31 +68,31 @@ const schedule = z.strictObject({
   shape: z
     .enum(['cosine', 'polynomial', 'constant'])
     .default('cosine')
-    .describe('the learning rate after the warm-up; polynomial: peakLr (1 - s ** power)'),
-  power: positive.default(2).describe('of the polynomial; 2 keeps the rate high for long'),
+    .describe('course of the learning rate after the warm-up; polynomial: peakLr (1 - s ** power)'),
+  power: positive.default(2).describe('power of the polynomial; 2 keeps the rate high for long'),
   finalLr: z.number().min(0).default(0).describe('learning rate at the end'),
   finalWeightDecay: z
     .number()
     .min(0)
     .optional()
-    .describe('weight decay moves to this along half a cosine; by default it stays'),
+    .describe('weight decay at the end, reached along half a cosine; default unchanged'),
 });
 
 const evaluate = z.strictObject({
-  every: durationSchema.optional().describe('how often; by default at the end only'),
+  every: durationSchema.optional().describe('interval of evaluations; default once, at the end'),
   ...evaluateShape,
 });
 
 const checkpoint = z.strictObject({
-  every: durationSchema.optional().describe('how often; by default at the end only'),
-  keep: count.default(3).describe('checkpoints that are kept, the best one apart'),
+  every: durationSchema.optional().describe('interval of checkpoints; default one, at the end'),
+  keep: count.default(3).describe('number of checkpoints kept, besides the best one'),
 });
 
 const log = z.strictObject({
   every: z
     .strictObject({ steps: count.describe('optimizer steps') })
     .default({ steps: 10 })
-    .describe('how often a line of metrics is written'),
+    .describe('interval of lines in metrics.jsonl'),
 });
 
 const NAME = /^[A-Za-z0-9._-]+$/;
@@ -107,48 +108,48 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
     name: z
       .string()
       .regex(NAME, { error: "expected letters, digits, '.', '_' and '-'" })
-      .describe("the run's folder; default the config file's name"),
-    seed: z.int().min(0).default(0).describe('of initial weights, the order of samples, and crops'),
+      .describe("name of the run's folder; default the config file's name"),
+    seed: z.int().min(0).default(0).describe('seed of initial weights, sample order and crops'),
     device: z
       .string()
       .regex(DEVICE, { error: "expected 'auto', 'cpu', 'cuda' or 'cuda:0'" })
       .transform((name) => name as DeviceName)
       .default('auto')
-      .describe("where the model lives; 'auto' is CUDA where there is any"),
+      .describe("device of the model; 'auto': CUDA where there is any"),
     precision: z
       .enum(['float32', 'bfloat16'])
       .default('float32')
-      .describe('bfloat16 is autocast: weights stay float32'),
+      .describe('number format of a step; bfloat16: autocast, weights stay float32'),
     cudaGraphs: z
       .boolean()
       .default(false)
-      .describe('record the kernels of a step and replay them: small models on one GPU gain much'),
+      .describe('capture and replay of the step as a CUDA graph; fast for small models on one GPU'),
     threads: count.optional().describe('CPU threads of libtorch; default the physical cores'),
     model: z
       .union([z.string().min(1), modelSpecSchema])
-      .describe("a name, as 'ViT-B-32', or { embedDim, image, text }"),
-    method: methodSchema(methods).describe('what is optimised'),
-    data: data.describe('what is learnt from'),
+      .describe("named model such as 'ViT-B-32', or { embedDim, image, text }"),
+    method: methodSchema(methods).describe('training method and its options'),
+    data: data.describe('training data'),
     compression: compressionSchema
       .optional()
-      .describe('how image sequences are shortened, which makes steps cheaper; by default they are whole'),
-    batch: z.strictObject({
-      globalBatchSize: z.int().min(2).describe('samples in one optimizer step, over all ranks'),
-      gradAccumSteps: count
-        .default(1)
-        .describe('parts that a rank cuts its batch into, to need less memory; the numbers stay the same'),
-    }),
-    duration: budgetSchema.describe('when training ends'),
+      .describe('shortening of image sequences, for cheaper steps; default none'),
+    batch: z
+      .strictObject({
+        globalBatchSize: z.int().min(2).describe('samples in one optimizer step, over all ranks'),
+        gradAccumSteps: count
+          .default(1)
+          .describe('parts of a batch on each rank, to save memory; the numbers stay the same'),
+      })
+      .describe('samples of a step'),
+    duration: budgetSchema.describe('length of the run'),
     stepTimes: stepTimesSchema
       .optional()
-      .describe(
-        'a duration in seconds is counted by this table instead of the clock: repeatable, also beside other runs on one GPU',
-      ),
-    optimizer: optimizerSchema.prefault({}).describe('how weights move'),
-    schedule: schedule.prefault({}).describe('how the learning rate moves'),
-    evaluate: evaluate.prefault({}).describe('what is measured on held-out data'),
-    checkpoint: checkpoint.prefault({}).describe('what is saved'),
-    log: log.prefault({}).describe('what is written down'),
+      .describe('table that counts a duration in seconds instead of the clock, so that runs repeat'),
+    optimizer: optimizerSchema.prefault({}).describe('update rule of the weights'),
+    schedule: schedule.prefault({}).describe('course of the learning rate'),
+    evaluate: evaluate.prefault({}).describe('measurements on held-out data'),
+    checkpoint: checkpoint.prefault({}).describe('saving'),
+    log: log.prefault({}).describe('metrics'),
   });
 }
 

@@ -1,12 +1,12 @@
 import { CoupletError } from '../errors.ts';
 import { valueAt } from './path.ts';
 import { type Checked, show, unknownKey } from './problems.ts';
-import { keysAt, objectsAt } from './shape.ts';
+import { isOneKeyEach, keysAt, objectsAt } from './shape.ts';
 
 type Path = string[];
 
 /** `a.b.c=value`: the value is JSON where it parses as JSON, else the text itself. */
-export function parseSet(text: string): { path: Path; value: unknown } {
+function parseSet(text: string): { path: Path; value: unknown } {
   const equals = text.indexOf('=');
   const path = text.slice(0, Math.max(equals, 0)).trim().split('.');
   if (equals < 1 || path.some((key) => key === '')) {
@@ -45,12 +45,6 @@ function obstacle(path: Path, { schema, config }: Checked): string | undefined {
   return undefined;
 }
 
-/** Whether the objects that may stand there have one key each, as durations have: then a new key takes the place of the old. */
-function isOneOf(path: Path, { schema, config }: Checked): boolean {
-  const objects = objectsAt(schema, path, config);
-  return objects.length > 1 && objects.every((object) => Object.keys(object.shape).length === 1);
-}
-
 function assign(config: Record<string, unknown>, path: Path, value: unknown): void {
   const [key, ...rest] = path as [string, ...string[]];
   if (rest.length === 0) {
@@ -70,7 +64,8 @@ function applySet(text: string, checked: Checked & { config: Record<string, unkn
   const why = obstacle(path, checked);
   if (why !== undefined) refuse(text, why);
   const parent = path.slice(0, -1);
-  if (parent.length > 0 && isOneOf(parent, checked)) assign(checked.config, parent, {});
+  const isDuration = isOneKeyEach(objectsAt(checked.schema, parent, checked.config));
+  if (parent.length > 0 && isDuration) assign(checked.config, parent, {});
   assign(checked.config, path, value);
 }
 

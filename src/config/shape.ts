@@ -1,73 +1,107 @@
+// The one walker of the config's schema: paths of a config in the JSON Schema that zod writes.
 import { z } from 'zod';
 import { valueAt } from './path.ts';
 
-/** The schemas that a value may follow, with defaults, optionals and unions opened. */
-function alternatives(schema: z.core.$ZodType): z.core.$ZodType[] {
-  const { def } = schema._zod as unknown as { def: Record<string, z.core.$ZodType & z.core.$ZodType[]> };
-  if (schema instanceof z.ZodUnion) return def.options!.flatMap(alternatives);
-  if (schema instanceof z.ZodPipe) return alternatives(def.in!);
-  const inner = def.innerType;
-  return inner ? alternatives(inner) : [schema];
+/** The part of JSON Schema that zod writes for a run. */
+export interface SchemaNode {
+  type?: string;
+  const?: unknown;
+  enum?: unknown[];
+  anyOf?: SchemaNode[];
+  oneOf?: SchemaNode[];
+  properties?: Record<string, SchemaNode>;
+  required?: string[];
+  items?: SchemaNode | false;
+  prefixItems?: SchemaNode[];
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  multipleOf?: number;
+  default?: unknown;
+  description?: string;
+}
+export type ObjectNode = SchemaNode & { properties: Record<string, SchemaNode> };
+type Path = readonly PropertyKey[];
+
+const written = new WeakMap<z.core.$ZodType, SchemaNode>();
+
+/** The schema of a config as a person writes it. */
+export function schemaNode(schema: z.core.$ZodType): SchemaNode {
+  const known = written.get(schema);
+  if (known) return known;
+  const node = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
+  written.set(schema, node);
+  return node;
 }
 
+/** A node's alternatives: unions opened. */
+export function alternatives(node: SchemaNode): SchemaNode[] {
+  const options = node.anyOf ?? node.oneOf;
+  return options ? options.flatMap(alternatives) : [node];
+}
+
+export const objectsOf = (node: SchemaNode): ObjectNode[] =>
+  alternatives(node).filter((option): option is ObjectNode => option.properties !== undefined);
+
+/** Whether objects have one key each, as the units of a duration: a value is exactly one of them. */
+export const isOneKeyEach = (objects: readonly ObjectNode[]): boolean =>
+  objects.length > 1 && objects.every(({ properties }) => Object.keys(properties).length === 1);
+
 /**
- * The alternatives that `value` does not contradict by a literal, as `type: 'folder'` does `type: 'csv'`; where it has none,
- * the alternative whose literal is the default.
+ * The objects that `value` does not contradict by a constant, as `type: 'folder'` does `type: 'csv'`; where it has none, the
+ * object whose constant is the default.
  */
-function compatible(objects: z.ZodObject[], value: unknown): z.ZodObject[] {
-  const fits = objects.filter((object) =>
-    Object.entries(object.shape).every(([key, field]) => {
-      const [only] = alternatives(field);
-      return !(only instanceof z.ZodLiteral) || z.safeParse(field, valueAt(value, [key])).success;
+function compatible(objects: ObjectNode[], value: unknown): ObjectNode[] {
+  const fits = objects.filter(({ properties }) =>
+    Object.entries(properties).every(([key, field]) => {
+      const chosen = valueAt(value, [key]) ?? field.default;
+      return field.const === undefined || field.const === chosen;
     }),
   );
   return fits.length > 0 ? fits : objects;
 }
 
 /**
- * The object schemas that may stand at `path` in a config that holds `config`; empty where no object may be.
- * What is already chosen there (a method's name, a source's type) leaves out what belongs to other choices.
+ * The objects that may stand at `path` in a config that holds `config`; empty where no object may be.
+ * A choice that is already made there (a method's name, a source's type) leaves out what belongs to other choices.
  */
-export function objectsAt(
-  root: z.core.$ZodType,
-  path: readonly PropertyKey[],
-  config: unknown,
-): z.ZodObject[] {
-  let here = alternatives(root);
+export function objectsAt(root: z.core.$ZodType, path: Path, config: unknown): ObjectNode[] {
+  let nodes: SchemaNode[] = [schemaNode(root)];
   for (const [depth, key] of path.entries()) {
-    const objects = compatible(here.filter(isObject), valueAt(config, path.slice(0, depth)));
-    const fields = objects.map((object) => object.shape[String(key)] as z.core.$ZodType | undefined);
-    const items = /^\d+$/.test(String(key)) ? here.filter((schema) => schema instanceof z.ZodArray) : [];
-    here = [...fields, ...items.map((array) => array.element)].flatMap((schema) =>
-      schema ? alternatives(schema) : [],
+    const objects = compatible(nodes.flatMap(objectsOf), valueAt(config, path.slice(0, depth)));
+    const fields = objects.flatMap(({ properties }) =>
+      Object.hasOwn(properties, key) ? [properties[String(key)]!] : [],
     );
+    const items = /^\d+$/.test(String(key)) ? nodes.flatMap(alternatives).map((node) => node.items) : [];
+    nodes = [...fields, ...items.filter((item) => typeof item === 'object')];
   }
-  return compatible(here.filter(isObject), valueAt(config, path));
+  return compatible(nodes.flatMap(objectsOf), valueAt(config, path));
 }
-
-const isObject = (schema: z.core.$ZodType): schema is z.ZodObject => schema instanceof z.ZodObject;
 
 /** The keys that may stand at `path`. */
-export function keysAt(root: z.core.$ZodType, path: readonly PropertyKey[], config: unknown): string[] {
-  return [...new Set(objectsAt(root, path, config).flatMap((object) => Object.keys(object.shape)))];
+export function keysAt(root: z.core.$ZodType, path: Path, config: unknown): string[] {
+  return [...new Set(objectsAt(root, path, config).flatMap(({ properties }) => Object.keys(properties)))];
 }
 
-/** The schema of the value at `path`, for its description; undefined where the path is not known. */
-export function fieldAt(root: z.core.$ZodType, path: readonly PropertyKey[], config: unknown) {
+/** What stands at `path`, as its description says; undefined where the path is not known. */
+export function descriptionAt(root: z.core.$ZodType, path: Path, config: unknown): string | undefined {
   const key = String(path.at(-1));
-  return objectsAt(root, path.slice(0, -1), config).find((object) => Object.hasOwn(object.shape, key))?.shape[
-    key
-  ];
+  const objects = objectsAt(root, path.slice(0, -1), config);
+  const fields = objects.flatMap(({ properties }) =>
+    Object.hasOwn(properties, key) ? [properties[key]!] : [],
+  );
+  return fields[0]?.description;
 }
 
-/** Every path of object keys in the schema; under an array the first item stands for all. */
-export function allPaths(schema: z.core.$ZodType, prefix: readonly PropertyKey[] = []): PropertyKey[][] {
-  return alternatives(schema)
-    .filter(isObject)
-    .flatMap((option) => {
-      return Object.entries(option.shape).flatMap(([key, field]) => {
+/** Every path of object keys in the schema, those of list items left out. */
+export function allPaths(schema: z.core.$ZodType): PropertyKey[][] {
+  const pathsOf = (node: SchemaNode, prefix: Path): PropertyKey[][] =>
+    objectsOf(node).flatMap(({ properties }) =>
+      Object.entries(properties).flatMap(([key, field]) => {
         const path = [...prefix, key];
-        return [path, ...allPaths(field as z.core.$ZodType, path)];
-      });
-    });
+        return [path, ...pathsOf(field, path)];
+      }),
+    );
+  return pathsOf(schemaNode(schema), []);
 }

@@ -1,10 +1,10 @@
 export { type Dataset, type DatasetOptions, openDataset } from './dataset/dataset.ts';
 export { fingerprintOf } from './dataset/fingerprint.ts';
 export { checkBadShare, listProblems, type Problem, type Problems } from './dataset/problems.ts';
-export { type SourceConfig, type SourceInput, sourceSchema } from './dataset/sources/index.ts';
-export type { Batch, HostView } from './loader/batches.ts';
+export type { SourceConfig, SourceInput } from './dataset/sources/index.ts';
+export type { HostBatch, HostView } from './loader/batches.ts';
 export { type EvalBatches, evalBatches } from './loader/eval-batches.ts';
 export { checkBatchSize, createLoader, type Loader } from './loader/loader.ts';
 export type { EvalOptions, LoaderOptions } from './loader/loader-options.ts';
-export { captionTokens, pictureSizes, wholePictures } from './loader/whole.ts';
+export { captionTokens, pictureSizes, wholePictures } from './loader/one-pass.ts';
 export type { Interpolation, Transform } from './pictures/crop.ts';

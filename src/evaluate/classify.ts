@@ -33,7 +33,7 @@ export async function classify(
 }
 
 /** The evaluations that need features alone. */
-export async function classifyFeatures(
+async function classifyFeatures(
   { train, test, classes }: LabelledPair,
   features: ImageFeatures,
   options: ClassifyOptions,

@@ -1,10 +1,10 @@
 // N samples, B samples of a batch, E embedding.
 import {
-  type Batch,
   type Dataset,
   type EvalBatches,
   type EvalOptions,
   evalBatches,
+  type HostBatch,
   listProblems,
 } from '../data/index.ts';
 import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
@@ -146,7 +146,7 @@ async function gather(
 }
 
 function addBatch(
-  batch: Batch,
+  batch: HostBatch,
   { method, device }: Encoder,
   { images, texts }: { images: Rows; texts: Rows },
 ): void {

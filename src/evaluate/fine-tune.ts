@@ -1,5 +1,5 @@
 // B pictures of a step, S side, E embedding, C classes.
-import { type Batch, createLoader, type Dataset, type LoaderOptions } from '../data/index.ts';
+import { createLoader, type Dataset, type HostBatch, type LoaderOptions } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { imagesToDevice } from '../feed/upload.ts';
 import type { Method } from '../methods/index.ts';
@@ -32,7 +32,7 @@ export interface FineTuneOptions {
 }
 
 /** DeiT's settings (Touvron et al. 2021, table 9) but for mixing pictures, RandAugment and stochastic depth, which are not here. */
-export const FINE_TUNE: FineTuneOptions = {
+const FINE_TUNE: FineTuneOptions = {
   epochs: 20,
   globalBatchSize: 256,
   weightDecay: 0.05,
@@ -163,7 +163,7 @@ class Tuned {
   }
 
   /** One update; the loss where it is wanted, since reading it waits for the device. */
-  step(batch: Batch, { lr, wanted }: { lr: number; wanted: boolean }): number | undefined {
+  step(batch: HostBatch, { lr, wanted }: { lr: number; wanted: boolean }): number | undefined {
     const { method, device } = this.encoder;
     return scope(() => {
       const statistics = new BatchStatistics();

@@ -22,7 +22,7 @@ export interface LinearProbeOptions {
   seed: number;
 }
 
-export const LINEAR_PROBE: LinearProbeOptions = {
+const LINEAR_PROBE: LinearProbeOptions = {
   epochs: 90,
   rates: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
   globalBatchSize: 1024,

@@ -19,7 +19,7 @@ export interface ZeroShotReport extends Accuracy {
 const DEFAULT_TEMPLATES = ['a photo of a {}.'];
 
 /** One unit vector per class, [C, E]: the normalised mean of its prompts' features (Radford et al. 2021, section 3.1.4). */
-export function classFeatures(
+function classFeatures(
   classNames: readonly string[],
   {
     templates,

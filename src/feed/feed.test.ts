@@ -51,9 +51,9 @@ async function take(
   });
   const taken: Taken[] = [];
   for (let step = 0; step < steps; step++) {
-    const served = await feed.next();
+    const batch = await feed.next();
     scope(() => {
-      const { views, tokens, ids, rows } = served.onDevice();
+      const { views, tokens, ids, rows } = batch.toDevice();
       taken.push({
         views: views.map((view) => view.toNumbers()),
         tokens: tokens.toNumbers(),
@@ -62,7 +62,7 @@ async function take(
         rows,
       });
     });
-    served.release();
+    batch.release();
   }
   await feed.close();
   return taken;

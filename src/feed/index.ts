@@ -1,11 +1,10 @@
-// Where a run's batches come from: workers that read ahead, or pictures that the device holds already.
-import type { Feed, FeedContext } from './context.ts';
-import { heldFeed } from './on-device.ts';
+import type { Feed, FeedContext } from './feed.ts';
+import { onDeviceFeed } from './on-device.ts';
 import { streamFeed } from './stream.ts';
 
-export { type Feed, type FeedContext, type Served, viewsOf } from './context.ts';
+export type { FeedContext, PendingBatch } from './feed.ts';
 
-/** Opens the feed that `data.hold` asks for. Throws a CoupletError when the data does not fit the device or cannot be read. */
+/** The feed that `data.hold` asks for. Throws a CoupletError when the data cannot be read or does not fit the device. */
 export function openFeed(context: FeedContext): Promise<Feed> {
-  return context.config.data.hold === 'device' ? heldFeed(context) : streamFeed(context);
+  return context.config.data.hold === 'device' ? onDeviceFeed(context) : streamFeed(context);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Problems } from '../data/index.ts';
-import type { Feed, Served } from './context.ts';
+import type { Feed, PendingBatch } from './feed.ts';
 import { Lookahead } from './lookahead.ts';
 
 /** Batches 1, 2, 3 ... with a bad sample in each. */
@@ -17,15 +17,15 @@ function feed() {
       problems.first.push({ name: `${number}.jpg`, reason: 'truncated' });
       return {
         number,
-        onDevice: () => expect.fail(),
+        toDevice: () => expect.fail(),
         release: () => released.push(number),
-      } as unknown as Served;
+      } as unknown as PendingBatch;
     },
   };
   return { source, released };
 }
 
-const numberOf = (served: Served) => (served as unknown as { number: number }).number;
+const numberOf = (batch: PendingBatch) => (batch as unknown as { number: number }).number;
 
 test('a batch that was seen before its turn comes in its turn, once', async () => {
   const ahead = new Lookahead(feed().source);

@@ -1,39 +1,39 @@
 import type { Problems } from '../data/index.ts';
-import type { Feed, Served } from './context.ts';
+import type { Feed, PendingBatch } from './feed.ts';
 
-/** A feed whose next batch can be seen before its turn: the order stays. */
+/** A feed whose next batch can be read before its turn. The order of batches stays. */
 export class Lookahead implements Feed {
   readonly #feed: Feed;
-  /** The batch that was seen, and what had been skipped before it. */
-  #seen: { batch: Served; problems: Problems } | undefined;
+  /** The batch that was read early, and the problems before it. */
+  #ahead: { batch: PendingBatch; problems: Problems } | undefined;
 
   constructor(feed: Feed) {
     this.#feed = feed;
   }
 
-  /** The batch that next() will give. It must not be released by who peeks. */
-  async peek(): Promise<Served> {
-    if (!this.#seen) {
+  /** The batch that next() will return. The caller of next() releases it. */
+  async peek(): Promise<PendingBatch> {
+    if (!this.#ahead) {
       const { count, first } = this.#feed.problems;
       const problems = { count, first: [...first] };
-      this.#seen = { batch: await this.#feed.next(), problems };
+      this.#ahead = { batch: await this.#feed.next(), problems };
     }
-    return this.#seen.batch;
+    return this.#ahead.batch;
   }
 
-  async next(): Promise<Served> {
-    const seen = this.#seen;
-    this.#seen = undefined;
-    return seen ? seen.batch : this.#feed.next();
+  async next(): Promise<PendingBatch> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead ? ahead.batch : this.#feed.next();
   }
 
-  /** Those of batches that had their turn: a resume reads a batch that was only seen again. */
+  /** Problems of the batches that next() returned. A resume reads the early one again. */
   get problems(): Problems {
-    return this.#seen?.problems ?? this.#feed.problems;
+    return this.#ahead?.problems ?? this.#feed.problems;
   }
 
   close(): Promise<void> {
-    this.#seen?.batch.release();
+    this.#ahead?.batch.release();
     return this.#feed.close();
   }
 }

@@ -1,21 +1,12 @@
-// Batches that workers read ahead: decoded and cropped on the CPU.
-
 import { continued } from '../data/dataset/problems.ts';
-import { createLoader, type Batch as HostBatch } from '../data/index.ts';
+import { createLoader, type HostBatch } from '../data/index.ts';
 import type { Batch } from '../methods/index.ts';
 import { upload } from '../torch/upload.ts';
-import type { ViewRecipe } from '../views/index.ts';
-import {
-  type Feed,
-  type FeedContext,
-  noTokens,
-  placeOf,
-  type StepPlace,
-  viewsOf,
-  withColours,
-} from './context.ts';
+import { applyToViews, drawPhotometric, type ViewRecipe } from '../views/index.ts';
+import { type Feed, type FeedContext, noTokens, type StepSamples, samplesOfStep, viewsOf } from './feed.ts';
 import { tokensToDevice, viewToDevice } from './upload.ts';
 
+/** Workers decode and crop batches ahead, on the CPU. */
 export async function streamFeed(context: FeedContext): Promise<Feed> {
   const { config, dataset, tokenizer, ranks, startStep, workers } = context;
   const { prefetchBatches, maxBadShare } = config.data;
@@ -39,22 +30,29 @@ export async function streamFeed(context: FeedContext): Promise<Feed> {
     close: () => loader.close(),
     next: async () => {
       const batch = await loader.next();
-      const at = placeOf(context, step++);
-      return { onDevice: () => toDevice(batch, { context, recipes, at }), release: batch.release };
+      const samples = samplesOfStep(context, step++);
+      return { toDevice: () => toDevice(batch, { context, recipes, samples }), release: batch.release };
     },
   };
 }
 
 function toDevice(
   batch: HostBatch,
-  { context, recipes, at }: { context: FeedContext; recipes: readonly ViewRecipe[]; at: StepPlace },
+  {
+    context,
+    recipes,
+    samples: { rows, count, position },
+  }: { context: FeedContext; recipes: readonly ViewRecipe[]; samples: StepSamples },
 ): Batch {
   const { device, config } = context;
+  const positions = Array.from({ length: count }, (_, row) => position + row);
   const cropped = batch.views.map((view) => viewToDevice(view, device));
   return {
-    views: withColours(cropped, recipes, { ...at, seed: config.seed }),
+    views: applyToViews(cropped, recipes, (view) =>
+      drawPhotometric(recipes[view], { seed: config.seed, positions, view }),
+    ),
     tokens: batch.tokens ? tokensToDevice(batch.tokens, batch.size, device) : noTokens(batch.size, device),
     ids: upload(batch.ids, [batch.size], device),
-    rows: at.rows,
+    rows,
   };
 }

@@ -3,14 +3,12 @@ import { adamOptions, type Optimizer, type OptimizerConfig } from '../optim/inde
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/** How Adam would weigh a gradient: by the state of the run's optimizer, as far as it has one. */
 export interface AdamState {
   eps: number;
-  /** v / (1 - beta2^t) of these parameters as one vector [P]; undefined before the first step, and with another optimizer. */
+  /** v / (1 - beta2^t) of these parameters [P]; undefined before the first step, and without second moments. */
   secondMoment(names: readonly string[]): Tensor | undefined;
 }
 
-/** A run's optimizer, and what it was made by. */
 export interface Optimized {
   optimizer: Optimizer;
   config: { optimizer: OptimizerConfig };
@@ -35,8 +33,7 @@ export function adamStateOf({ optimizer, config }: Optimized): AdamState {
 }
 
 /**
- * 1 / (sqrt(v) + eps) [P]: what Adam multiplies a gradient by (Kingma & Ba 2015), so that lengths are those of its steps. Zero where v is:
- * what no batch has moved yet, as an embedding of a token that was never seen, would outweigh all else.
+ * Adam's factor 1 / (sqrt(v) + eps) [P] (Kingma & Ba 2015). Zero where v is: a parameter that no batch has moved would outweigh all others.
  */
 export function adamScale(secondMoment: Tensor, { eps }: Pick<AdamState, 'eps'>): Tensor {
   return noGrad(() =>

@@ -1,7 +1,6 @@
-// What is known of a candidate's gradient after one pass over the samples: inner products of its fold means, nothing of size P.
-// F folds, M sub-batches, m = M / F of them in a fold, K samples in each.
+// Bias and variance of a gradient from inner products of fold means. F folds of m = M / F sub-batches, K samples in each.
 
-/** Plain data from which every estimate follows, so that a file of them is all that a finished pass leaves. */
+/** What a finished pass leaves: plain data, nothing of size P. */
 export interface Moments {
   /** K: samples of a sub-batch. */
   subBatch: number;
@@ -22,16 +21,13 @@ export interface Estimate {
   high: number;
 }
 
-/** The squared length of a mean: as it is found, and without what noise adds. */
+/** The squared length of a mean, with and without noise. */
 export interface SquaredMean extends Estimate {
-  /** |mean|^2 of the sample: larger than the truth by the variance over the count of samples (trap 1 of section 2.3). */
+  /** |mean|^2 of the sample: too large by variance / samples (docs/papers/fastcl.md, section 2.3). */
   plain: number;
 }
 
-/**
- * |E x|^2 from inner products of F independent means of x: the mean of <x_f, x_g> over f != g, in which no noise meets itself.
- * It is the cross-half estimate <x^A, x^B>, averaged over all ways to halve the folds; it may come out below zero.
- */
+/** |E x|^2: the mean of <x_f, x_g> over folds f != g, the cross-half estimate averaged over all halves. May be negative. */
 export function squaredMean(gram: readonly number[][]): SquaredMean {
   const folds = gram.length;
   const rows = gram.map((row) => sum(row));
@@ -44,7 +40,7 @@ export function squaredMean(gram: readonly number[][]): SquaredMean {
   return { plain: whole / folds ** 2, ...interval(value, without) };
 }
 
-/** Var = K / (M - 1) sum_j |g_j - mean|^2: the trace of the covariance of one sample's gradient (section 2.2). */
+/** Var = K / (M - 1) sum_j |g_j - mean|^2: trace of the covariance of one sample's gradient. */
 export function varianceOf({ subBatch, perFold, own, squares }: Moments): Estimate {
   const folds = own.length;
   const rows = own.map((row) => sum(row));
@@ -58,9 +54,9 @@ export function varianceOf({ subBatch, perFold, own, squares }: Moments): Estima
 }
 
 /**
- * The cost-adjusted error Bias^2 + cost / budget Var (section 2.1): the squared error of the mean over as many samples as
- * the budget pays for. A squared bias that noise made negative counts as zero.
- * @param weight cost / budget
+ * The cost-adjusted error max(0, Bias^2) + cost / forwards Var (Lin et al. 2024, section 5): the squared error of the mean over as many
+ * samples as the forwards pay for.
+ * @param weight cost / forwards
  */
 export function adjustedValue(
   { biasSquared, variance }: { biasSquared: number; variance: number },
@@ -69,7 +65,7 @@ export function adjustedValue(
   return Math.max(0, biasSquared) + weight * variance;
 }
 
-/** The same with its interval, which takes bias and variance as independent. */
+/** adjustedValue() with its interval, for independent bias and variance. */
 export function adjustedError(
   { biasSquared, variance }: { biasSquared: Estimate; variance: Estimate },
   weight: number,
@@ -84,9 +80,8 @@ export function adjustedError(
 }
 
 /**
- * The delete-one jackknife over folds with Student's quantile. For a squared mean near zero it is too wide rather than too
- * narrow (Efron and Stein 1981: its expectation is never below the variance).
- * @param without the same estimate, each fold left out once
+ * Delete-one jackknife over folds with Student's quantile. Never too narrow on average (Efron and Stein 1981).
+ * @param without the estimate without each fold
  */
 function interval(value: number, without: readonly number[]): Estimate {
   const folds = without.length;
@@ -96,7 +91,7 @@ function interval(value: number, without: readonly number[]): Estimate {
   return { value, low: value - half, high: value + half };
 }
 
-/** The 97.5 % quantile of Student's t, by the expansion in 1 / degrees (Abramowitz and Stegun 26.7.5): to 1 % from 3 degrees on. */
+/** The 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5), to 1 % from 3 degrees on. */
 export function studentQuantile(degrees: number): number {
   const z = 1.959963984540054;
   const terms = [

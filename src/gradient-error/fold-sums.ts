@@ -3,21 +3,20 @@ import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { Moments } from './estimate.ts';
 
-/** Columns whose inner products are taken at once, in float64. */
+/** Columns in float64 at once. */
 const CHUNK = 1 << 19;
 const BLOCK = 1 << 12;
 
 export interface FoldShape {
   folds: number;
-  /** Lengths of the runs of parameters that are told apart, in the order of the gradient. */
+  /** Lengths of the runs of parameters with moments of their own. */
   segments: readonly number[];
   device: string;
 }
 
 /**
- * Sums of a candidate's sub-batch gradients, one for each fold: F vectors, however many samples come and candidates follow.
- * A fold adds a few hundred float32 numbers at most, which leaves an error of some 1e-7 of a gradient: 1e-14 of |G|^2 in a squared
- * bias, 1e-7 K in a variance, which is seldom below K. Squares and inner products, in which near-equal numbers cancel, are float64.
+ * Sums of sub-batch gradients, one vector for each fold, for any number of samples. A fold adds a few hundred float32 numbers, to about 1e-7.
+ * Squares and inner products, in which near-equal numbers cancel, are float64.
  */
 export class FoldSums {
   readonly #sums: Tensor; // float32 [F, P]
@@ -33,7 +32,7 @@ export class FoldSums {
     this.#squares = zeros([folds, segments.length], { dtype: 'float64', device }).persist();
   }
 
-  /** Adds the gradient [P] of the next sub-batch; they go to the folds in turn. Nothing waits for the device. */
+  /** Adds the gradient [P] of the next sub-batch to the next fold. Nothing waits for the device. */
   add(gradient: Tensor): void {
     const { folds } = this.#shape;
     const fold = this.#count++ % folds;
@@ -49,7 +48,6 @@ export class FoldSums {
     );
   }
 
-  /** The segments of a vector [P]. */
   #parts(vector: Tensor): Tensor[] {
     let at = 0;
     return this.#shape.segments.map((length) => {
@@ -58,7 +56,6 @@ export class FoldSums {
     });
   }
 
-  /** Begins anew, for the next candidate. */
   clear(): void {
     this.#count = 0;
     noGrad(() => {
@@ -68,8 +65,8 @@ export class FoldSums {
   }
 
   /**
-   * What is left of the pass, for each segment: sums over segments are the moments of their union. Waits for the device.
-   * @param baseline the sums of whole sequences over the same sub-batches
+   * The moments of each segment. Waits for the device.
+   * @param baseline sums of whole sequences over the same sub-batches
    */
   moments(baseline: FoldSums, { subBatch }: { subBatch: number }): Moments[] {
     const { folds, segments } = this.#shape;
@@ -87,7 +84,6 @@ export class FoldSums {
     });
   }
 
-  /** Inner products of the fold means, and of their differences to the baseline's, over one segment. */
   #grams(baseline: FoldSums, { from, length, perFold }: { from: number; length: number; perFold: number }) {
     return noGrad(() =>
       scope(() => {
@@ -119,7 +115,7 @@ export class FoldSums {
   }
 }
 
-/** x x^T of [F, W], in blocks of columns side by side: one product of so few rows would leave most of a GPU idle. */
+/** x x^T of [F, W] in blocks of columns: one product of so few rows leaves a GPU idle. */
 function gram(x: Tensor): Tensor {
   const [rows, width] = x.shape;
   const even = width - (width % BLOCK);
@@ -133,14 +129,13 @@ function gram(x: Tensor): Tensor {
   return ops.bmm(blocks, blocks.transpose(1, 2)).sum(0).add(rest);
 }
 
-/** A matrix as rows of numbers. */
 function table(matrix: Tensor): number[][] {
   const [rows, columns] = matrix.shape;
   const numbers = matrix.toNumbers();
   return Array.from({ length: rows }, (_, i) => numbers.slice(i * columns, (i + 1) * columns));
 }
 
-/** The moments of the union of disjoint segments. */
+/** Moments of several segments together. */
 export function joined([first, ...rest]: readonly Moments[]): Moments {
   const add = (a: number[], b: number[]) => a.map((value, i) => value + b[i]);
   const addTables = (a: number[][], b: number[][]) => a.map((row, i) => add(row, b[i]));

@@ -21,7 +21,7 @@ export interface Batch {
   rows: { first: number; total: number };
 }
 
-/** Named tensors [B, ...] with gradient. Gradient accumulation cuts the step here (train-step.ts). */
+/** Named tensors [B, ...] with gradient. Gradient accumulation cuts the step here (step/accumulate.ts). */
 export type Features = Record<string, Tensor>;
 
 /** Everything that a resume needs and that no optimizer owns: live tensors, by stable names. */
@@ -49,7 +49,7 @@ export interface Method<Next = unknown> {
   encodeImages(images: Tensor): Tensor;
   /** int32 [B, L] -> [B, E], where the method has a text tower. */
   encodeTexts?(tokens: Tensor): Tensor;
-  /** What the loss is made of, by name, one row a sample: the part of the step that grows with the model. Pure; may run twice. */
+  /** One row a sample: the part of the step that grows with the model. Pure; may run twice. */
   features(batch: Batch, context: StepContext): Features;
   /** From the features of this rank's samples: pure but for the graph it records. */
   loss(features: Features, ids: Tensor, context: StepContext): MethodLoss<Next>;
@@ -61,7 +61,7 @@ export interface Method<Next = unknown> {
   frozen?(context: StepContext): ReadonlySet<string>;
   /** Whether weight decay applies to a parameter; open_clip's rule (optim/groups.ts) unless a method has its own. */
   decays?(name: string, tensor: Tensor): boolean;
-  /** What a person may want to change for a run of so many steps, in a sentence; told at its start. */
+  /** A warning for a run of so many steps, in a sentence. */
   advice?(totalSteps: number): string | undefined;
   dispose(): void;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import type { ViewRecipe } from '../views/recipe.ts';
-import { findMethod } from './index.ts';
+import { findMethod, methods } from './index.ts';
 
 const configWith = (method: object) =>
   parseConfig({
@@ -28,12 +28,13 @@ const refusal = (method: object): string => {
   return 'accepted';
 };
 
-describe.each([
-  ['simclr', 2],
-  ['moco-v3', 2],
-  ['dino', 10],
-])('augmentation of %s', (name, count) => {
+const augmented = Object.keys(methods).filter((name) => 'augmentation' in findMethod(name).options.shape);
+
+describe.each(augmented)('augmentation of %s', (name) => {
   const published = viewsOf(name);
+  const { passes, options } = findMethod(name);
+  const views = passes({ options: options.parse({ name }), imageSize: 224 }).flatMap((pass) => pass.views);
+  const count = new Set(views).size;
 
   test('blur: false takes the blur from every view, and nothing else', () => {
     expect(published.map(({ blur }) => blur !== undefined)).toEqual(Array(count).fill(true));

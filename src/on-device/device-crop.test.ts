@@ -4,7 +4,7 @@ import { boxView } from '../data/pictures/decode.ts';
 import { resample } from '../data/pictures/resample.ts';
 import { Draws } from '../data/random.ts';
 import { scope, tensor } from '../torch/index.ts';
-import type { Cut } from '../views/crop-axes.ts';
+import type { Cut } from './crop-axes.ts';
 import { cropOnDevice } from './device-crop.ts';
 
 /** Where pictures of less than the canvas end, and outside of boxes: bytes that would show. */

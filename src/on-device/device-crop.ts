@@ -2,8 +2,8 @@
 import type { Box, Interpolation } from '../data/pictures/crop.ts';
 import { arange, full, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
-import { AXIS_ROWS, CropAxes } from '../views/crop-axes.ts';
-import { constant } from '../views/photometric/constants.ts';
+import { constant } from '../views/color-steps.ts';
+import { AXIS_ROWS, CropAxes } from './crop-axes.ts';
 
 /** libtorch's number for plain row-major memory. */
 const CONTIGUOUS = 0;
@@ -89,7 +89,7 @@ function toBytes(a: Tensor, b: Tensor): Tensor {
  * @param options.length inputs of each axis
  * @returns float32 [R, S, length]
  */
-export function axisWeights(axes: Tensor, options: CropSize & { length: number }): Tensor {
+function axisWeights(axes: Tensor, options: CropSize & { length: number }): Tensor {
   const { size, interpolation, length } = options;
   const { device } = axes;
   return scope(() => {

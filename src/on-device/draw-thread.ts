@@ -1,23 +1,12 @@
 // A thread that draws steps ahead (draw-ahead.ts). It must not load libtorch.
-import { parentPort, workerData } from 'node:worker_threads';
-import { type DrawContext, drawStep } from './step-draws.ts';
-
-/** A step to draw. */
-export interface DrawJob {
-  job: number;
-  position: number;
-  count: number;
-}
+import { workerData } from 'node:worker_threads';
+import { answerRequests } from '../data/loader/thread-channel.ts';
+import { type DrawContext, drawStep, type StepSamples } from './step-draws.ts';
 
 const context = workerData as DrawContext;
 
-parentPort!.on('message', ({ job, ...at }: DrawJob) => {
-  try {
-    const draws = drawStep(context, at);
-    const { ids, epochs, axes, colours } = draws;
-    const buffers = [ids, epochs, axes, ...colours].map(({ buffer }) => buffer as ArrayBuffer);
-    parentPort!.postMessage({ job, draws }, buffers);
-  } catch (error) {
-    parentPort!.postMessage({ job, error });
-  }
-});
+answerRequests(
+  (samples: StepSamples) => drawStep(context, samples),
+  ({ ids, epochs, axes, colours }) =>
+    [ids, epochs, axes, ...colours].map(({ buffer }) => buffer as ArrayBuffer),
+);

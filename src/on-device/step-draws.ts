@@ -3,10 +3,9 @@
 import { ATTEMPTS, candidateAt } from '../data/loader/order.ts';
 import { drawCrop, fitWithin } from '../data/pictures/crop.ts';
 import { CoupletError } from '../errors.ts';
-import { CropAxes } from '../views/crop-axes.ts';
-import { drawPhotometric } from '../views/draws.ts';
-import { groupViews, joined } from '../views/groups.ts';
-import { isPhotometric, type ViewRecipe } from '../views/recipe.ts';
+import { drawPhotometric, joined } from '../views/draws.ts';
+import { groupViews, isPhotometric, type ViewRecipe } from '../views/recipe.ts';
+import { CropAxes } from './crop-axes.ts';
 
 /** What draws follow from besides the step. Plain data. */
 export interface DrawContext {
@@ -29,11 +28,14 @@ export interface StepDraws {
   colours: Float32Array[];
 }
 
-/** Draws for `count` samples from `position` of the loader's stream on: the samples and crops that the loader has there. */
-export function drawStep(
-  context: DrawContext,
-  { position, count }: { position: number; count: number },
-): StepDraws {
+/** Where a step's samples are in the loader's stream: the position of the first, and how many. */
+export interface StepSamples {
+  position: number;
+  count: number;
+}
+
+/** Draws for the samples of a step: the samples and crops that the loader has there. */
+export function drawStep(context: DrawContext, { position, count }: StepSamples): StepDraws {
   const { recipes, seed } = context;
   const places = placesAt(context, { position, count });
   const positions = places.map((_, row) => position + row);

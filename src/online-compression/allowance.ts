@@ -3,7 +3,7 @@ import type { Candidate } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import type { Budget } from '../time/budget.ts';
 
-/** Probes that a run must be able to pay for: one for the first choice, two to correct it. */
+/** One for the first choice, two to correct it. */
 const MIN_PROBES = 3;
 export const BATCHES_PER_PROBE = 2;
 
@@ -12,31 +12,27 @@ export interface AllowanceContext {
   /** All candidates, the whole sequence first. */
   grid: readonly Candidate[];
   globalBatchSize: number;
-  /** Share of the run that probes may take. */
+  /** Share of the run. */
   overhead: number;
   /** Seconds of a step, where the config has `stepTimes`. */
   secondsOf?: (candidate: Candidate) => number;
 }
 
-/** Probes count in seconds where the budget does, else in forwards, which a resumed run repeats exactly. */
+/** Seconds where the budget counts them, else forwards, which a resume repeats exactly. */
 export const unitOf = ({ unit }: Pick<Budget, 'unit'>): 'seconds' | 'forwards' =>
   unit === 'seconds' ? 'seconds' : 'forwards';
 
-/** Cost of a probe of these candidates, in forwards. */
 export const probeForwards = (candidates: readonly Candidate[], globalBatchSize: number): number =>
   BATCHES_PER_PROBE * globalBatchSize * candidates.reduce((sum, { cost }) => sum + cost, 0);
 
-/** Seconds of a probe by the table of step times, as many steps as it takes gradients; undefined without a table. */
+/** By the table of step times: as many steps as gradients. Undefined without a table. */
 export const probeSeconds = (
   candidates: readonly Candidate[],
   { secondsOf }: Pick<AllowanceContext, 'secondsOf'>,
 ): number | undefined =>
   secondsOf && BATCHES_PER_PROBE * candidates.reduce((sum, candidate) => sum + secondsOf(candidate), 0);
 
-/**
- * Cost of a probe in the unit of the allowance.
- * @param context.pace seconds per forward, where there is no table of step times
- */
+/** In unitOf(). @param context.pace seconds per forward, for a run without a table */
 export function probeCost(
   candidates: readonly Candidate[],
   context: AllowanceContext & { pace: number },
@@ -46,10 +42,7 @@ export function probeCost(
   return probeSeconds(candidates, context) ?? forwards * context.pace;
 }
 
-/**
- * The cost that all probes together may have: seconds where they are the budget, else forwards. `least` holds for any choice of the run:
- * a budget in steps buys less compute on short sequences.
- */
+/** Cost of all probes at most, in unitOf(). `least` holds for any choice: a budget in steps buys less compute on short sequences. */
 export function allowanceOf({ budget: { unit, total }, grid, globalBatchSize, overhead }: AllowanceContext) {
   if (unit === 'seconds') return { least: overhead * total, most: overhead * total };
   const step = (cost: number) => cost * globalBatchSize;
@@ -66,7 +59,7 @@ export function allowanceOf({ budget: { unit, total }, grid, globalBatchSize, ov
 
 const REMEDY = 'list fewer tokenDropout or patchSize values, or raise overhead.';
 
-/** Throws a CoupletError for a run that cannot pay for MIN_PROBES. A budget in seconds passes: the cost of a probe is not known yet. */
+/** Throws a CoupletError for a run that cannot pay for MIN_PROBES, unless its budget is in seconds: their cost is not known yet. */
 export function checkAllowance(context: AllowanceContext): void {
   const { budget, grid, globalBatchSize, overhead } = context;
   if (budget.unit === 'seconds') return;

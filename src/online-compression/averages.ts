@@ -1,7 +1,5 @@
-// Averages over probes. Plain data and pure functions.
 import { type Compression, keyOf } from '../compress/index.ts';
 
-/** In the gradient's own unit. */
 export interface BiasVariance {
   /** Without noise; may be negative. */
   biasSquared: number;
@@ -16,21 +14,21 @@ export interface Probe {
   byCompression: Record<string, BiasVariance>;
 }
 
-/** Share of the run after which a probe counts half: few probes follow the last one, many average. */
+/** Share of the run after which a probe counts half. */
 const HALF_LIFE = 0.05;
 
-/** Weighted sums over probes, and the sum of the weights. */
+/** Weighted sums over probes. */
 export interface Averages extends Probe {
   weight: number;
-  /** Progress of the run at the last probe. */
+  /** Of the run at the last probe. */
   progress: number;
 }
 
 export const noProbes: Averages = { weight: 0, progress: 0, gradientSquared: 0, byCompression: {} };
 
 /**
- * Adds a probe to exponential averages; undefined when a number of the probe is not finite. Compressions that the probe leaves out are
- * forgotten. Bias and variance are averaged, not errors: a mean of max(0, bias^2) would exceed the bias.
+ * Exponential averages; undefined for a probe that is not finite. Compressions that it leaves out are forgotten. Errors are not averaged:
+ * a mean of max(0, bias^2) would exceed bias^2.
  * @param progress of the run, in [0, 1]
  */
 export function withProbe(averages: Averages, probe: Probe, progress: number): Averages | undefined {
@@ -59,7 +57,7 @@ export function withProbe(averages: Averages, probe: Probe, progress: number): A
   };
 }
 
-/** The averages of a compression; undefined before its first probe. */
+/** Undefined before a compression's first probe. */
 export function averageOf(
   compression: Compression,
   { byCompression, weight }: Averages,

@@ -15,8 +15,8 @@ import { keepsMoments, type OptimizerConfig } from '../optim/index.ts';
 const DEFAULTS = { tokenDropout: [0, 0.25, 0.5, 0.75], patchScale: 2 };
 
 /**
- * Candidates of an online run: all pairs that fit, the whole sequence first. Throws a CoupletError for a ResNet, for a method without a
- * cost, for patches smaller than the model's own, and for values that do not fit the image.
+ * Candidates of an online run: all pairs that fit, the whole sequence first. Throws a CoupletError for a ResNet, for
+ * patches smaller than the model's own, and for values that do not fit the image.
  */
 export function candidatesOf(
   { tokenDropout, patchSize }: Pick<OnlineConfig, 'tokenDropout' | 'patchSize'>,
@@ -25,10 +25,6 @@ export function candidatesOf(
   const { image } = model;
   refuseResNet(image);
   const { cost } = findMethod(method.name);
-  if (!cost)
-    throw new CoupletError(
-      `method ${method.name} does not say what a step costs, so compression.online cannot compare compressions: give compression.stages, or leave compression out.`,
-    );
   const smaller = patchSize?.find((side) => side < image.patchSize);
   if (smaller !== undefined)
     throw new CoupletError(

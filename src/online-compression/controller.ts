@@ -1,4 +1,4 @@
-// A run that chooses its compression: it keeps the state between probes, and asks the rule (rule.ts). No tensors here (probe.ts).
+// Keeps the state of an online run between probes, and asks the rule (rule.ts).
 import type { Candidate, Compression } from '../compress/index.ts';
 import type { Schedule } from '../time/schedules.ts';
 import {
@@ -24,11 +24,10 @@ import {
 
 export interface OnlineContext extends AllowanceContext {
   budget: RunBudget;
-  /** The first step that may have a probe; default 0. */
+  /** Of a first probe; default 0. */
   firstStep?: number;
-  /** Compute of one gradient at the peak learning rate, as a multiple of a full batch on whole sequences. */
   gradientCompute: number;
-  /** The learning rate over its peak, by progress, 1 until a warm-up is over; default 1 throughout. */
+  /** Learning rate over its peak, 1 in a warm-up; default 1. */
   rateShare?: Schedule;
 }
 
@@ -46,37 +45,33 @@ export class OnlineCompression {
       checkFirstProbe(probeSeconds, context);
   }
 
-  /** The compression of the next step; whole sequences before the first probe. */
+  /** Of the next step; whole sequences before the first probe. */
   get current(): Compression {
     const { tokenDropout, patchSize } = this.#state.current;
     return { tokenDropout, patchSize };
   }
 
-  /** Candidates of the next probe, the whole sequence first. */
+  /** Of the next probe, the whole sequence first. */
   get candidates(): Candidate[] {
     return openCandidates(this.#state, this.#context.grid);
   }
 
-  /** Cost of the next probe, in forwards. */
   get probeForwards(): number {
     return probeForwards(this.candidates, this.#context.globalBatchSize);
   }
 
-  /** Seconds of the next probe by the table of step times; undefined without one. */
   get probeSeconds(): number | undefined {
     return probeSeconds(this.candidates, this.#context);
   }
 
-  /** Whether a probe comes before this step. */
   isDue(step: number): boolean {
     return isDue(this.#state, { ...this.#context, step });
   }
 
   /**
-   * Adds a probe and chooses again. Returns false for a probe that is not finite: it is paid for, and not used. Throws a CoupletError
-   * when the first probe took more seconds than all may.
-   * @param options.step the step of its first batch
-   * @param options.spent its cost
+   * Adds a probe and chooses again. Returns false for one that is not finite, which is paid for and not used. Throws a CoupletError when
+   * the first probe took more seconds than all may.
+   * @param options.step of its first batch
    */
   add(probe: Probe, { step, spent: { forwards, seconds } }: { step: number; spent: ProbeSpent }): boolean {
     const { budget } = this.#context;
@@ -100,7 +95,7 @@ export class OnlineCompression {
     return { whole: grid[0], globalBatchSize, gradientCompute, rateShare: rateShare(budget.progress) };
   }
 
-  /** Metrics: the share of the run that went into probes, and the averages of the current candidate over |G|^2. */
+  /** Metrics: share of the run in probes, and averages of the current candidate over |G|^2. */
   row(): Record<string, number> {
     const { budget, grid } = this.#context;
     const { current, averages, spent } = this.#state;

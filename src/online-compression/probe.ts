@@ -1,4 +1,4 @@
-// One probe: gradients of several compressions on two batches, at the same weights. K samples of a batch, P parameters.
+// K samples of a batch, P parameters.
 import { type Compression, keyOf } from '../compress/index.ts';
 import { type AdamState, adamScale } from '../gradient-error/adam-scale.ts';
 import { squaredMean, varianceOf } from '../gradient-error/estimate.ts';
@@ -11,13 +11,13 @@ import type { StepContext } from '../time/clock.ts';
 import { scope } from '../torch/index.ts';
 import type { Probe } from './averages.ts';
 
-/** Parts of a training step. A probe replays its CUDA graphs and captures none: each would take as much memory as a step. */
+/** A probe replays CUDA graphs and captures none: each takes as much memory as a step. */
 export type ProbeParts = Omit<GradientParts, 'graphs'> & { graphs?: Pick<StepGraphs, 'replay'> };
 
 export interface ProbeContext {
   /** The whole sequence first. */
   compressions: readonly Compression[];
-  /** The batches of the next two steps. */
+  /** Of the next two steps. */
   batches: readonly [Batch, Batch];
   /** Of the step with the first batch. */
   clock: StepContext;
@@ -30,9 +30,8 @@ export interface ProbeContext {
  * Bias and variance of each compression's gradient, as a training step takes it. With g_A and g_B a compression's gradients on the two
  * batches, and d_A and d_B their differences to the whole sequence's:
  *   Bias^2 = <d_A, d_B>    Var = K / 2 |g_A - g_B|^2    |G|^2 = <g_A, g_B> of whole sequences.
- * These are the unbiased estimates of an analysis (estimate.ts) with two folds of one sub-batch each. Memory: four vectors of P for any
- * number of compressions, and one for Adam's scale. Masks are those of the steps that train on the batches. Nothing moves, and no
- * gradient stays. Collective; waits for the device.
+ * An analysis (estimate.ts) with two folds of one sub-batch, so unbiased. Memory: four vectors of P, and one for Adam's scale. Masks are
+ * those of the steps that train on the batches. Nothing moves. Collective; waits for the device.
  */
 export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
   const { compressions, batches, clock, device, adam } = context;

@@ -18,12 +18,12 @@ import {
 import { type Averages, averageOf } from './averages.ts';
 import type { OnlineState, RunBudget } from './state.ts';
 
-/** The choice is free during so many usable probes: a single probe is noisy, and must not exclude cheaper candidates for good. */
+/** Usable probes with a free choice: a single noisy one must not exclude cheaper candidates for good. */
 const FREE_PROBES = 3;
-/** Progress of the run at which the whole allowance may be spent. It is spent early, since the best compression changes most at the start. */
+/** Progress at which the whole allowance may be spent: early, since the best compression changes most at the start. */
 const ALLOWANCE_SPENT_BY = 3 / 4;
 
-/** Candidates that may still be chosen. After the free probes the run only moves to dearer ones, as the optimum does during training. */
+/** After the free probes a run only moves to dearer candidates, as the optimum does. */
 export function openCandidates(
   { current, usableProbes }: Pick<OnlineState, 'current' | 'usableProbes'>,
   grid: readonly Candidate[],
@@ -34,24 +34,22 @@ export function openCandidates(
 }
 
 export interface ChoiceContext {
-  /** Candidates to choose from. */
+  /** The open ones. */
   candidates: readonly Candidate[];
-  /** The whole sequence. */
   whole: Candidate;
   globalBatchSize: number;
-  /** Compute of one gradient at the peak learning rate, as a multiple of a full batch on whole sequences. */
+  /** Compute of one gradient; 1 is a full batch on whole sequences. */
   gradientCompute: number;
-  /** rho: the learning rate over its peak. */
+  /** rho */
   rateShare: number;
 }
 
-/** The candidate of least cost-adjusted error. */
 export function choose(averages: Averages, context: ChoiceContext): Candidate {
   const errors = context.candidates.map((candidate) => errorOf(candidate, averages, context));
   return context.candidates[errors.indexOf(Math.min(...errors))];
 }
 
-/** The cost-adjusted error of a candidate; infinite before its first probe. */
+/** Infinite before a candidate's first probe. */
 export function errorOf(
   candidate: Candidate,
   averages: Averages,
@@ -70,14 +68,14 @@ export function isDue(
   const { budget, grid, globalBatchSize, overhead, step } = context;
   const candidates = openCandidates(state, grid);
   if (step < state.nextStep || candidates.length === 1) return false;
-  // The run must be able to train on both batches after the probe, with any choice.
+  // The run must still be able to train on both batches.
   const steps = BATCHES_PER_PROBE * globalBatchSize * grid[0].cost;
   const forwards = probeForwards(candidates, globalBatchSize) + steps;
   if (budget.isExceededBy({ steps: BATCHES_PER_PROBE, forwards })) return false;
   if (state.spent.forwards === 0) return true; // the first probe is always allowed
   const unit = unitOf(budget);
   const allowed = allowanceOf(context).least * Math.min(1, Math.sqrt(budget.progress / ALLOWANCE_SPENT_BY));
-  // A duration in steps allows more when the run takes dearer steps than the cheapest.
+  // The second part is more where a duration in steps buys dearer steps than the cheapest.
   return (
     state.spent[unit] + probeCost(candidates, { ...context, pace: state.pace }) <=
     Math.max(allowed, overhead * budget.spent[unit])

@@ -1,22 +1,19 @@
-// What an online run knows, and its form in a checkpoint's state.json.
+// The state of an online run, and its form in state.json.
 import { type Candidate, keyOf } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import type { Budget, Spent } from '../time/budget.ts';
 import { type Averages, noProbes } from './averages.ts';
 
-/** Cost of probes. */
 export type ProbeSpent = Omit<Spent, 'steps'>;
-/** What the rule reads of a run's budget. */
 export type RunBudget = Pick<Budget, 'unit' | 'total' | 'spent' | 'progress' | 'isExceededBy'>;
 
 export interface OnlineState {
-  /** The candidate that steps are taken with. */
   current: Candidate;
   /** Probes whose numbers were finite. */
   usableProbes: number;
-  /** The first step that may have the next probe: no batch is in two probes. */
+  /** First step of the next probe at the earliest: no batch is in two probes. */
   nextStep: number;
-  /** Cost of all probes so far. */
+  /** By all probes. */
   spent: ProbeSpent;
   /** Seconds per forward of the last probe. */
   pace: number;
@@ -35,7 +32,7 @@ export const firstState = (whole: Candidate, nextStep: number): OnlineState => (
 
 /** `online` in state.json. */
 export interface SavedOnlineState {
-  /** keyOf() the current candidate. */
+  /** By keyOf(). */
   current: string;
   probes: number;
   nextStep: number;
@@ -50,7 +47,7 @@ export function toSaved({ current, usableProbes, averages, ...rest }: OnlineStat
   return structuredClone({ ...saved, averages: { ...sums, points: byCompression } });
 }
 
-/** Throws a CoupletError when the checkpoint is of a run with other candidates, or of an earlier version. */
+/** Throws a CoupletError for a checkpoint of other candidates, or of an earlier version. */
 export function fromSaved(
   saved: SavedOnlineState | undefined,
   { grid, path }: { grid: readonly Candidate[]; path: string },

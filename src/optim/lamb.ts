@@ -10,7 +10,7 @@ import { type Live, type Rates, SlotOptimizer } from './slots.ts';
  * correction, r = d + weightDecay w, and w = w - lr ||w|| / ||r|| r for each tensor. The ratio has no bounds; it is 1 where
  * a norm is 0, and for what does not decay: biases, gains and scales.
  */
-export class Lamb extends SlotOptimizer<Moment> {
+class Lamb extends SlotOptimizer<Moment> {
   readonly #options: AdamOptions;
 
   constructor(groups: readonly ParamGroup[], options: AdamOptions) {

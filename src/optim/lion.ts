@@ -16,7 +16,7 @@ export type LionOptions = z.output<typeof lionSchema>;
  * Lion (Chen et al. 2023): w = (1 - lr weightDecay) w - lr sign(b1 m + (1 - b1) g), then m = b2 m + (1 - b2) g. Every
  * number moves by lr, so lr is 3 to 10 times smaller than AdamW's, and weightDecay as much larger.
  */
-export class Lion extends SlotOptimizer<'exp_avg'> {
+class Lion extends SlotOptimizer<'exp_avg'> {
   readonly #options: LionOptions;
 
   constructor(groups: readonly ParamGroup[], options: LionOptions) {

@@ -118,7 +118,7 @@ describe('ranksFromEnvironment', () => {
     [
       'tasks that cannot be read',
       { ...slurm, SLURM_STEP_TASKS_PER_NODE: 'two' },
-      /expected counts as 2\(x3\),1/,
+      /expected counts such as 2\(x3\),1/,
     ],
   ])('refuses %s', (_name, env, message) => {
     expect(() => ranksFromEnvironment(env)).toThrow(message);

@@ -1,4 +1,3 @@
-// What a step costs, what a config lets the run spend, and how many steps that buys.
 import { type Compression, secondsOf } from '../compress/index.ts';
 import type { Duration, RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
@@ -23,7 +22,7 @@ export function costOfStep({
   const whole = wholeSequence(model);
   return (compression = whole) => ({
     steps: 1,
-    forwards: (definition.cost?.({ options: method, model, compression }) ?? 0) * batch.globalBatchSize,
+    forwards: definition.cost({ options: method, model, compression }) * batch.globalBatchSize,
     ...(stepTimes && { seconds: secondsOf(compression, stepTimes, { ownPatchSize: whole.patchSize }) }),
   });
 }
@@ -33,9 +32,9 @@ const wholeSequence = ({ image }: AnyModelSpec): Compression => ({
   patchSize: 'patchSize' in image ? image.patchSize : 1,
 });
 
-/** The budget of a config's duration. Throws a CoupletError when it pays for no step, or when the method states no cost. */
+/** Throws a CoupletError for a duration that pays for no step. */
 export function budgetOf(
-  { duration, method }: RunConfig,
+  { duration }: RunConfig,
   { cost, compression, toSteps }: StepCosts & { toSteps: (duration: Duration) => number },
 ): Budget {
   const { forwards, seconds } = cost(compression?.(0));
@@ -47,10 +46,6 @@ export function budgetOf(
     return new Budget('seconds', duration.seconds);
   }
   if (!('forwards' in duration)) return new Budget('steps', toSteps(duration));
-  if (forwards === 0)
-    throw new CoupletError(
-      `method ${method.name} does not say what a step costs: give duration in steps, epochs, samples or seconds.`,
-    );
   if (forwards > duration.forwards)
     throw new CoupletError(
       `duration is { forwards: ${duration.forwards} }, less than one step, which costs ${forwards}: give more, or a smaller batch.globalBatchSize.`,
@@ -58,7 +53,7 @@ export function budgetOf(
   return new Budget('forwards', duration.forwards);
 }
 
-/** Steps that a budget buys. undefined: it is in seconds, and the config has no `stepTimes`. */
+/** undefined: the budget is in seconds, and the config has no `stepTimes`. */
 export function stepsOf(budget: Budget, { cost, compression }: StepCosts): number | undefined {
   const { unit, total } = budget;
   if (unit === 'steps') return total;

@@ -33,7 +33,6 @@ export interface RunParts {
   graphs?: StepGraphs;
 }
 
-/** What parts are built from, besides the plan. */
 type Surroundings = Pick<RunParts, 'runDir' | 'dataset' | 'device' | 'ranks'>;
 
 /** Opens the training data. Throws a CoupletError when it lacks captions that the method needs. */
@@ -47,7 +46,7 @@ export async function openTrainData(config: RunConfig): Promise<Dataset> {
   );
 }
 
-/** Learns or loads the tokenizer, and builds model, method and optimizer. Makes the run's folder. */
+/** Makes the run's folder, the tokenizer, model, method and optimizer. */
 export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<RunParts> {
   const { config, contextLength } = plan;
   const { runDir, dataset, device, ranks } = surroundings;
@@ -77,7 +76,7 @@ export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<
   };
 }
 
-/** Frees what buildRun() made; the data and the ranks stay open. */
+/** The data and the ranks stay open. */
 export function disposeParts({ graphs, averager, method, optimizer }: RunParts): void {
   graphs?.dispose();
   averager.dispose();
@@ -99,7 +98,7 @@ export function createMethod(
   });
 }
 
-/** Rank 0 loads the tokenizer, or learns it from the captions, and shares it with the others. */
+/** Rank 0 loads the tokenizer, or learns it from the captions, for all ranks. */
 async function openTokenizer(
   { config, contextLength }: Plan,
   { runDir, dataset, ranks }: Surroundings,
@@ -115,7 +114,6 @@ async function openTokenizer(
   return tokenizer;
 }
 
-/** What evaluations need of a run. */
 export function encoderOf(
   { data }: RunConfig,
   { model, ...parts }: Pick<RunParts, 'method' | 'tokenizer' | 'device' | 'model'>,
@@ -126,13 +124,13 @@ export function encoderOf(
   return { ...parts, imageSize, workers, maxBadShare, ...(cacheFolder !== undefined && { cacheFolder }) };
 }
 
-/** Threads that decode pictures: all cores but one beside a GPU; half of them on the CPU, where training needs the others. */
+/** Beside a GPU all cores but one decode pictures; on the CPU half of them, since training needs the others. */
 function defaultWorkers(device: string): number {
   const cores = coresOfRank();
   return Math.max(1, device === 'cpu' ? Math.floor(cores / 2) : cores - 1);
 }
 
-/** Averages gradients while backward runs. With accumulation it averages once, after they are added up on each rank. */
+/** With accumulation, gradients add up on each rank first; otherwise they are averaged while backward runs. */
 function averagerOf(
   { batch }: RunConfig,
   { method, ranks }: Pick<RunParts, 'method' | 'ranks'>,

@@ -1,4 +1,3 @@
-// A checkpoint of a run: saved and restored.
 import { join } from 'node:path';
 import type { Problems } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
@@ -10,7 +9,7 @@ import type { Spent } from '../time/budget.ts';
 import { Generator, type Tensor } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
 
-/** Tensors of method and optimizer that a resume needs, by their names in a checkpoint. */
+/** Tensors of method and optimizer, by their names in a checkpoint. */
 function liveState({ method, optimizer }: Pick<RunParts, 'method' | 'optimizer'>): Map<string, Tensor> {
   const state = new Map<string, Tensor>();
   for (const [name, tensor] of method.state) state.set(`method.${name}`, tensor);
@@ -18,7 +17,7 @@ function liveState({ method, optimizer }: Pick<RunParts, 'method' | 'optimizer'>
   return state;
 }
 
-/** Tables by sample id, gathered from all ranks into new tensors. Collective. */
+/** Tables by sample id, gathered from all ranks. */
 function gatheredTables({ tables = new Map() }: Method): Map<string, Tensor> {
   const state = new Map<string, Tensor>();
   for (const [name, table] of tables) {
@@ -29,8 +28,8 @@ function gatheredTables({ tables = new Map() }: Method): Map<string, Tensor> {
 }
 
 /**
- * Writes all that a resume needs, and returns the checkpoint's path. Collective: rank 0 writes, and all ranks hold parts of the tables.
- * The data needs no state: its order and augmentation follow from seed and step.
+ * Writes all that a resume needs, and returns the checkpoint's path. Collective: each rank holds a part of the tables. Data needs no
+ * state, since its order and augmentation follow from seed and step.
  */
 export async function saveRun(
   parts: RunParts,
@@ -72,7 +71,7 @@ function emptyTables({ tables = new Map() }: Method): Map<string, Tensor> {
   );
 }
 
-/** Overwrites model, method, optimizer, budget and random state with those of a checkpoint. Returns the samples skipped until then. */
+/** Overwrites a run's state with a checkpoint. Returns the samples skipped until then. Throws a CoupletError for data of another size. */
 export async function restoreRun(parts: RunParts, path: string): Promise<{ skipped: Problems }> {
   const json = await readStateJson(path);
   if (json.datasetSize !== parts.dataset.size) {

@@ -1,4 +1,3 @@
-// The compression of a run: in full in its config, as a schedule, or chosen while it trains.
 import { type Compression, compressionSchedule, compressionStages, refuseResNet } from '../compress/index.ts';
 import type { RunConfig } from '../config/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
@@ -8,10 +7,10 @@ import type { Schedule } from '../time/schedules.ts';
 import type { CostOfStep } from './budget.ts';
 import type { ResolvedConfig } from './resolve.ts';
 
-/** Steps after which Adam's second moments are good enough to weigh gradients by. */
+/** After so many steps Adam's second moments are good enough to weigh gradients. */
 export const MOMENT_STEPS = 10;
 
-/** A config's compression with the stages of its file and all defaults. What an online run may choose stays open. */
+/** A config's compression with the stages of its file and all defaults. */
 export function fullCompression(
   { compression, method, optimizer }: RunConfig,
   model: AnyModelSpec,
@@ -24,7 +23,7 @@ export function fullCompression(
   return { online: withOnlineDefaults(compression.online, { grid, optimizer }) };
 }
 
-/** The compression as a function of progress. undefined: sequences stay whole, or the run chooses. */
+/** By progress. undefined: sequences stay whole, or the run chooses. */
 export function scheduledCompression({
   config: { compression },
   model: { image },
@@ -34,7 +33,6 @@ export function scheduledCompression({
   return compressionSchedule(compression, image);
 }
 
-/** Chooses the compression while the run trains. undefined: the config does not ask for that. */
 export function onlineCompression(
   { config, model }: ResolvedConfig,
   { budget, cost, rateShare }: { budget: Budget; cost: CostOfStep; rateShare: Schedule },

@@ -1,18 +1,17 @@
-// Signs that a run has gone wrong.
 import { CoupletError } from '../errors.ts';
 import { noGrad, scope } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { RunParts } from './build.ts';
 
-/** Throws for a metric that is not finite: it never recovers, and the last checkpoint is still good. */
+/** Throws a CoupletError for a metric that is not finite, while the last checkpoint is still good. */
 export function checkFinite(row: Record<string, number>, runDir: string): void {
   const bad = Object.entries(row).find(([, value]) => !Number.isFinite(value));
   if (bad) throw diverged(`${bad[0]} is ${bad[1]} at step ${row.step}`, runDir);
 }
 
-/** Throws for weights that are not finite before they are saved: the loss shows them on a later log step only. */
+/** Throws a CoupletError for weights that are not finite. The loss shows them only on a later log step. */
 export function checkWeights({ method, runDir }: Pick<RunParts, 'method' | 'runDir'>, step: number): void {
-  const weights = [...method.model.values()].filter(({ dtype }) => dtype !== 'int64'); // counters have no norm
+  const weights = [...method.model.values()].filter(({ dtype }) => dtype !== 'int64');
   const norm = noGrad(() => scope(() => ops.stack(ops._foreach_norm_Scalar(weights, 2)).sum().item()));
   if (!Number.isFinite(norm)) throw diverged(`a weight is not finite after step ${step}`, runDir);
 }
@@ -23,7 +22,7 @@ function diverged(what: string, runDir: string): CoupletError {
   );
 }
 
-/** Warns once, each time that the features of all pictures become nearly the same. */
+/** Warns each time that the features of all pictures become nearly the same. */
 export class CollapseAlarm {
   #collapsed = false;
 

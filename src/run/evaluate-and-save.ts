@@ -15,7 +15,7 @@ interface Moment {
   onEvent: OnEvent;
 }
 
-/** Rank 0 evaluates; all ranks learn whether the result is the best so far. Collective. */
+/** Rank 0 evaluates; all ranks learn whether the result is the best so far. */
 export async function evaluateStep(
   run: RunParts & { evalData: EvalData },
   { context, ...moment }: Moment & { context: StepContext },
@@ -33,7 +33,7 @@ export async function evaluateStep(
   return { report, isBest };
 }
 
-/** Saves a checkpoint, and removes those that the config does not keep. Throws a CoupletError for weights that are not finite. Collective. */
+/** Saves a checkpoint, and removes those that the config does not keep. Collective. */
 export async function saveStep(
   run: RunParts,
   { step, journal, onEvent, skipped }: Moment & { skipped: Problems },

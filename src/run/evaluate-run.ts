@@ -1,4 +1,3 @@
-// Evaluating the checkpoint of a run.
 import type { RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { type ClassifyOptions, classify } from '../evaluate/classify.ts';
@@ -16,16 +15,13 @@ export interface EvaluateRunOptions {
   checkpoint?: string;
   /** `path=value` changes to the saved config, e.g. another data set or device. */
   set?: readonly string[];
-  /**
-   * Measurements on labelled pictures, in place of those that the config names. `true` takes the defaults; what is left
-   * out of the settings too.
-   */
+  /** Evaluations on labelled pictures in place of the config's; `true` takes all defaults. */
   knn?: boolean | Partial<NeighboursOptions>;
   linear?: boolean | Partial<LinearProbeOptions>;
   fineTune?: boolean | Partial<FineTuneOptions>;
   /** Labelled pictures to learn from; default evaluate.neighbours.train, then data.train. */
   train?: Sources;
-  /** Labelled pictures that are held out; default evaluate.neighbours.data, then evaluate.zeroShot.data. */
+  /** Labelled pictures to measure on; default evaluate.neighbours.data, then evaluate.zeroShot.data. */
   test?: Sources;
 }
 
@@ -35,24 +31,27 @@ export interface RunReport extends EvalReport {
 }
 
 /**
- * Evaluates a run's checkpoint, always on whole sequences: on what its config names under `evaluate`, or by `knn`, `linear`
- * and `fineTune` on labelled pictures. Nothing is written: the fine-tuned weights are dropped.
+ * Evaluates a run's checkpoint on whole sequences: as its config says under `evaluate`, or by `knn`, `linear` and `fineTune` on
+ * labelled pictures. Writes nothing; fine-tuned weights are dropped.
  */
 export async function evaluateRun(runDir: string, options: EvaluateRunOptions = {}): Promise<RunReport> {
   checkOptions(options);
   const run = await loadRun(runDir, options);
   try {
-    const report = asked(options) ? await classifyRun(run, options) : await evaluateConfigured(run, runDir);
+    const report = isClassification(options)
+      ? await classifyRun(run, options)
+      : await evaluateConfigured(run, runDir);
     return { ...report, checkpoint: run.checkpoint, step: run.step };
   } finally {
     run.close();
   }
 }
 
-const asked = ({ knn, linear, fineTune }: EvaluateRunOptions) => Boolean(knn || linear || fineTune);
+const isClassification = ({ knn, linear, fineTune }: EvaluateRunOptions) =>
+  Boolean(knn || linear || fineTune);
 
 function checkOptions(options: EvaluateRunOptions): void {
-  if (asked(options) || (!options.train && !options.test)) return;
+  if (isClassification(options) || (!options.train && !options.test)) return;
   throw new CoupletError(
     '--train and --test name pictures for --knn, --linear and --fine-tune: add one of these. For what the config evaluates use --set.',
   );
@@ -70,7 +69,7 @@ async function evaluateConfigured(run: LoadedRun, runDir: string): Promise<EvalR
   }
 }
 
-/** All of the training part is used: `evaluate.neighbours.samples` is for training. */
+/** Uses all training pictures: `evaluate.neighbours.samples` holds while a run trains. */
 async function classifyRun(run: LoadedRun, options: EvaluateRunOptions): Promise<EvalReport> {
   const { seed } = run.config;
   const pair = await openPair({ ...pairSources(run.config, options), seed });
@@ -93,28 +92,29 @@ function pairSources(config: RunConfig, options: EvaluateRunOptions) {
     { name: 'evaluate.neighbours.data', sources: neighbours?.data },
     { name: 'evaluate.zeroShot.data', sources: zeroShot?.data },
   ];
-  const first = (given: { name: string; sources: Sources | undefined }[]) => {
-    for (const { name, sources } of given) if (sources) return { name, sources };
+  const first = (choices: { name: string; sources: Sources | undefined }[]) => {
+    for (const { name, sources } of choices) if (sources) return { name, sources };
     return undefined;
   };
-  const held = first(test);
-  if (held) return { train: first(train)!, test: held };
+  const testSources = first(test);
+  if (testSources) return { train: first(train)!, test: testSources };
   throw new CoupletError(
     'There are no held-out pictures to measure on: give --test FOLDER with one folder per class, or evaluate.neighbours.data.',
   );
 }
 
-const NEIGHBOURS = neighboursEvaluator.options.pick({ k: true, temperature: true }).parse({});
+const DEFAULT_NEIGHBOURS = neighboursEvaluator.options.pick({ k: true, temperature: true }).parse({});
 
 function settingsOf(
   { seed, evaluate }: RunConfig,
   { knn, linear, fineTune }: EvaluateRunOptions,
 ): ClassifyOptions {
-  const { k, temperature } = evaluate.neighbours ?? NEIGHBOURS;
-  const own = <T extends object>(given: boolean | T | undefined) => (typeof given === 'object' ? given : {});
+  const { k, temperature } = evaluate.neighbours ?? DEFAULT_NEIGHBOURS;
+  const settings = <T extends object>(choice: boolean | T | undefined) =>
+    typeof choice === 'object' ? choice : {};
   return {
-    ...(knn && { neighbours: { k, temperature, ...own(knn) } }),
-    ...(linear && { linear: { seed, ...own(linear) } }),
-    ...(fineTune && { fineTune: { seed, ...own(fineTune) } }),
+    ...(knn && { neighbours: { k, temperature, ...settings(knn) } }),
+    ...(linear && { linear: { seed, ...settings(linear) } }),
+    ...(fineTune && { fineTune: { seed, ...settings(fineTune) } }),
   };
 }

@@ -4,22 +4,20 @@ import type { EvalReport } from '../evaluate/index.ts';
 import { bfloat16Gain } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
 
-/** What happens in a run, for a progress display. */
 export type TrainEvent =
-  /** With `data.hold: 'device'`: pictures decoded so far, before the first step. */
+  /** Pictures decoded for the device to hold, before the first step. */
   | { type: 'holding'; done: number; total: number }
   | { type: 'start'; step: number; totalSteps: number; facts: RunFacts }
   /** `samples` are those seen so far. */
   | { type: 'log'; row: Record<string, number>; totalSteps: number; samples: number }
   | { type: 'evaluated'; step: number; report: EvalReport }
   | { type: 'saved'; step: number; path: string }
-  /** A run with `compression.online` takes the steps from this one on with another compression. */
+  /** The compression of steps from this one on. */
   | { type: 'compression'; step: number; compression: Compression }
   | { type: 'warning'; message: string };
 
 export type OnEvent = (event: TrainEvent) => void;
 
-/** What is known of a run before its first step. */
 export interface RunFacts {
   runDir: string;
   device: string;
@@ -41,7 +39,6 @@ export function factsOf({ runDir, device, config, method, dataset }: RunParts): 
   };
 }
 
-/** Warns of a precision that this processor has no instructions for. */
 export function slowPrecision({ config: { precision }, device }: RunParts): string | undefined {
   if (device !== 'cpu' || precision !== 'bfloat16') return undefined;
   const gain = bfloat16Gain();

@@ -11,7 +11,7 @@ import {
 } from '../io/checkpoint-files.ts';
 
 /**
- * The checkpoint at a path, or, for 'latest', the newest whole one of a run. undefined: the run has no checkpoint at all.
+ * The checkpoint at a path, or for 'latest' the newest whole one. undefined: the run has none.
  * Throws a CoupletError when the one at the path is damaged or missing, and when all of the run are damaged.
  */
 export async function findCheckpoint(
@@ -49,8 +49,8 @@ async function latest(runDir: string, onDamaged: (message: string) => void) {
 }
 
 /**
- * Removes the checkpoints after `step`, whose steps are run again. Otherwise the next resume would start from them, and pruning
- * would remove the new ones before them. Returns what it removed.
+ * Removes and returns the checkpoints after `step`. Otherwise the next resume would start from them, and pruning would remove the new
+ * ones before them.
  */
 export async function removeLater(runDir: string, step: number): Promise<CheckpointPlace[]> {
   const later = (await listCheckpoints(runDir)).filter((place) => place.step > step);

@@ -1,4 +1,3 @@
-// What a run writes down while it trains: its config, its metrics, and which step is the best.
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,10 +8,9 @@ import type { StepContext } from '../time/clock.ts';
 import type { RunParts } from './build.ts';
 import type { Plan } from './plan.ts';
 
-/** The file of a run that names its best step. */
 export const bestPath = (runDir: string): string => join(runDir, 'best.json');
 
-/** Writes the config, and opens the metrics after the rows up to `start`. undefined on all ranks but the first. */
+/** Writes the config, and keeps the metrics up to `start`. undefined on all ranks but the first. */
 export async function openJournal(
   { config, runDir, ranks }: RunParts,
   start: number,
@@ -27,10 +25,11 @@ export async function openJournal(
   return journal;
 }
 
+/** What a run writes down while it trains: config.json, metrics.jsonl and best.json. */
 export class Journal {
   readonly #metrics: MetricsWriter;
   readonly #runDir: string;
-  /** The metric that decides which step is the best: `eval/NAME`. */
+  /** `eval/NAME` */
   readonly #bestBy: string | undefined;
   #best: { step: number; value: number } | undefined;
   #writtenBest: number | undefined;
@@ -41,7 +40,6 @@ export class Journal {
     this.#bestBy = bestBy && `eval/${bestBy.replace(/^eval\//, '')}`;
   }
 
-  /** The step of the best evaluation so far. */
   get bestStep(): number | undefined {
     return this.#best?.step;
   }
@@ -50,7 +48,7 @@ export class Journal {
     this.#metrics.write(row);
   }
 
-  /** Whether a row has the best evaluation so far. If so, its checkpoint must be saved before writeBest(). */
+  /** Whether a row has the best evaluation so far. Then save its checkpoint and call writeBest(). */
   isNewBest(row: MetricsRow): boolean {
     const value = this.#bestBy === undefined ? undefined : row[this.#bestBy];
     if (typeof value !== 'number' || !(value > (this.#best?.value ?? Number.NEGATIVE_INFINITY))) return false;
@@ -58,7 +56,6 @@ export class Journal {
     return true;
   }
 
-  /** Writes best.json, if the best step is new. */
   async writeBest(): Promise<void> {
     if (!this.#best || this.#best.step === this.#writtenBest) return;
     const { step, value } = this.#best;
@@ -68,8 +65,8 @@ export class Journal {
   }
 
   /**
-   * Finds the best step among earlier evaluations whose checkpoints exist. best.json itself may name a step whose checkpoint was
-   * never finished, or one that is run again.
+   * Finds the best step among evaluations whose checkpoints exist. best.json may name a step whose checkpoint was never finished,
+   * or one that is run again.
    */
   async restoreBest(rows: readonly MetricsRow[]): Promise<void> {
     for (const row of rows) if (existsSync(checkpointPath(this.#runDir, row.step))) this.isNewBest(row);
@@ -77,7 +74,6 @@ export class Journal {
     else await rm(bestPath(this.#runDir), { force: true });
   }
 
-  /** Flushes the metrics to the disk. */
   flush(): void {
     this.#metrics.flush();
   }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, type RunConfig } from '../config/index.ts';
 import { loadTokenizer } from '../data/tokenizer/tokenizer.ts';
@@ -6,6 +6,7 @@ import { CoupletError } from '../errors.ts';
 import type { Encoder } from '../evaluate/features.ts';
 import { loadTensorsInto } from '../io/checkpoint.ts';
 import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
+import { readJsonFile } from '../io/json-file.ts';
 import { alone } from '../ranks/index.ts';
 import { createMethod, encoderOf } from './build.ts';
 import { findCheckpoint } from './find-checkpoint.ts';
@@ -13,7 +14,7 @@ import { bestPath } from './journal.ts';
 import { prepareProcess } from './process.ts';
 import { modelWith, resolveConfig } from './resolve.ts';
 
-/** A trained model with all that evaluators need. `close()` frees it. */
+/** A trained model, ready for evaluations. `close()` frees it. */
 export interface LoadedRun extends Encoder {
   config: RunConfig;
   checkpoint: string;
@@ -22,7 +23,7 @@ export interface LoadedRun extends Encoder {
 }
 
 /**
- * Loads the model of a run's checkpoint ('latest', 'best', 'start' or a folder), without its optimizer.
+ * Loads the model of a checkpoint: 'latest', 'best', a folder, or 'start' for the weights before the first step.
  * Throws a CoupletError when there is none.
  */
 export async function loadRun(
@@ -75,6 +76,6 @@ function bestCheckpoint(runDir: string): string {
     throw new CoupletError(
       `${runDir} has no best checkpoint: set evaluate.every and evaluate.bestBy, or use --checkpoint latest.`,
     );
-  const { step } = JSON.parse(readFileSync(path, 'utf8')) as { step: number };
+  const { step } = readJsonFile(path) as { step: number };
   return checkpointPath(runDir, step);
 }

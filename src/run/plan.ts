@@ -9,8 +9,8 @@ import { onlineCompression, scheduledCompression } from './compression.ts';
 import { learningRate, scheduledWeightDecay } from './rates.ts';
 import type { ResolvedConfig } from './resolve.ts';
 
-/** The end of a step: updates so far, and the progress before and after it. */
 export interface StepEnd {
+  /** Updates done. */
   step: number;
   progressBefore: number;
   progress: number;
@@ -21,16 +21,15 @@ export interface Plan extends ResolvedConfig {
   logEvery: number;
   evaluatesAfter(end: StepEnd): boolean;
   savesAfter(end: StepEnd): boolean;
-  /** Chooses the compression while the run trains. */
   online?: OnlineCompression;
-  /** Where the budget does not fix the number, an estimate from the pace until `step`; before the first step Infinity. */
+  /** Where the budget does not fix it, an estimate after `step` updates; Infinity after none. */
   totalSteps(step: number): number;
-  /** The context of the step after `step` updates, at the progress of the budget. */
+  /** Of the step after `step` updates, at the budget's progress. */
   contextAt(step: number): StepContext;
   costOf(context: Pick<StepContext, 'compression'>): StepCost;
 }
 
-/** Throws a CoupletError for data of one sample, for a duration of less than a step, and for a budget that pays for none. */
+/** Throws a CoupletError for data of one sample, and for a duration that pays for no step. */
 export function planOf(resolved: ResolvedConfig, datasetSize: number): Plan {
   const { config } = resolved;
   const { globalBatchSize } = config.batch;
@@ -78,7 +77,6 @@ export function planOf(resolved: ResolvedConfig, datasetSize: number): Plan {
   };
 }
 
-/** Whether the end of a step is the end of an interval; without an interval never. */
 function every(
   interval: PartDuration | undefined,
   toSteps: (duration: Duration) => number,

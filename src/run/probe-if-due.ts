@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Served } from '../feed/index.ts';
+import type { PendingBatch } from '../feed/index.ts';
 import type { Lookahead } from '../feed/lookahead.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
 import type { Probe } from '../online-compression/averages.ts';
@@ -13,15 +13,15 @@ import type { TrainTimer } from './timer.ts';
 export interface ProbeMoment {
   /** Of the next step, as its batch. */
   context: StepContext;
-  batch: Served;
+  batch: PendingBatch;
   feed: Lookahead;
   timer: TrainTimer;
   onEvent: OnEvent;
 }
 
 /**
- * Takes a probe before a step, if one is due, and spends its cost from the run's budget. Returns whether it did: the step's context
- * has changed then. Collective.
+ * Takes a probe before a step, if one is due, and spends its cost from the budget. Returns whether it did, which changes the step's
+ * context. Collective.
  */
 export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<boolean> {
   const { plan, ranks, device } = parts;
@@ -37,7 +37,7 @@ export async function probeIfDue(parts: RunParts, moment: ProbeMoment): Promise<
   const ownProbe = scope(() =>
     takeProbe(parts, {
       compressions: online.candidates,
-      batches: [batch.onDevice(), next.onDevice()],
+      batches: [batch.toDevice(), next.toDevice()],
       clock: context,
       device,
       ...(weighsByMoments(parts) && { adam: adamStateOf(parts) }),

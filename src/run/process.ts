@@ -10,7 +10,7 @@ export function prepareProcess(config: RunConfig, place?: Place): string {
   return resolveDevice(place ? deviceOfRank(config.device, place, cudaCount()) : config.device);
 }
 
-/** Meets the other ranks, if there are any, and makes sure that all were started with the same config. */
+/** Connects the ranks. Throws a CoupletError when their configs differ, or the batch does not divide among them. */
 export function meetRanks(config: RunConfig, device: string, place: Place): Ranks {
   const { globalBatchSize, gradAccumSteps } = config.batch;
   const parts = place.worldSize * gradAccumSteps;

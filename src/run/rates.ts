@@ -1,4 +1,3 @@
-// Learning rate and weight decay of a config, as functions of progress.
 import type { Duration, RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { afterWarmup, cosine, polynomial, type Schedule, withWarmup } from '../time/schedules.ts';
@@ -9,7 +8,7 @@ interface Steps {
   toSteps: (duration: Duration) => number;
 }
 
-/** The learning rate, and its share of the peak, which is 1 until the warm-up is over. */
+/** `rateShare` is the rate over its peak, and 1 until the warm-up is over. */
 export function learningRate(config: RunConfig, steps: Steps): { lr: Schedule; rateShare: Schedule } {
   const {
     optimizer: { peakLr },

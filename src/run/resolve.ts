@@ -37,7 +37,7 @@ export function modelWith(
   tokenizer: Pick<Tokenizer, 'vocabSize'> | undefined,
 ): AnyModelSpec {
   if (!hasTexts(model) || !tokenizer) return { image: model.image };
-  // A model's name stands for a vocabulary too, which need not be that of the data.
+  // The vocabulary of a named model need not be that of the data.
   const vocabSize = typeof config.model === 'string' ? undefined : model.text.vocabSize;
   if (vocabSize !== undefined && vocabSize < tokenizer.vocabSize)
     throw new CoupletError(

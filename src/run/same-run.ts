@@ -1,13 +1,13 @@
-// Whether a folder may be written: by a new run, or by the run that it holds.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { migrateConfig, type RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
+import { readJsonFile } from '../io/json-file.ts';
 
-/** A change in one of these would change the run's numbers. */
+/** These change the run's numbers. */
 const FIXED_KEYS = ['seed', 'model', 'method', 'data', 'compression', 'batch', 'optimizer'] as const;
-/** Keys of `data` that change no number. */
+/** These change no number. */
 const FREE_DATA_KEYS = ['workers', 'prefetchBatches', 'maxBadShare'];
 
 function fixedPart(config: RunConfig, key: (typeof FIXED_KEYS)[number]): unknown {
@@ -15,11 +15,11 @@ function fixedPart(config: RunConfig, key: (typeof FIXED_KEYS)[number]): unknown
   return Object.fromEntries(Object.entries(config.data).filter(([name]) => !FREE_DATA_KEYS.includes(name)));
 }
 
-/** Throws a CoupletError that names what differs from the config that the run was started with. */
+/** Throws a CoupletError that names what differs from the config of the run's start. */
 export function checkSameRun(config: RunConfig, runDir: string): void {
   const path = runPaths(runDir).config;
   if (!existsSync(path)) return;
-  const saved = migrateConfig(JSON.parse(readFileSync(path, 'utf8')) as RunConfig);
+  const saved = migrateConfig(readJsonFile(path) as RunConfig);
   const plain = JSON.parse(JSON.stringify(config)) as RunConfig;
   const changed = FIXED_KEYS.flatMap((key) => changes(fixedPart(saved, key), fixedPart(plain, key), key));
   if (changed.length > 0) {
@@ -43,7 +43,7 @@ function changes(before: unknown, now: unknown, path: string): string[] {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
-/** Refuses to write a new run over an old one. A run that ended before its first row of metrics may be overwritten. */
+/** Throws a CoupletError when a folder holds a run with metrics or checkpoints. */
 export function refuseExisting(runDir: string): void {
   const { metrics, checkpoints } = runPaths(runDir);
   if (existsSync(checkpoints) || (existsSync(metrics) && statSync(metrics).size > 0)) {

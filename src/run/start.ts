@@ -1,4 +1,3 @@
-// The start of a run: from its beginning, or from a checkpoint.
 import type { Problems } from '../data/index.ts';
 import { openFeed } from '../feed/index.ts';
 import { Lookahead } from '../feed/lookahead.ts';

@@ -1,4 +1,3 @@
-// Gradient accumulation that is exact for a loss over the whole batch (gradient caching, Gao et al. 2021, arXiv 2101.06983).
 import type { Batch, Features } from '../methods/index.ts';
 import type { StepContext } from '../time/clock.ts';
 import { backward, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
@@ -6,8 +5,9 @@ import * as ops from '../torch/ops.ts';
 import type { AfterBackward, GradientParts } from './step.ts';
 
 /**
- * Features of all parts without gradient, then the loss and its gradient by the features, then each part again, pulled by its share.
- * Gradients add up on this rank before ranks average them.
+ * Gradient accumulation, exact for a loss over the whole batch (gradient caching, Gao et al. 2021, arXiv 2101.06983): features of all
+ * parts without gradient, the loss and its gradient by the features, then each part again with its share of that gradient.
+ * Gradients add up on this rank before the ranks average them.
  */
 export function backwardInParts(
   { method, averager, config }: GradientParts,

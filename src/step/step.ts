@@ -1,4 +1,4 @@
-// ONE STEP, on one screen: features -> loss -> backward -> clip -> optimizer -> commit. No method is named here.
+// ONE STEP: features -> loss -> backward -> clip -> optimizer -> commit. No method is named here.
 import type { RunConfig } from '../config/index.ts';
 import type { Batch, Method, MethodLoss } from '../methods/index.ts';
 import { BatchStatistics } from '../nn/batch-norm.ts';
@@ -11,12 +11,10 @@ import { backwardCaptured } from './graphs/backward.ts';
 import type { StepGraphs } from './graphs/step-graphs.ts';
 import { readMetrics } from './metrics.ts';
 
-/** What gradients are computed with. */
 export interface GradientParts {
   method: Method;
   config: Pick<RunConfig, 'batch' | 'optimizer'>;
   averager: GradientAverager;
-  /** CUDA graphs of the towers and, where it can be captured, of the loss. */
   graphs?: Pick<StepGraphs, 'run'>;
 }
 
@@ -25,12 +23,13 @@ export interface StepParts extends GradientParts {
   ranks: Ranks;
 }
 
-/** What a backward pass leaves besides gradients. */
+/** Besides gradients. */
 export type AfterBackward = Omit<MethodLoss<unknown>, 'loss'>;
 
 /**
- * One update from one batch of this rank. Collective.
- * @param options.log returns the metrics, which waits for the device
+ * One update. Collective.
+ * @param batch the samples of this rank
+ * @param options.log return the metrics, which waits for the device
  */
 export function trainStep(
   parts: StepParts,
@@ -63,8 +62,8 @@ function backwardWhole(
 }
 
 /**
- * Leaves with each parameter the mean gradient over all ranks, by one of three paths with the same result: whole, in parts, or by replaying
- * CUDA graphs. Nothing else has moved. The caller commits or forgets the statistics of batch norms.
+ * Leaves the mean gradient over all ranks with each parameter, and changes nothing else. Three paths have the same result: whole, in
+ * parts, or by replaying CUDA graphs. The caller commits or forgets the batch norms' statistics.
  */
 export function computeGradients(
   parts: GradientParts,
@@ -73,8 +72,8 @@ export function computeGradients(
   { log = false }: { log?: boolean } = {},
 ) {
   const captured = parts.graphs?.run(batch, context, { loss: !log });
-  const own = new BatchStatistics();
-  const { next, metrics } = own.during(() => {
+  const eager = new BatchStatistics();
+  const { next, metrics } = eager.during(() => {
     const result = captured
       ? backwardCaptured(parts.method, captured, { batch, context })
       : parts.config.batch.gradAccumSteps === 1
@@ -84,16 +83,16 @@ export function computeGradients(
   });
   const statistics = {
     commit: () => {
-      own.commit();
+      eager.commit();
       captured?.statistics.commit({ keep: true });
       captured?.loss?.statistics.commit({ keep: true });
     },
-    forget: () => own.forget(), // the next replay overwrites those of graphs
+    forget: () => eager.forget(), // the next replay overwrites those of the graphs
   };
   return { next, metrics, statistics };
 }
 
-/** Clears frozen gradients and clips the others. Returns the norm of all, where it bounds them. */
+/** Clears the gradients of frozen parameters and clips the others. Returns their norm before clipping, with `clipGradNorm`. */
 function clipGradients(
   { params, frozen }: Method,
   { clipGradNorm: bound, clipEachGradNorm: boundOfEach }: RunConfig['optimizer'],

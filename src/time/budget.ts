@@ -1,21 +1,19 @@
-// What a run may spend, and what it has spent: the progress that schedules go by (Clock in schedules.ts).
-
-/** Of a run so far. */
+/** What a run has spent. */
 export interface Spent {
   steps: number;
   /** Forward passes of one sample's whole sequence (compress/cost.ts). */
   forwards: number;
-  /** Seconds of training, evaluations and checkpoints left out. */
+  /** Of training, without evaluations and checkpoints. */
   seconds: number;
 }
 
-/** What one step costs before it is taken; its seconds are known only after, or from a table (config `stepTimes`). */
+/** The cost of a step before it is taken. Seconds are known in advance only from the config's `stepTimes`. */
 export type StepCost = Omit<Spent, 'seconds'> & { seconds?: number };
 
-/** A step more than this over the budget's end is not taken: sums of fractions may come out just above it. */
-const TOLERANCE = 1 + 1e-9;
+/** A factor on the total: sums of fractions may come out just above it. */
+const ROUNDING = 1 + 1e-9;
 
-/** A budget in one unit, and the tally in all of them. */
+/** What a run may spend, in one unit; and what it has spent, in all units. */
 export class Budget {
   readonly unit: keyof Spent;
   readonly total: number;
@@ -30,15 +28,15 @@ export class Budget {
     return this.#spent;
   }
 
-  /** The share that is spent, in [0, 1]. */
+  /** The spent share, in [0, 1]. */
   get progress(): number {
     return Math.min(1, this.#spent[this.unit] / this.total);
   }
 
-  /** Whether a step of this cost would be more than is left; of seconds, whether none are left. */
+  /** Whether a step of this cost is more than is left. Of seconds: whether none are left. */
   isExceededBy(cost: StepCost): boolean {
     const spent = this.#spent[this.unit];
-    return this.unit === 'seconds' ? spent >= this.total : spent + cost[this.unit] > this.total * TOLERANCE;
+    return this.unit === 'seconds' ? spent >= this.total : spent + cost[this.unit] > this.total * ROUNDING;
   }
 
   spend(step: Spent): void {
@@ -50,20 +48,20 @@ export class Budget {
     };
   }
 
-  /** Goes on where a checkpoint was written. */
+  /** Continues from a checkpoint. */
   restore(spent: Spent): void {
     this.#spent = { ...spent };
   }
 }
 
-/** How many steps a budget pays for, when the cost of a step follows from the progress alone. */
+/** Steps that a budget pays for, where the cost of a step follows from the progress alone. */
 export function stepsWithin(
   { unit, total }: Pick<Budget, 'unit' | 'total'>,
-  costAt: (progress: number) => Spent,
+  costOf: (progress: number) => Spent,
 ): number {
   const budget = new Budget(unit, total);
   for (;;) {
-    const cost = costAt(budget.progress);
+    const cost = costOf(budget.progress);
     if (budget.isExceededBy(cost)) return budget.spent.steps;
     budget.spend(cost);
   }

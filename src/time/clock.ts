@@ -1,47 +1,46 @@
 import type { Compression } from '../compress/compression.ts';
 import type { Schedule } from './schedules.ts';
 
-/** How far a run is, before a step. */
+/** The time of a run, before a step. */
 export interface Clock {
   /** Optimizer updates so far. */
   step: number;
   /** An estimate where a budget in seconds or forwards does not fix the number of steps. */
   totalSteps: number;
-  /** Spent budget over the whole one, in [0, 1). All schedules read it. */
+  /** The spent share of the budget, in [0, 1). All schedules read it. */
   progress: number;
   samplesSeen: number;
-  /** samplesSeen over the size of the data set, with its fraction. */
+  /** Passes over the data so far, with their fraction. */
   epoch: number;
   totalEpochs: number;
 }
 
-/** What a step is taken with: the clock, and what schedules make of it. */
+/** A clock, and the values that schedules give at that time. */
 export interface StepContext extends Clock {
   lr: number;
-  /** Absent: the config's, throughout. */
+  /** Absent: constant, as in the config. */
   weightDecay?: number;
-  /** Absent: image sequences are whole. */
+  /** Absent: sequences are whole. */
   compression?: Compression;
 }
 
-/** What moves over a run, as functions of progress. */
+/** Functions of progress. */
 export interface StepSchedules {
   lr?: Schedule;
   weightDecay?: Schedule;
   compression?: (progress: number) => Compression;
 }
 
-/** What clocks of a run are made from. */
 export interface RunLength {
   totalSteps: number;
   globalBatchSize: number;
   datasetSize: number;
-  /** step / totalSteps by default, which holds where the budget is in steps. */
+  /** By default step / totalSteps, as for a budget in steps. */
   progress?: number;
 }
 
 /** The clock before a step. */
-export function clockAt(step: number, run: RunLength): Clock {
+function clockAt(step: number, run: RunLength): Clock {
   const { totalSteps, globalBatchSize, datasetSize, progress = step / totalSteps } = run;
   const samplesSeen = step * globalBatchSize;
   return {
@@ -54,7 +53,7 @@ export function clockAt(step: number, run: RunLength): Clock {
   };
 }
 
-/** The clock before a step, and what the schedules give there; without a schedule the learning rate is 0. */
+/** The context of a step. Without a schedule the learning rate is 0. */
 export function stepContextAt(
   step: number,
   { lr, weightDecay, compression, ...run }: RunLength & StepSchedules,

@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 /** A value over a run: a function of progress in [0, 1]. */
 export type Schedule = (progress: number) => number;
 
-/** from (1 - x ** power) + to x ** power: stays high for longer than a cosine (Lin et al. 2024, section on small budgets, power 2). */
+/** from (1 - x ** power) + to x ** power. With power 2 it stays high for longer than a cosine (Lin et al. 2024, small budgets). */
 export function polynomial(from: number, to: number, power: number): Schedule {
   return (x) => {
     const share = Math.min(1, Math.max(0, x)) ** power;
@@ -11,13 +11,13 @@ export function polynomial(from: number, to: number, power: number): Schedule {
   };
 }
 
-/** Half a cosine from `from` at 0 to `to` at 1, and `to` after. */
+/** Half a cosine from `from` at 0 to `to` at 1. */
 export function cosine(from: number, to: number): Schedule {
   return (x) => to + 0.5 * (from - to) * (1 + Math.cos(Math.PI * Math.min(1, Math.max(0, x))));
 }
 
 /**
- * Linear warm-up, then `body` over what remains. As open_clip counts: step k of W warm-up steps has rate peak (k + 1) / W.
+ * Linear warm-up, then `body` over the rest of the run. Step k of W warm-up steps has rate peak (k + 1) / W, as in open_clip.
  * `warmup` and `tick` are shares of the run: W / total and 1 / total.
  */
 export function withWarmup(
@@ -25,15 +25,15 @@ export function withWarmup(
   { peak, warmup, tick }: { peak: number; warmup: number; tick: number },
 ): Schedule {
   const after = afterWarmup(body, warmup);
-  // Half a tick of tolerance: step / total need not be exact.
+  // Half a tick of tolerance, since step / total is rounded.
   return (progress) => (progress < warmup - tick / 2 ? (peak * (progress + tick)) / warmup : after(progress));
 }
 
-/** `body` over what a warm-up leaves of the run; its start until then. */
+/** `body` over the part of the run after a warm-up; its first value until then. */
 export const afterWarmup =
   (body: Schedule, warmup: number): Schedule =>
   (progress) =>
-    // A warm-up that is the whole run leaves nothing of it but its end.
+    // After a warm-up of the whole run only the end of `body` is left.
     body(warmup >= 1 ? Number(progress >= 1) : Math.max(0, progress - warmup) / (1 - warmup));
 
 /**
@@ -48,8 +48,8 @@ export function gammaSchedule(options: {
 }): (clock: Clock) => number {
   const fall = cosine(1, options.min);
   return ({ epoch }) => {
-    const at = options.per === 'epoch' ? Math.floor(epoch) : epoch;
+    const time = options.per === 'epoch' ? Math.floor(epoch) : epoch;
     if (epoch < 1 && (options.per === 'epoch' || options.shape === 'constant')) return 1;
-    return options.shape === 'constant' ? options.min : fall(at / options.decayEpochs);
+    return options.shape === 'constant' ? options.min : fall(time / options.decayEpochs);
   };
 }

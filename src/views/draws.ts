@@ -6,7 +6,7 @@ import type { ColorJitterRecipe, ViewRecipe } from './recipe.ts';
 export const column = {
   /** When the hue is shifted: before the round 0, 1 or 2 of the other three, or after them (3); -1: no jitter. */
   hueTurn: 0,
-  /** Three rounds of [amount, towards gray, towards the mean]: see photometric/blend.ts. */
+  /** Three rounds of [amount, towards gray, towards the mean]: see `blend` in color-steps.ts. */
   rounds: 1,
   /** The hue's shift in sixths of a turn. */
   hue: 10,
@@ -116,4 +116,42 @@ export function writeJitter(
 /** 1 - factor, the factor uniform in [max(0, 1 - strength), 1 + strength]. */
 function amount(strength = 0, draws: Draws): number {
   return draws.between(-strength, Math.min(1, strength));
+}
+
+/** Arrays one after the other. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let start = 0;
+  for (const part of parts) {
+    all.set(part, start);
+    start += part.length;
+  }
+  return all;
+}
+
+/** Which rows of a batch each step changes, known on the host, so that a step runs on those and no others. */
+export interface StepRows {
+  /** Sorted by the hue's turn. */
+  jitter: number[];
+  /** How many of `jitter` have the turn 0, 1, 2, 3. */
+  hueTurns: number[];
+  grayscale: number[];
+  blur: number[];
+  solarize: number[];
+}
+
+/** @param draws [rows, COLUMNS] of drawPhotometric */
+export function rowsOfSteps(draws: Float32Array): StepRows {
+  const turns: number[][] = [[], [], [], []];
+  const rows: StepRows = { jitter: [], hueTurns: [], grayscale: [], blur: [], solarize: [] };
+  for (let row = 0, at = 0; at < draws.length; row++, at += COLUMNS) {
+    const turn = draws[at + column.hueTurn]!;
+    if (turn >= 0) turns[turn]!.push(row);
+    if (draws[at + column.grayscale]! > 0) rows.grayscale.push(row);
+    if (draws[at + column.sigma]! > 0) rows.blur.push(row);
+    if (draws[at + column.solarize]! > 0) rows.solarize.push(row);
+  }
+  rows.jitter = turns.flat();
+  rows.hueTurns = turns.map(({ length }) => length);
+  return rows;
 }

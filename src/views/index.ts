@@ -1,5 +1,5 @@
-export { type Augmentation, augmentationSchema, withAugmentation } from './augmentation.ts';
+export type { Augmentation } from './augmentation.ts';
 export { drawPhotometric } from './draws.ts';
-export { applyPhotometric, applyToViews } from './photometric/apply.ts';
-export { type BlurRecipe, type ColorJitterRecipe, isPhotometric, type ViewRecipe } from './recipe.ts';
+export { applyPhotometric, applyToViews } from './photometric.ts';
+export type { BlurRecipe, ColorJitterRecipe, ViewRecipe } from './recipe.ts';
 export { type DinoCrops, dinoRecipes, mocoV3Recipes, simclrRecipes } from './recipes.ts';

@@ -34,3 +34,27 @@ export interface BlurRecipe {
 export function isPhotometric({ colorJitter, grayscale, blur, solarize }: ViewRecipe): boolean {
   return [colorJitter?.probability, grayscale, blur?.probability, solarize].some((share) => (share ?? 0) > 0);
 }
+
+/**
+ * Positions of views whose recipes have the same key, in order: they go through the same kernels together, because on a GPU a batch
+ * of small pictures takes as long as its launches.
+ * @param options.most how many views with a recipe may be together: rounded down, and at least one
+ */
+export function groupViews(
+  recipes: readonly ViewRecipe[],
+  { key, most }: { key: (recipe: ViewRecipe) => string; most: (recipe: ViewRecipe) => number },
+): number[][] {
+  const groups: number[][] = [];
+  const open = new Map<string, number[]>();
+  for (const [view, recipe] of recipes.entries()) {
+    const name = key(recipe);
+    let group = open.get(name);
+    if (!group || group.length + 1 > most(recipe)) {
+      group = [];
+      groups.push(group);
+      open.set(name, group);
+    }
+    group.push(view);
+  }
+  return groups;
+}

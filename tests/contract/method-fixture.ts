@@ -8,6 +8,7 @@ import { type StepContext, stepContextAt } from '../../src/time/clock.ts';
 import { backward, clearGrads, noGrad, scope, Tensor, tensor } from '../../src/torch/index.ts';
 import type { ViewRecipe } from '../../src/views/recipe.ts';
 import { int64, uniform } from './numbers.ts';
+import { smallOptions } from './small-options.ts';
 
 export const DATASET = 20;
 export const BATCH = 6;
@@ -31,15 +32,8 @@ const MODEL = {
   text: { contextLength: LENGTH, vocabSize: VOCABULARY, width: 16, heads: 2, layers: 1 },
 } as const;
 
-/** Options that make a method small; the others are small by their model. */
-const SMALL: Record<string, object> = {
-  simclr: { projector: { embedDim: 8 } },
-  'moco-v3': { heads: { hidden: 24, embedDim: 8 } },
-  dino: { localCrops: { count: 2 }, head: { hidden: 24, embedDim: 8, outputs: 16 } },
-};
-
 const optionsOf = (name: string, options: object = {}) =>
-  findMethod(name).options.parse({ name, ...SMALL[name], ...options });
+  findMethod(name).options.parse({ name, ...smallOptions(name), ...options });
 
 export function makeMethod(
   name: string,
@@ -77,14 +71,15 @@ export const makeOptimizer = (method: Method): AdamW =>
 export const clock = (step: number): StepContext =>
   stepContextAt(step, { totalSteps: 60, globalBatchSize: BATCH, datasetSize: DATASET });
 
+/** What a method chooses its views by. */
+export function viewContext(name: string, options: object = {}) {
+  const crop: ViewRecipe['crop'] = { scale: [0.5, 1], ratio: [1, 1], interpolation: 'bicubic' };
+  return { options: optionsOf(name, options), imageSize: IMAGE, data: { crop, flip: false } };
+}
+
 /** Six of twenty samples (or more); which, and what they look like, depends on the step and the sample. */
 export function batchAt(step: number, name: string, { size: count = BATCH, options = {} } = {}): Batch {
-  const crop: ViewRecipe['crop'] = { scale: [0.5, 1], ratio: [1, 1], interpolation: 'bicubic' };
-  const recipes = findMethod(name).views({
-    options: optionsOf(name, options),
-    imageSize: IMAGE,
-    data: { crop, flip: false },
-  });
+  const recipes = findMethod(name).views(viewContext(name, options));
   const ids = Array.from({ length: count }, (_, i) => (step * count + i) % DATASET);
   const images = recipes.map(({ size }, view) => {
     const bytes = ids.flatMap((id) => {
@@ -134,14 +129,14 @@ export function trainStep(name: string, method: Method, optimizer: AdamW, step: 
   });
 }
 
-/** Methods whose targets move by themselves, and are uneven before their centre has found its place. */
-const SELF_TAUGHT: ReadonlySet<string> = new Set(['dino']);
+/** Targets with a centre move by themselves, and are uneven before the centre has found its place. */
+const settles = ({ state }: Method) => state.has('center');
 const SETTLING_STEPS = 60;
 
-/** Losses of the first batch, seen again and again. Self-taught methods first settle, then learn towards targets that stay. */
+/** Losses of the first batch, seen again and again. Targets that settle do so first, and stay from then on. */
 export function learningLosses(name: string, method: Method, optimizer: AdamW): number[] {
   const steps = <T>(count: number, body: () => T) => Array.from({ length: count }, () => scope(body));
-  if (!SELF_TAUGHT.has(name)) return steps(40, () => trainStep(name, method, optimizer, 0).loss);
+  if (!settles(method)) return steps(40, () => trainStep(name, method, optimizer, 0).loss);
   const first = () => lossOf(method, batchAt(0, name), clock(0));
   steps(SETTLING_STEPS, () => method.commit(first().next, clock(0)));
   return steps(40, () => {

@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HostArray } from '../../native/native.d.ts';
 import type { SampleTable } from '../../src/methods/fastclip/sample-table.ts';
 import { findMethod, type Method, methods } from '../../src/methods/index.ts';
+import { BatchStatistics } from '../../src/nn/batch-norm.ts';
 import type { AdamW } from '../../src/optim/index.ts';
+import type { StepContext } from '../../src/time/clock.ts';
 import { backward, gradsOf, memoryStats, scope, type Tensor } from '../../src/torch/index.ts';
 import {
   BATCH,
@@ -14,6 +16,7 @@ import {
   makeOptimizer,
   tensorsIn,
   trainStep,
+  viewContext,
 } from './method-fixture.ts';
 
 const arrays = (tensors: Map<string, Tensor>) =>
@@ -54,6 +57,37 @@ describe.each(Object.keys(methods))('method %s', (name) => {
     expect(findMethod(name).name).toBe(name);
     expect(findMethod(name).options.parse({ name })).toMatchObject({ name });
     expect(() => findMethod(name).options.parse({ name, noSuchOption: 1 })).toThrow();
+  });
+
+  test('passes take every view, of the size that they say, and give the features', () => {
+    const { views, passes } = findMethod(name);
+    const { options, imageSize, data } = viewContext(name);
+    const recipes = views({ options, imageSize, data });
+    const all = passes({ options, imageSize });
+    expect(new Set(all.flatMap((pass) => pass.views))).toEqual(new Set(recipes.keys()));
+    for (const pass of all)
+      for (const view of pass.views) expect(recipes[view].size).toBe(pass.imageSize ?? imageSize);
+    scope(() => {
+      const features = method.features(batchAt(0, name), clock(0));
+      for (const pass of all) expect(features[pass.features].requiresGrad).toBe(pass.trained);
+    });
+  });
+
+  test('a loss that changes with the clock has another key there', () => {
+    step(0);
+    scope(() => {
+      const batch = batchAt(0, name);
+      const features = method.features(batch, clock(0));
+      const lossAt = (at: StepContext) => {
+        const statistics = new BatchStatistics();
+        const { loss, next } = statistics.during(() => method.loss(features, batch.ids, at));
+        statistics.forget();
+        return [loss, ...tensorsIn(next)].map((tensor) => tensor.toNumbers());
+      };
+      const [early, late] = [clock(0), clock(55)];
+      const changes = JSON.stringify(lossAt(early)) !== JSON.stringify(lossAt(late));
+      if (changes) expect(method.lossKey?.(late)).not.toBe(method.lossKey?.(early) ?? '');
+    });
   });
 
   test('params are part of the model; no name is used twice', () => {

@@ -24,7 +24,7 @@ export const tauOf = ({ tau }: Case, side: keyof Pair, i: number): number =>
   typeof tau === 'number' ? tau : tau[side][i];
 
 /** Candidates of anchor i: all that are another sample. */
-export const candidates = ({ ids }: Case, i: number): number[] =>
+const candidates = ({ ids }: Case, i: number): number[] =>
   ids.map((_, j) => j).filter((j) => ids[j] !== ids[i]);
 
 /** h_ij / tau_i of an image or of a text as the anchor. */

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { scope, type Tensor, tensor } from '../../src/torch/index.ts';
+import { blur } from '../../src/views/blur.ts';
+import { grayscale, solarize } from '../../src/views/color-steps.ts';
 import { COLUMNS, column, writeJitter } from '../../src/views/draws.ts';
-import { applyPhotometric } from '../../src/views/photometric/apply.ts';
-import { blur } from '../../src/views/photometric/blur.ts';
-import { grayscale } from '../../src/views/photometric/grayscale.ts';
-import { solarize } from '../../src/views/photometric/solarize.ts';
+import { applyPhotometric } from '../../src/views/photometric.ts';
 import type { ViewRecipe } from '../../src/views/recipe.ts';
 import { readJson } from './golden.ts';
 

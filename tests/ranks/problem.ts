@@ -1,7 +1,7 @@
 import { full, type Tensor, tensor } from '../../src/torch/index.ts';
 
 /** Float64 numbers that are nothing in particular, the same in every process. */
-export function numbers(count: number, seed: number): Float64Array {
+function numbers(count: number, seed: number): Float64Array {
   return Float64Array.from(
     { length: count },
     (_, i) => Math.sin(1.7 * i + 3.1 * seed) + 0.3 * Math.cos(0.9 * i * seed),

@@ -1,6 +1,6 @@
 // One rank of ssl.test.ts: self-supervised methods on shares of a batch, against the whole batch on one rank.
 
-import type { Batch, Method } from '../../src/methods/index.ts';
+import { type Batch, findMethod, type Method, methods } from '../../src/methods/index.ts';
 import { BatchStatistics } from '../../src/nn/batch-norm.ts';
 import { Init } from '../../src/nn/init.ts';
 import { SyncBatchNorm } from '../../src/nn/sync-batch-norm.ts';
@@ -16,9 +16,9 @@ const STEPS = { float64: 3, float32: 1 } as const;
 const LR = 0.01;
 /** What is smaller is zero but for rounding: a shift before a batch norm has no gradient, and a mean behind one no value. */
 const ZERO = 1e-12;
+const ofPicturesAlone = Object.keys(methods).filter((name) => !findMethod(name).needs.tokens);
 const VARIANTS: Record<string, { name: string; options?: object }> = {
-  simclr: { name: 'simclr' },
-  'moco-v3': { name: 'moco-v3' },
+  ...Object.fromEntries(ofPicturesAlone.map((name) => [name, { name }])),
   'moco-v3 one way': { name: 'moco-v3', options: { symmetric: false } },
   dino: { name: 'dino', options: { teacherTemperature: { start: 0.1, end: 0.1 }, dropPath: 0.2 } },
 };

@@ -36,9 +36,6 @@ export interface Sample {
   png: Buffer;
 }
 
-/** Names of the classes, in label order: one for each caption. */
-export const shapeNames: readonly string[] = CAPTIONS;
-
 /** Sample `k` has caption k modulo 96; `seed` moves each picture by a pixel or two, so that another seed is held-out data. */
 export function shapes(count: number, { seed = 0 }: { seed?: number } = {}): Promise<Sample[]> {
   return Promise.all(Array.from({ length: count }, (_, k) => sampleOf(k, seed)));

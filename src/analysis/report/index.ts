@@ -5,8 +5,6 @@ import { hasFonts } from './fonts.ts';
 import { page } from './page.ts';
 import { type Pictures, picturesOf } from './pictures.ts';
 
-export { VARIANTS } from './pictures.ts';
-
 /** The report as one HTML page, and its pictures as SVG, by group of parameters. */
 export function reportOf(analysis: Analysis): { html: string; pictures: Map<string, Pictures> } {
   const names = Object.keys(analysis.snapshots[0].groups).sort(

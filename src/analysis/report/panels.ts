@@ -5,7 +5,6 @@ const PAGE = 1080;
 const GAP = 26;
 const HEAD = 54;
 
-/** One of several pictures of the same size. */
 export interface Panel {
   title: string;
   body: string;

@@ -11,7 +11,7 @@ import { percent } from './svg.ts';
 export type Pictures = Record<'schedule' | 'error' | 'cost' | 'bias' | 'variance', string>;
 
 /** The schedules of a report: the paper's rule, its variants, and other gradient computes. */
-export const VARIANTS: readonly { name: string; note?: string; options: RuleOptions }[] = [
+const VARIANTS: readonly { name: string; note?: string; options: RuleOptions }[] = [
   { name: 'least error', note: "the paper's rule", options: {} },
   { name: 'monotone', note: 'never more than before', options: { monotone: true } },
   { name: 'interpolated', note: 'between snapshots', options: { interpolate: true } },

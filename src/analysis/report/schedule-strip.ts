@@ -7,7 +7,6 @@ const RIGHT = 150;
 const LANE = 46;
 const HEAD = 74;
 
-/** A schedule under its name. */
 export interface NamedSchedule {
   name: string;
   note?: string;

@@ -17,12 +17,10 @@ export function element(name: string, attributes: Attributes, ...children: strin
     : `<${name}${written.join('')}>${children.join('')}</${name}>`;
 }
 
-/** A line of text at a point. */
 export function text(content: string, { x, y, ...more }: { x: number; y: number } & Attributes): string {
   return element('text', { x, y, ...more }, escaped(content));
 }
 
-/** Children moved to a corner. */
 export const moved = (x: number, y: number, ...children: string[]): string =>
   element('g', { transform: `translate(${rounded(x)} ${rounded(y)})` }, ...children);
 

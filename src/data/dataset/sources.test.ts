@@ -28,13 +28,12 @@ function imagesOf(dataset: Dataset): Buffer[] {
   return images;
 }
 
-/** Opens one source; the promise is awaited by the caller, for errors too. */
 const open = (source: SourceInput) => openDataset([source]);
 
 describe.each([...sources])('every source: $type', ({ type, schema }) => {
   test('each option has a description', () => {
     for (const [key, option] of Object.entries<z.ZodType>(schema.shape))
-      if (key !== 'type') expect(option.description, key).toBeTruthy();
+      expect(option.description, key).toBeTruthy();
   });
 
   test('a misspelled option and a path that is not there are refused, under the key of the config', async () => {
@@ -333,7 +332,6 @@ describe('parquet', () => {
         ['a cat', 'dog'],
         [1, 0, 1],
       ]);
-      // What is stored plainly is read in place.
       expect(dataset.index.containers[0] === path).toBe(codec === 'UNCOMPRESSED');
       dataset.close();
       if (codec === 'SNAPPY') expect(() => imagesOf(dataset)).toThrow(/ENOENT/);

@@ -13,7 +13,7 @@ export interface HostView {
 }
 
 /** Samples on their way to the device. Valid until `release`. */
-export interface Batch {
+export interface HostBatch {
   /** In the order in which they were asked for. */
   views: HostView[];
   /** B: samples on this rank. */
@@ -69,7 +69,7 @@ export class BatchMaker {
   }
 
   /** Waits for a batch. Bad samples go to `problems`; rows that could not be filled are left out when the order is `once`. */
-  async finish(pending: Pending, problems: ProblemLog): Promise<Batch> {
+  async finish(pending: Pending, problems: ProblemLog): Promise<HostBatch> {
     const results = await pending.done;
     const { views, contextLength, captions, order } = this.#fill;
     for (const { bad } of results) for (const { name, reason } of bad) problems.add(name, reason);

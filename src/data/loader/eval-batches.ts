@@ -1,7 +1,7 @@
 import type { Dataset } from '../dataset/dataset.ts';
 import { checkBadShare, ProblemLog, type Problems } from '../dataset/problems.ts';
 import type { ViewCut } from '../pictures/cut-views.ts';
-import { type Batch, BatchMaker, type Pending } from './batches.ts';
+import { BatchMaker, type HostBatch, type Pending } from './batches.ts';
 import {
   type EvalOptions,
   evalOptionsSchema,
@@ -12,7 +12,7 @@ import {
 } from './loader-options.ts';
 
 /** One pass over the data. */
-export interface EvalBatches extends AsyncIterable<Batch> {
+export interface EvalBatches extends AsyncIterable<HostBatch> {
   /** Bad samples met so far. */
   readonly problems: Problems;
 }
@@ -38,7 +38,7 @@ async function* run(
   dataset: Dataset,
   options: PassOptions & { views: readonly ViewCut[] },
   problems: ProblemLog,
-): AsyncGenerator<Batch> {
+): AsyncGenerator<HostBatch> {
   const { rank, worldSize, microBatchSize, prefetchBatches, views } = options;
   const first = Math.floor((dataset.size * rank) / worldSize);
   const end = Math.floor((dataset.size * (rank + 1)) / worldSize);

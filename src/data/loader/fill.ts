@@ -26,7 +26,6 @@ export function slabShape({
 
 /** Some rows of one batch. */
 export interface Job {
-  job: number;
   buffer: SharedArrayBuffer;
   /** Rows of the whole slab. */
   rows: number;
@@ -37,7 +36,6 @@ export interface Job {
 }
 
 export interface JobResult {
-  job: number;
   /** Captions of the rows, when texts were asked for. */
   texts: string[];
   bad: (Problem & { row: number })[];
@@ -65,7 +63,7 @@ export class Filler {
 
   async run(job: Job): Promise<JobResult> {
     const slab = viewSlab(job.buffer, { ...slabShape(this.#config), rows: job.rows });
-    const result: JobResult = { job: job.job, texts: [], bad: [], failed: false };
+    const result: JobResult = { texts: [], bad: [], failed: false };
     let next = 0;
     const lane = async (): Promise<void> => {
       while (next < job.count) {

@@ -13,7 +13,7 @@ import {
 } from '../../../tests/data/make.ts';
 import { type Dataset, openDataset } from '../dataset/dataset.ts';
 import { createTokenizer } from '../tokenizer/tokenizer.ts';
-import type { Batch } from './batches.ts';
+import type { HostBatch } from './batches.ts';
 import { evalBatches } from './eval-batches.ts';
 import { createLoader } from './loader.ts';
 import type { LoaderOptions } from './loader-options.ts';
@@ -55,7 +55,7 @@ interface Snapshot {
   captions: string[] | undefined;
 }
 
-function snapshot(batch: Batch): Snapshot {
+function snapshot(batch: HostBatch): Snapshot {
   const { ids, labels, captions } = batch;
   const views = batch.views.map(({ images }) => Buffer.from(images));
   const copy = { views, ids: Array.from(ids, Number), labels: [...labels], captions };

@@ -1,7 +1,7 @@
 import { CoupletError } from '../../errors.ts';
 import type { Dataset } from '../dataset/dataset.ts';
 import { checkBadShare, ProblemLog, type Problems } from '../dataset/problems.ts';
-import { type Batch, BatchMaker, type Pending } from './batches.ts';
+import { BatchMaker, type HostBatch, type Pending } from './batches.ts';
 import {
   type LoaderOptions,
   loaderOptionsSchema,
@@ -14,7 +14,7 @@ import type { WorkerPool } from './pool.ts';
 /** An endless stream of training batches. */
 export interface Loader {
   /** The next batch. Throws a CoupletError when more samples are bad than allowed. */
-  next(): Promise<Batch>;
+  next(): Promise<HostBatch>;
   /** Bad samples that were met in the batches given so far. */
   readonly problems: Problems;
   /** Ends the workers. */
@@ -75,7 +75,7 @@ class StreamLoader implements Loader {
     this.#fill();
   }
 
-  async next(): Promise<Batch> {
+  async next(): Promise<HostBatch> {
     this.#fill();
     const pending = this.#ahead.shift()!;
     const batch = await this.#parts.maker.finish(pending, this.problems);

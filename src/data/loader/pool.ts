@@ -1,92 +1,54 @@
-import { Worker } from 'node:worker_threads';
 import { CoupletError } from '../../errors.ts';
-import { builtModule } from './built-module.ts';
 import type { Job, JobResult } from './fill.ts';
+import { ThreadChannel, threadModule } from './thread-channel.ts';
 import type { WorkerStart } from './worker.ts';
 
 const LONG_MS = 2 ** 30;
 
-interface Member {
-  worker: Worker;
-  pending: number;
-}
-
-interface Waiting {
-  resolve(result: JobResult): void;
-  reject(error: Error): void;
-  member: Member;
-}
-
 /** Worker threads that fill slabs. Keeps the process alive only while a job is under way. */
 export class WorkerPool {
-  readonly #members: Member[] = [];
-  readonly #waiting = new Map<number, Waiting>();
-  #nextJob = 0;
+  readonly #workers: ThreadChannel<Job, JobResult>[];
   #failure: Error | undefined;
-  /** While a job is under way: workers are not held, since one that was let go of and held again was seen to let the process end. */
+  #openJobs = 0;
+  /** Holds the process instead of the workers: one that was unref'd and ref'd again was seen to let the process end. */
   #alive: NodeJS.Timeout | undefined;
 
   constructor(count: number, start: WorkerStart) {
-    const url = builtModule(import.meta.url, './worker');
-    for (let i = 0; i < count; i++) this.#members.push(this.#start(url, start));
+    const url = threadModule(import.meta.url, './worker');
+    this.#workers = Array.from({ length: count }, () => {
+      const worker = new ThreadChannel<Job, JobResult>(url, { name: "A loader's worker", start });
+      worker.unref();
+      return worker;
+    });
   }
 
   get size(): number {
-    return this.#members.length;
+    return this.#workers.length;
   }
 
-  /** Gives a job to the least busy worker. */
-  run(job: Omit<Job, 'job'>): Promise<JobResult> {
-    if (this.#failure) return Promise.reject(this.#failure);
-    const member = this.#members.reduce((a, b) => (b.pending < a.pending ? b : a));
-    const id = this.#nextJob++;
-    member.pending++;
+  /** Gives a job to the least busy worker. After an error no job is taken. */
+  async run(job: Job): Promise<JobResult> {
+    if (this.#failure) throw this.#failure;
+    const worker = this.#workers.reduce((a, b) => (b.pending < a.pending ? b : a));
+    this.#openJobs++;
     this.#alive ??= setInterval(() => {}, LONG_MS);
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, member });
-      member.worker.postMessage({ ...job, job: id });
-    });
+    try {
+      return await worker.request(job);
+    } catch (error) {
+      this.#failure ??= error as Error;
+      throw error;
+    } finally {
+      if (--this.#openJobs === 0) {
+        clearInterval(this.#alive);
+        this.#alive = undefined;
+      }
+    }
   }
 
   async close(): Promise<void> {
-    this.#fail(new CoupletError('The loader was closed.'));
+    this.#failure ??= new CoupletError('The loader was closed.');
     const alive = setInterval(() => {}, LONG_MS); // the process waits for them
-    await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#workers.map((worker) => worker.close(this.#failure!)));
     clearInterval(alive);
-  }
-
-  #start(url: URL, workerData: WorkerStart): Member {
-    const worker = new Worker(url, { workerData });
-    const member = { worker, pending: 0 };
-    worker.on('message', (message: { result?: JobResult; error?: string }) => {
-      if (message.result) this.#finish(message.result);
-      else this.#fail(new Error(`A loader's worker failed: ${message.error}`));
-    });
-    worker.on('error', (error) => this.#fail(error));
-    worker.on('exit', (code) => this.#fail(new Error(`A loader's worker ended with code ${code}.`)));
-    worker.unref();
-    return member;
-  }
-
-  #finish(result: JobResult): void {
-    const waiting = this.#waiting.get(result.job);
-    if (!waiting) return;
-    this.#waiting.delete(result.job);
-    waiting.member.pending--;
-    if (this.#waiting.size === 0) this.#rest();
-    waiting.resolve(result);
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    for (const { reject } of this.#waiting.values()) reject(this.#failure);
-    this.#waiting.clear();
-    this.#rest();
-  }
-
-  /** Lets the process end. */
-  #rest(): void {
-    clearInterval(this.#alive);
-    this.#alive = undefined;
   }
 }

@@ -1,5 +1,6 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { type Encode, type FillConfig, Filler, type Job } from './fill.ts';
+import { answerRequests } from './thread-channel.ts';
 
 /** What a worker thread starts from. */
 export interface WorkerStart {
@@ -18,10 +19,4 @@ async function makeEncode(spec: unknown): Promise<Encode | undefined> {
 const { fill, tokenizer } = workerData as WorkerStart;
 const filler = makeEncode(tokenizer).then((encode) => new Filler(fill, encode));
 
-parentPort!.on('message', async (job: Job) => {
-  try {
-    parentPort!.postMessage({ result: await (await filler).run(job) });
-  } catch (error) {
-    parentPort!.postMessage({ error: (error as Error).stack ?? String(error) });
-  }
-});
+answerRequests(async (job: Job) => (await filler).run(job));

@@ -107,7 +107,7 @@ describe('a file of pixels', () => {
     expect(found).toEqual(full);
   });
 
-  /** Places in the file: MAGIC is 16 bytes long, an entry is 32. */
+  /** Places in the file: the first mark has 16 bytes, an entry is 32. */
   const SLOT_OF_3 = 16 + 4 * 3;
   const WIDTH_OF_FIRST = 16 + 4 * SAMPLES;
   test.each([

@@ -1,15 +1,16 @@
-// What a PixelCache holds, in a file for the next process: decoding a small JPEG costs a core a millisecond, reading it back a microsecond.
-//   MAGIC, slots int32 [samples], arena [units * 16], samples and units as uint32, MAGIC
-import { closeSync, fstatSync, openSync } from 'node:fs';
+// A PixelCache in a file for the next process: decoding a small JPEG costs a core a millisecond, reading it back a microsecond.
+// The body: slots int32 [samples], arena [units * 16].
+import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { writeFileAtomically } from '../../io/atomic.ts';
 import { readFully } from '../dataset/tar.ts';
+import { frameEnd, MARK_BYTES, markOf, readFacts } from './framed-file.ts';
 import { HEADER, type PixelCache, SMALL_PIXELS, UNIT } from './pixel-cache.ts';
 
-/** A new number for files that decode otherwise, or have another layout. */
-const MAGIC = Buffer.from('couplet px 0001\n');
-const END = 8 + MAGIC.length;
+const MARK = markOf('couplet px 0002');
+const factsSchema = z.strictObject({ samples: z.int().min(1), units: z.int().min(0) });
 
 /** Where the decoded pictures of a data set are kept. @param fingerprint of fingerprintOf() */
 export const pixelPath = (folder: string, fingerprint: string): string =>
@@ -30,7 +31,7 @@ export function loadPixels(path: string, cache: PixelCache): boolean {
     const arena = cache.arena.subarray(0, units * UNIT);
     const read = (into: Uint8Array, at: number) => readFully(descriptor, into, at) === into.length;
     const bytes = new Uint8Array(slots.buffer);
-    const whole = read(bytes, MAGIC.length) && read(arena, MAGIC.length + bytes.length);
+    const whole = read(bytes, MARK_BYTES) && read(arena, MARK_BYTES + bytes.length);
     if (!whole || !slots.every((slot) => slot === 0 || isEntry(arena, slot))) return false;
     cache.slots.set(slots);
     cache.head[0] = units;
@@ -40,17 +41,15 @@ export function loadPixels(path: string, cache: PixelCache): boolean {
   }
 }
 
-/** Units of the arena in a file of the right length and kind. */
+/** Units of the arena in a whole file of these samples that has room in the cache. */
 function unitsOf(descriptor: number, { slots, arena }: PixelCache): number | undefined {
-  const { size } = fstatSync(descriptor);
-  const begin = Buffer.alloc(MAGIC.length);
-  const end = Buffer.alloc(END);
-  readFully(descriptor, begin, 0);
-  readFully(descriptor, end, Math.max(0, size - END));
-  if (!begin.equals(MAGIC) || !end.subarray(8).equals(MAGIC)) return undefined;
-  const [samples, units] = [end.readUInt32LE(0), end.readUInt32LE(4)];
-  const length = MAGIC.length + 4 * samples + UNIT * units + END;
-  return samples === slots.length && units * UNIT <= arena.length && size === length ? units : undefined;
+  const facts = readFacts(descriptor, {
+    mark: MARK,
+    schema: factsSchema,
+    bodyBytes: ({ samples, units }) => 4 * samples + UNIT * units,
+  });
+  const fits = facts?.samples === slots.length && facts.units * UNIT <= arena.length;
+  return fits ? facts.units : undefined;
 }
 
 /** Whether a slot is the place of a small picture that ends inside the arena. */
@@ -69,13 +68,11 @@ function isEntry(arena: Uint8Array, slot: number): boolean {
 export async function savePixels(path: string, cache: PixelCache): Promise<void> {
   const slots = Int32Array.from(cache.slots); // before the arena's end is read: what they name is written by then
   const units = Math.min(Atomics.load(cache.head, 0), Math.floor(cache.arena.length / UNIT));
-  const end = Buffer.alloc(8);
-  end.writeUInt32LE(slots.length, 0);
-  end.writeUInt32LE(units, 4);
+  const end = frameEnd({ samples: slots.length, units }, MARK);
   const arena = cache.arena.subarray(0, units * UNIT);
   try {
     await mkdir(dirname(path), { recursive: true });
-    await writeFileAtomically(path, [MAGIC, new Uint8Array(slots.buffer), arena, end, MAGIC], {
+    await writeFileAtomically(path, [MARK, new Uint8Array(slots.buffer), arena, end], {
       mode: 0o600,
     });
   } catch {

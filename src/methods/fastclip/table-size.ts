@@ -1,4 +1,3 @@
-// How large a table of samples is, and whether a share of it fits.
 import { totalmem } from 'node:os';
 import { CoupletError } from '../../errors.ts';
 import { type Tensor, TorchError, zeros } from '../../torch/index.ts';

@@ -4,7 +4,7 @@ import { backward, gradsOf } from '../../torch/index.ts';
 import type { AfterBackward } from '../step.ts';
 import type { Replay } from './captured-step.ts';
 
-/** The backward pass of a replayed step. The loss runs op by op where it is not captured: when its metrics are read, or its key changes. */
+/** The backward pass of a replayed step. A loss that is not captured runs op by op. */
 export function backwardCaptured(
   method: Method,
   { features, learned, loss: captured, backward: pullBack }: Replay,

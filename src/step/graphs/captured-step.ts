@@ -1,4 +1,4 @@
-// One shape of step as CUDA graphs: batch sizes, text length and compression are fixed. docs/cuda-graphs.md has the rules.
+// One shape of step as CUDA graphs: sizes, text length and compression are fixed (docs/cuda-graphs.md).
 import type { Batch, Features, Method } from '../../methods/index.ts';
 import { BatchStatistics } from '../../nn/batch-norm.ts';
 import type { StepContext } from '../../time/clock.ts';
@@ -15,32 +15,31 @@ import {
 import * as ops from '../../torch/ops.ts';
 import { LossGraph } from './loss-graph.ts';
 
-/** The features of a replayed batch, and how their gradient reaches the parameters. */
 export interface Replay {
   features: Features;
-  /** Names of the features that have a gradient. */
+  /** Names of the features with gradient. */
   learned: string[];
-  /** From the gradients of the learned features to those of the parameters, as backward() would leave them. */
+  /** From the gradients of the learned features to those of the parameters. */
   backward(pulls: Features): void;
   statistics: BatchStatistics;
-  /** In place of method.loss() and its backward pass, where the loss is captured too. */
+  /** Replaces method.loss() and its backward pass. Absent: the loss is not captured. */
   loss?: CapturedLoss;
 }
 
 export interface CapturedLoss {
-  /** Leaves the gradients of all parameters. Returns what commit() takes. */
+  /** Leaves the gradients of all parameters. Returns commit()'s argument. */
   backward(): unknown;
   statistics: BatchStatistics;
 }
 
-/** Captures the towers when it is built, and the loss when that pays; replays both. */
+/** Captures the towers at once, and the loss when its key comes a second time. */
 export class CapturedStep {
   readonly #method: Method;
   readonly #statistics = new BatchStatistics();
   readonly #inputs = new StaticInputs();
   readonly #batch: Batch;
   readonly #features: Features;
-  /** By name of a learned feature: where its gradient goes. */
+  /** Gradients of the learned features, by name. */
   readonly #pulls: Map<string, Tensor>;
   readonly #params: Tensor[];
   readonly #grads: Tensor[];
@@ -89,7 +88,7 @@ export class CapturedStep {
     );
   }
 
-  /** Libraries set themselves up in a first forward and backward pass, which a capture would refuse. */
+  /** Libraries allocate in their first call, which a capture refuses. */
   #warmUp(features: () => Features, params: readonly Tensor[]): void {
     scope(() => this.#inputs.collect(features));
     this.#statistics.forget();
@@ -101,7 +100,6 @@ export class CapturedStep {
     this.#statistics.forget();
   }
 
-  /** Copies a batch to where the graphs read it. */
   #load({ views, tokens, ids }: Batch): void {
     views.forEach((view, i) => {
       this.#batch.views[i].copy_(view);
@@ -115,7 +113,7 @@ export class CapturedStep {
   /**
    * Replays the towers on a batch. The next call overwrites the features.
    * @param options.loss replay the loss too, if it is captured
-   * @param options.capture capture the loss if it is not, once that pays
+   * @param options.capture capture the loss when its key comes a second time
    */
   run(batch: Batch, context: StepContext, options: { loss: boolean; capture?: boolean }): Replay {
     noGrad(() => this.#load(batch));
@@ -136,13 +134,12 @@ export class CapturedStep {
     };
   }
 
-  /** From the pulls to the gradients of the towers' parameters. */
   #pullBack(): void {
     this.#backward.replay();
     setGrads(this.#params, this.#grads);
   }
 
-  /** The loss's graph, captured when its key comes a second time: a key that changes with each step is not worth a graph. */
+  /** Captures when a key comes twice in a row: one that changes with each step is not worth a graph. */
   #lossAt(context: StepContext, { capture = true }: { capture?: boolean }): CapturedLoss | undefined {
     const key = this.#method.lossKey?.(context);
     if (key === undefined) return undefined;

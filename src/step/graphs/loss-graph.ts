@@ -5,27 +5,27 @@ import { Graph, gradients, noGrad, scope, setGrads, type Tensor, tensorsIn } fro
 
 export interface LossGraphContext {
   method: Method;
-  /** What loss() reads, at its capture and at each replay. */
+  /** Static inputs of loss(). */
   features: Features;
   ids: Batch['ids'];
-  /** Where the gradient of each learned feature goes. */
+  /** Gradients of the learned features: outputs. */
   pulls: ReadonlyMap<string, Tensor>;
-  /** Parameters that the features do not reach: those of heads. */
+  /** Parameters of heads: those that the features do not depend on. */
   params: readonly Tensor[];
   context: StepContext;
 }
 
-/** A loss from its features to their gradient, heads included, as one CUDA graph: valid for all steps with the same lossKey(). */
+/** A loss and its backward pass, heads included. Valid while lossKey() stays the same. */
 export class LossGraph {
   readonly statistics = new BatchStatistics();
   readonly #graph: Graph;
   readonly #next: unknown;
-  /** Tensors of `next` that the graph owns; ids and features belong to the step. */
+  /** Tensors of `next` except ids and features, which belong to the step. */
   readonly #ownTensors: Tensor[];
   readonly #params: Tensor[];
   readonly #grads: Tensor[];
 
-  /** Captures inside a step, once its features are there. */
+  /** The features must be computed already. */
   constructor(options: LossGraphContext) {
     const { params } = options;
     const { graph, result } = Graph.onCaptureStream(() => {
@@ -57,7 +57,7 @@ export class LossGraph {
     return { next, grads: grads.slice(leaves.length) };
   }
 
-  /** Writes the pulls and the gradients of the loss's parameters. Returns what commit() takes; the next replay overwrites it. */
+  /** Writes the pulls and the gradients of the heads. Returns commit()'s argument, which the next replay overwrites. */
   replay(): unknown {
     this.#graph.replay();
     setGrads(this.#params, this.#grads);

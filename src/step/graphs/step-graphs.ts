@@ -1,16 +1,15 @@
-// Small models take longer to launch than to run, so their steps are CUDA graphs (docs/cuda-graphs.md).
+// Steps of small models take longer to launch than to run, so they are captured (docs/cuda-graphs.md).
 import type { Batch, Method } from '../../methods/index.ts';
 import type { StepContext } from '../../time/clock.ts';
 import { CapturedStep, type Replay } from './captured-step.ts';
 
 export type { Replay } from './captured-step.ts';
 
-/** Shapes of steps that are captured at most. Others run op by op. */
+/** At most so many shapes are captured. Others run op by op. */
 const MAX_SHAPES = 24;
 /** Texts are padded to a multiple of this many tokens, so that few shapes occur. */
 const TEXT_MULTIPLE = 8;
 
-/** One captured step for each shape of batch, text length and compression. */
 export class StepGraphs {
   readonly #method: Method;
   readonly #contextLength: number;
@@ -23,7 +22,7 @@ export class StepGraphs {
   }
 
   /**
-   * Replays a batch; captures its shape first if that is new. undefined: there are too many shapes. The next call overwrites the features.
+   * Replays a batch, and captures a new shape first. undefined: there are too many shapes. The next call overwrites the features.
    * @param options.loss whether the loss may be replayed too; its metrics cannot be read then
    */
   run(batch: Batch, context: StepContext, { loss }: { loss: boolean }): Replay | undefined {
@@ -37,7 +36,7 @@ export class StepGraphs {
     return step.run(batch, context, { loss });
   }
 
-  /** As run(), but captures nothing: for what runs too seldom to pay for a graph's memory. undefined: the shape is not captured. */
+  /** As run(), but captures nothing, for rare passes. undefined: the shape is not captured. */
   replay(batch: Batch, context: StepContext, { loss }: { loss: boolean }): Replay | undefined {
     return this.#steps.get(this.#shapeOf(batch, context).key)?.run(batch, context, { loss, capture: false });
   }

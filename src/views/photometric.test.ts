@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { CoupletError } from '../../errors.ts';
-import { memoryStats, scope, type Tensor, tensor } from '../../torch/index.ts';
-import { COLUMNS, column, drawPhotometric } from '../draws.ts';
-import { groupViews } from '../groups.ts';
-import type { ViewRecipe } from '../recipe.ts';
-import { mocoV3Recipes, simclrRecipes } from '../recipes.ts';
-import { applyPhotometric, applyToViews } from './apply.ts';
+import { CoupletError } from '../errors.ts';
+import { memoryStats, scope, type Tensor, tensor } from '../torch/index.ts';
 import { blur, blurRadius } from './blur.ts';
+import { COLUMNS, column, drawPhotometric } from './draws.ts';
+import { applyPhotometric, applyToViews } from './photometric.ts';
+import { groupViews, type ViewRecipe } from './recipe.ts';
+import { mocoV3Recipes, simclrRecipes } from './recipes.ts';
 
 const SIDE = 6;
 const COUNT = 40;

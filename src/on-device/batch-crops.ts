@@ -2,8 +2,8 @@
 import { scope, type Tensor } from '../torch/index.ts';
 import { upload } from '../torch/upload.ts';
 import type { ViewRecipe } from '../views/recipe.ts';
+import type { DatasetOnDevice } from './dataset-on-device.ts';
 import { cropByAxes, linesOf } from './device-crop.ts';
-import type { HeldPictures } from './held.ts';
 import { cropGroups, type StepDraws } from './step-draws.ts';
 
 /**
@@ -13,8 +13,8 @@ import { cropGroups, type StepDraws } from './step-draws.ts';
  * @param options.ids those of the draws on the device, int [B], where the caller has them there
  * @returns for each recipe uint8 [B, S, S, 3], before its photometric steps
  */
-export function heldViews(
-  { images }: HeldPictures,
+export function batchCrops(
+  { images }: DatasetOnDevice,
   draws: StepDraws,
   { recipes, ids }: { recipes: readonly ViewRecipe[]; ids?: Tensor },
 ): Tensor[] {

@@ -6,8 +6,8 @@ import { noiseJpeg, put, temporaryFolder } from '../../tests/data/make.ts';
 import { createLoader, type Dataset, openDataset } from '../data/index.ts';
 import { memoryStats, scope } from '../torch/index.ts';
 import type { ViewRecipe } from '../views/recipe.ts';
-import { type HeldPictures, type HoldOptions, holdPictures } from './held.ts';
-import { heldViews } from './held-views.ts';
+import { batchCrops } from './batch-crops.ts';
+import { type DatasetOnDevice, loadDatasetOnDevice, type OnDeviceOptions } from './dataset-on-device.ts';
 import { drawStep } from './step-draws.ts';
 
 const COUNT = 40;
@@ -18,7 +18,7 @@ let small: Dataset;
 /** Pictures that are shrunk when they are held. */
 let large: Dataset;
 
-const options: HoldOptions = { device: 'cpu', workers: 1, maxSide: 128, maxBadShare: 0.2 };
+const options: OnDeviceOptions = { device: 'cpu', workers: 1, maxSide: 128, maxBadShare: 0.2 };
 const crop: ViewRecipe['crop'] = { scale: [0.3, 1], ratio: [0.8, 1.2], interpolation: 'bicubic' };
 const recipes: ViewRecipe[] = [
   { size: 16, crop, flip: 0.5 },
@@ -62,7 +62,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** The mean and the largest difference of bytes between held views and the loader's, over `steps` batches of two ranks. */
 async function compare(
   dataset: Dataset,
-  held: HeldPictures,
+  held: DatasetOnDevice,
   { steps, recipes }: { steps: number; recipes: ViewRecipe[] },
 ) {
   const seed = 3;
@@ -85,7 +85,7 @@ async function compare(
       const draws = drawStep(context, { position, count: BATCH / 2 });
       expect([...draws.ids]).toEqual([...batch.ids]);
       scope(() => {
-        heldViews(held, draws, { recipes }).forEach((view, v) => {
+        batchCrops(held, draws, { recipes }).forEach((view, v) => {
           expect(view.shape).toEqual([BATCH / 2, recipes[v]!.size, recipes[v]!.size, 3]);
           const expected = batch.views[v]!.images;
           for (const [i, byte] of view.toNumbers().entries()) apart.push(Math.abs(byte - expected[i]!));
@@ -103,7 +103,7 @@ async function compare(
 
 describe('pictures that are held', () => {
   test('give the views of the loader, epoch after epoch, on every rank, with the same samples for bad ones', async () => {
-    const held = await holdPictures(small, options);
+    const held = await loadDatasetOnDevice(small, options);
     expect(held.images.shape).toEqual([COUNT, 74, 74, 3]);
     const { most, mean } = await compare(small, held, { steps: 6, recipes });
     expect(most).toBeLessThanOrEqual(1);
@@ -112,20 +112,20 @@ describe('pictures that are held', () => {
   });
 
   test('bad ones are counted and named once', async () => {
-    const held = await holdPictures(small, options);
+    const held = await loadDatasetOnDevice(small, options);
     expect(held.problems.count).toBe(3);
     expect(held.problems.first.map(({ name }) => name.slice(-6))).toEqual(['04.jpg', '19.jpg', '34.jpg']);
     expect(Array.from({ length: COUNT }, (_, k) => held.sizes[2 * k] === 0)).toEqual(
       Array.from({ length: COUNT }, (_, k) => isBad(k)),
     );
     held.dispose();
-    await expect(holdPictures(small, { ...options, maxBadShare: 0.05 })).rejects.toThrow(
+    await expect(loadDatasetOnDevice(small, { ...options, maxBadShare: 0.05 })).rejects.toThrow(
       /3 of 40 samples \(7.5 %\) could not be used/,
     );
   });
 
   test('larger than maxSide are shrunk with their aspect, and the same parts of them are seen', async () => {
-    const held = await holdPictures(large, { ...options, maxSide: 100 });
+    const held = await loadDatasetOnDevice(large, { ...options, maxSide: 100 });
     expect(held.images.shape).toEqual([BATCH, 100, 100, 3]);
     expect([...held.sizes.subarray(0, 4)]).toEqual([150, 200, 160, 200]);
     // Red grows to the right, green downwards, so a pixel of these views to one side is 1 to 4 bytes. Not shrunk by more than 4: from
@@ -133,7 +133,7 @@ describe('pictures that are held', () => {
     const views = { steps: 2, recipes: recipes.slice(0, 2).map((recipe) => ({ ...recipe, size: 64 })) };
     expect((await compare(large, held, views)).mean).toBeLessThan(0.5);
     held.dispose();
-    const whole = await holdPictures(large, { ...options, maxSide: 400 });
+    const whole = await loadDatasetOnDevice(large, { ...options, maxSide: 400 });
     expect(whole.images.shape).toEqual([BATCH, 300, 300, 3]);
     expect((await compare(large, whole, views)).mean).toBeLessThan(0.5);
     whole.dispose();
@@ -141,17 +141,17 @@ describe('pictures that are held', () => {
 
   test('progress is told to its end', async () => {
     const told: [number, number][] = [];
-    const held = await holdPictures(small, { ...options, onProgress: (...at) => told.push(at) });
+    const held = await loadDatasetOnDevice(small, { ...options, onProgress: (...at) => told.push(at) });
     expect(told.at(-1)).toEqual([COUNT, COUNT]);
     held.dispose();
   });
 
   test('what does not fit is refused with what it needs and what is free, before decoding; nothing is left behind', async () => {
     const before = memoryStats().liveTensors;
-    await expect(holdPictures(small, { ...options, freeBytes: 2 ** 19 })).rejects.toThrow(
+    await expect(loadDatasetOnDevice(small, { ...options, freeBytes: 2 ** 19 })).rejects.toThrow(
       /data\.hold: 40 pictures of up to 74 x 74 pixels need 0\.000612 GiB on cpu.* of the 0\.000488 GiB that are free.*set data\.hold to 'none'/,
     );
-    await expect(holdPictures(small, { ...options, maxBadShare: 0 })).rejects.toThrow();
+    await expect(loadDatasetOnDevice(small, { ...options, maxBadShare: 0 })).rejects.toThrow();
     expect(memoryStats().liveTensors).toBe(before);
   });
 });

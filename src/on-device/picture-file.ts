@@ -1,18 +1,17 @@
-// Held pictures in a file, so that the next run need not decode them: decoding a small JPEG costs a core a millisecond, reading it back a
-// microsecond. Written beside its place and moved there when it is whole.
-//   MAGIC, pictures [n, M, M, 3], sizes int32 [n, 2], JSON of HeldFacts, the JSON's length as uint32, MAGIC
+// Whole pictures of a data set in a file, so that the next run need not decode them: decoding a small JPEG costs a core a millisecond,
+// reading it back a microsecond. Written beside its place and moved there when it is whole.
+// The body: pictures [n, M, M, 3], sizes int32 [n, 2].
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { readFully } from '../data/dataset/tar.ts';
 import type { Problems } from '../data/index.ts';
+import { frameEnd, MARK_BYTES, markOf, readFacts } from '../data/pictures/framed-file.ts';
 import { CoupletError } from '../errors.ts';
 import { removeStale, temporaryName } from '../io/atomic.ts';
 
-/** A new number for files that decode otherwise, or have another layout. */
-const MAGIC = Buffer.from('couplet held 01\n');
-const LARGEST_FACTS = 1 << 20;
+const MARK = markOf('couplet held 01');
 
 const factsSchema = z.strictObject({
   count: z.int().min(1),
@@ -25,11 +24,10 @@ const factsSchema = z.strictObject({
   }),
 });
 
-/** What a file says of itself. */
-export type HeldFacts = z.output<typeof factsSchema>;
+type PictureFileFacts = z.output<typeof factsSchema>;
 
 /** Where the pictures of a data set are kept, held in one way. */
-export function heldPath(
+export function pictureFilePath(
   folder: string,
   of: { fingerprint: string; maxSide: number; captions: boolean },
 ): string {
@@ -37,7 +35,7 @@ export function heldPath(
 }
 
 /** A whole file, open to be read. */
-export interface HeldFile extends Omit<HeldFacts, 'sizes'> {
+export interface PictureFile extends Omit<PictureFileFacts, 'sizes'> {
   /** int32 [n, 2] */
   sizes: Int32Array;
   /** Rows [from, from + count) of the pictures, [count, M, M, 3]. */
@@ -46,10 +44,10 @@ export interface HeldFile extends Omit<HeldFacts, 'sizes'> {
 }
 
 /** The file of that path; undefined when there is none, or it is not a whole one of this version. */
-export function openHeld(
+export function openPictureFile(
   path: string,
   { count, maxSide }: { count: number; maxSide: number },
-): HeldFile | undefined {
+): PictureFile | undefined {
   let descriptor: number;
   try {
     descriptor = openSync(path, 'r');
@@ -57,45 +55,22 @@ export function openHeld(
     return undefined;
   }
   const close = () => closeSync(descriptor);
-  const facts = readFacts(descriptor);
+  const facts = readFacts(descriptor, {
+    mark: MARK,
+    schema: factsSchema,
+    bodyBytes: ({ count, side }) => count * (side ** 2 * 3 + 8),
+  });
   const row = (facts?.side ?? 0) ** 2 * 3;
   const sizes = new Int32Array(count * 2);
   const fits = facts?.count === count && facts.side <= maxSide;
-  if (fits) read(descriptor, bytesOf(sizes), MAGIC.length + count * row);
+  if (fits) read(descriptor, bytesOf(sizes), MARK_BYTES + count * row);
   if (!fits || digestOf(sizes) !== facts.sizes) {
     close();
     return undefined;
   }
   const rows = (from: number, many: number) =>
-    read(descriptor, new Uint8Array(many * row), MAGIC.length + from * row);
+    read(descriptor, new Uint8Array(many * row), MARK_BYTES + from * row);
   return { ...facts, sizes, rows, close };
-}
-
-/** The facts, when the file is as long as they say. */
-function readFacts(descriptor: number): HeldFacts | undefined {
-  const { size } = fstatSync(descriptor);
-  const end = Buffer.alloc(4 + MAGIC.length);
-  const begin = Buffer.alloc(MAGIC.length);
-  if (size < begin.length + end.length) return undefined;
-  read(descriptor, begin, 0);
-  read(descriptor, end, size - end.length);
-  const length = end.readUInt32LE(0);
-  if (!begin.equals(MAGIC) || !end.subarray(4).equals(MAGIC) || length > LARGEST_FACTS) return undefined;
-  const text = Buffer.alloc(Math.min(length, size - end.length));
-  read(descriptor, text, size - end.length - text.length);
-  const parsed = factsSchema.safeParse(jsonOf(text));
-  if (!parsed.success) return undefined;
-  const { count, side } = parsed.data;
-  const whole = MAGIC.length + count * (side ** 2 * 3 + 8) + length + end.length;
-  return size === whole ? parsed.data : undefined;
-}
-
-function jsonOf(text: Buffer): unknown {
-  try {
-    return JSON.parse(text.toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }
 
 function read<T extends Uint8Array>(descriptor: number, into: T, position: number): T {
@@ -105,7 +80,7 @@ function read<T extends Uint8Array>(descriptor: number, into: T, position: numbe
 }
 
 /** Writes a file row by row, in any order. What goes wrong on the way costs the file and no more. */
-export class HeldWriter {
+export class PictureFileWriter {
   /** Why there will be no file. */
   failed: string | undefined;
   readonly #path: string;
@@ -124,12 +99,12 @@ export class HeldWriter {
    * First removes what crashed processes left in the folder.
    * @throws CoupletError when nothing can be written there
    */
-  static async open(path: string, shape: { count: number; side: number }): Promise<HeldWriter> {
+  static async open(path: string, shape: { count: number; side: number }): Promise<PictureFileWriter> {
     const folder = dirname(path);
     try {
       mkdirSync(folder, { recursive: true });
       await removeStale(folder);
-      return new HeldWriter(path, shape);
+      return new PictureFileWriter(path, shape);
     } catch (error) {
       throw new CoupletError(
         `data.cache: cannot write in ${folder} (${codeOf(error)}): name a folder that can be written, or leave data.cache out.`,
@@ -152,14 +127,15 @@ export class HeldWriter {
   finish(sizes: Int32Array, problems: Problems): void {
     const { count, side } = this.#shape;
     const rows = count * side ** 2 * 3;
-    const found = { count: problems.count, first: [...problems.first] };
-    const facts: HeldFacts = { count, side, sizes: digestOf(sizes), problems: found };
-    const text = Buffer.from(JSON.stringify(facts));
-    const end = Buffer.alloc(4);
-    end.writeUInt32LE(text.length);
-    this.#write(MAGIC, -MAGIC.length);
+    const facts: PictureFileFacts = {
+      count,
+      side,
+      sizes: digestOf(sizes),
+      problems: { count: problems.count, first: [...problems.first] },
+    };
+    this.#write(MARK, -MARK_BYTES);
     this.#write(bytesOf(sizes), rows);
-    this.#write(Buffer.concat([text, end, MAGIC]), rows + sizes.byteLength);
+    this.#write(frameEnd(facts, MARK), rows + sizes.byteLength);
     this.#orFail(() => {
       fsyncSync(this.#descriptor); // or its name might outlive its bytes
       renameSync(this.#temporary, this.#path);
@@ -180,7 +156,7 @@ export class HeldWriter {
   #write(bytes: Uint8Array, at: number): void {
     this.#orFail(() => {
       for (let done = 0; done < bytes.length; )
-        done += writeSync(this.#descriptor, bytes, done, bytes.length - done, MAGIC.length + at + done);
+        done += writeSync(this.#descriptor, bytes, done, bytes.length - done, MARK_BYTES + at + done);
     });
   }
 

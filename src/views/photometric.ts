@@ -1,16 +1,12 @@
 // B rows of a batch, n those that a step changes, S side.
-import { CoupletError } from '../../errors.ts';
-import { noGrad, scope, type Tensor } from '../../torch/index.ts';
-import * as ops from '../../torch/ops.ts';
-import { upload } from '../../torch/upload.ts';
-import { COLUMNS, column } from '../draws.ts';
-import { groupViews, joined } from '../groups.ts';
-import { isPhotometric, type ViewRecipe } from '../recipe.ts';
+import { CoupletError } from '../errors.ts';
+import { noGrad, scope, type Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import { upload } from '../torch/upload.ts';
 import { blur, blurRadius } from './blur.ts';
-import { colorJitter } from './color-jitter.ts';
-import { grayscale } from './grayscale.ts';
-import { rowsOfSteps } from './rows.ts';
-import { solarize } from './solarize.ts';
+import { colorJitter, grayscale, solarize } from './color-steps.ts';
+import { COLUMNS, column, joined, rowsOfSteps } from './draws.ts';
+import { groupViews, isPhotometric, type ViewRecipe } from './recipe.ts';
 
 /** libtorch's number for plain row-major memory. */
 const CONTIGUOUS = 0;

@@ -15,10 +15,10 @@ import { CoupletError } from '../errors.ts';
 import { deviceMemory, memoryStats, noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { upload } from '../torch/upload.ts';
-import { type HeldFile, HeldWriter, heldPath, openHeld } from './held-file.ts';
+import { openPictureFile, type PictureFile, PictureFileWriter, pictureFilePath } from './picture-file.ts';
 
 /** All pictures of a data set on one device. The row of a sample is its id: its position in the data index. */
-export interface HeldPictures {
+export interface DatasetOnDevice {
   /** uint8 [n, M, M, 3]: whole pictures, each in the upper left of its canvas; around it lies anything. */
   images: Tensor;
   /** int32 [n, 2]: width and height of the upright pictures before they were shrunk, in pixels; 0 x 0 for a bad sample. */
@@ -30,7 +30,7 @@ export interface HeldPictures {
   dispose(): void;
 }
 
-export interface HoldOptions {
+export interface OnDeviceOptions {
   device: string;
   /** Longest side that is held, in pixels: larger pictures are shrunk to it, with their aspect kept. */
   maxSide: number;
@@ -59,17 +59,21 @@ const CHUNK_BYTES = 2 ** 25;
  * largest picture gives M. Every rank holds all pictures.
  * @throws CoupletError when the pictures do not fit, or when more are bad than allowed
  */
-export async function holdPictures(dataset: Dataset, options: HoldOptions): Promise<HeldPictures> {
+export async function loadDatasetOnDevice(
+  dataset: Dataset,
+  options: OnDeviceOptions,
+): Promise<DatasetOnDevice> {
   const { device, maxSide, workers, writesCache = true } = options;
   const path = cachePath(dataset, options);
-  const kept = path ? openHeld(path, { count: dataset.size, maxSide }) : undefined;
+  const kept = path ? openPictureFile(path, { count: dataset.size, maxSide }) : undefined;
   let images: Tensor | undefined;
-  let writer: HeldWriter | undefined;
+  let writer: PictureFileWriter | undefined;
   try {
     if (!kept) options.onProgress?.(0, dataset.size);
     const side = kept?.side ?? canvasOf(await pictureSizes(dataset, { workers }), maxSide);
     refuseTooLarge({ count: dataset.size, side }, options);
-    if (path && !kept && writesCache) writer = await HeldWriter.open(path, { count: dataset.size, side });
+    if (path && !kept && writesCache)
+      writer = await PictureFileWriter.open(path, { count: dataset.size, side });
     images = zeros([dataset.size, side, side, 3], { dtype: 'uint8', device }).persist();
     const found = kept
       ? await takeKept(dataset, kept, images, options)
@@ -94,19 +98,19 @@ export async function holdPictures(dataset: Dataset, options: HoldOptions): Prom
 }
 
 /** Where the decoded pictures are looked for; nowhere when they cannot be told from others. */
-function cachePath(dataset: Dataset, { cache, maxSide, tokenizer }: HoldOptions): string | undefined {
+function cachePath(dataset: Dataset, { cache, maxSide, tokenizer }: OnDeviceOptions): string | undefined {
   const fingerprint = cache === undefined ? undefined : fingerprintOf(dataset);
   // A sample whose caption is missing is bad where captions are wanted.
-  return fingerprint && heldPath(cache!, { fingerprint, maxSide, captions: tokenizer !== undefined });
+  return fingerprint && pictureFilePath(cache!, { fingerprint, maxSide, captions: tokenizer !== undefined });
 }
 
-type Found = Pick<HeldPictures, 'sizes' | 'tokens' | 'problems'>;
+type Found = Pick<DatasetOnDevice, 'sizes' | 'tokens' | 'problems'>;
 
 async function takeKept(
   dataset: Dataset,
-  { side, sizes, problems, rows }: HeldFile,
+  { side, sizes, problems, rows }: PictureFile,
   images: Tensor,
-  { workers, tokenizer, maxBadShare }: HoldOptions,
+  { workers, tokenizer, maxBadShare }: OnDeviceOptions,
 ): Promise<Found> {
   if (maxBadShare !== undefined) checkBadShare(problems, dataset.size, maxBadShare);
   const chunk = chunkOf(side);
@@ -137,7 +141,7 @@ function canvasOf(sizes: Int32Array, maxSide: number): number {
 async function decodeAll(
   dataset: Dataset,
   images: Tensor,
-  { workers, maxBadShare, tokenizer, onProgress, writer }: HoldOptions & { writer?: HeldWriter },
+  { workers, maxBadShare, tokenizer, onProgress, writer }: OnDeviceOptions & { writer?: PictureFileWriter },
 ): Promise<Found> {
   const side = images.shape[1]!;
   const length = tokenizer?.contextLength ?? 0;
@@ -186,7 +190,7 @@ function freeBytesOf(device: string): number {
 
 function refuseTooLarge(
   { count, side }: { count: number; side: number },
-  { device, freeBytes = freeBytesOf(device) }: HoldOptions,
+  { device, freeBytes = freeBytesOf(device) }: OnDeviceOptions,
 ): void {
   const needed = count * side * side * 3;
   if (needed <= SHARE * freeBytes) return;

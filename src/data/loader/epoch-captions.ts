@@ -10,7 +10,7 @@ const KEPT = 4096;
  * Tokens of samples whose pictures are held: a sample's own caption was tokenized when its picture was decoded, one that is made from
  * class names and templates changes from epoch to epoch, and is made here.
  */
-export class HeldCaptions {
+export class EpochCaptions {
   readonly #reader: Reader;
   readonly #tokenizer: Pick<Tokenizer, 'encode' | 'contextLength'>;
   readonly #own: Int32Array;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { noiseJpeg, put, temporaryFolder } from '../../tests/data/make.ts';
 import { openDataset } from '../data/index.ts';
-import { type HoldOptions, holdPictures } from './held.ts';
+import { loadDatasetOnDevice, type OnDeviceOptions } from './dataset-on-device.ts';
 
 const COUNT = 24;
 let folder: string;
@@ -21,17 +21,17 @@ beforeEach(async () => {
   put(folder, files);
 });
 
-const tokenizer: HoldOptions['tokenizer'] = {
+const tokenizer: OnDeviceOptions['tokenizer'] = {
   spec: { type: 'clip', contextLength: 16 },
   contextLength: 16,
 };
 
 /** Holds the pictures, and says whether it decoded them. */
-async function hold(options: Partial<HoldOptions> = {}) {
+async function hold(options: Partial<OnDeviceOptions> = {}) {
   const dataset = await openDataset([{ type: 'manifest', path: join(folder, 'list.csv') }]);
   let decoded = false;
   const said: string[] = [];
-  const held = await holdPictures(dataset, {
+  const held = await loadDatasetOnDevice(dataset, {
     device: 'cpu',
     workers: 1,
     maxSide: 48,

@@ -1,6 +1,6 @@
-import { arange, scope, type Tensor } from '../../torch/index.ts';
-import * as ops from '../../torch/ops.ts';
-import { constant } from './constants.ts';
+import { arange, scope, type Tensor } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import { constant } from './color-steps.ts';
 
 /** Where the Gaussian is cut, in standard deviations: outside lies less than 1e-4 of it. */
 const CUT = 4;

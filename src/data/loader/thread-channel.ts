@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parentPort, Worker } from 'node:worker_threads';
+import { CoupletError } from '../../errors.ts';
+
+interface Reply<Response> {
+  id: number;
+  response?: Response;
+  error?: Error;
+}
+
+/** A worker thread that answers requests; the thread's module calls `answerRequests`. */
+export class ThreadChannel<Request, Response> {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, { resolve(response: Response): void; reject(error: Error): void }>();
+  #nextId = 0;
+  #failure: Error | undefined;
+
+  /**
+   * @param url address of the thread's module, of threadModule()
+   * @param options.name the thread, in errors
+   * @param options.start its `workerData`
+   */
+  constructor(url: URL, { name, start }: { name: string; start: unknown }) {
+    this.#worker = new Worker(url, { workerData: start });
+    this.#worker.on('message', (reply: Reply<Response>) => this.#settle(reply));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('exit', (code) => this.#fail(new Error(`${name} ended with code ${code}.`)));
+  }
+
+  /** Requests without a response. */
+  get pending(): number {
+    return this.#waiting.size;
+  }
+
+  request(request: Request): Promise<Response> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, request });
+    });
+  }
+
+  /** Lets the process end while the thread lives. */
+  unref(): void {
+    this.#worker.unref();
+  }
+
+  /** Ends the thread. @param reason what open requests are rejected with */
+  async close(reason: Error): Promise<void> {
+    this.#fail(reason);
+    await this.#worker.terminate();
+  }
+
+  #settle({ id, response, error }: Reply<Response>): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error) waiting?.reject(error);
+    else waiting?.resolve(response!);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+    this.#waiting.clear();
+  }
+}
+
+/**
+ * In a thread: answers each request of its ThreadChannel. An error rejects that request alone.
+ * @param buffersOf memory of a response that is moved instead of copied
+ */
+export function answerRequests<Request, Response>(
+  answer: (request: Request) => Response | Promise<Response>,
+  buffersOf: (response: Response) => ArrayBuffer[] = () => [],
+): void {
+  parentPort!.on('message', async ({ id, request }: { id: number; request: Request }) => {
+    try {
+      const response = await answer(request);
+      parentPort!.postMessage({ id, response } satisfies Reply<Response>, buffersOf(response));
+    } catch (error) {
+      parentPort!.postMessage({ id, error: error as Error } satisfies Reply<Response>);
+    }
+  });
+}
+
+/**
+ * The address of a module that a thread starts from, relative to the module that asks. Node 20 cannot start a thread from TypeScript,
+ * so a module of `src` gets the built one of `dist`.
+ * @throws CoupletError when it is not built
+ */
+export function threadModule(from: string, name: string): URL {
+  const built = new URL(`${name}.js`, from.endsWith('.ts') ? inDist(from) : from);
+  if (existsSync(built)) return built;
+  throw new CoupletError(
+    `A thread's module is not built: expected ${fileURLToPath(built)}. Run \`npm run build\` (npx tsc -p tsconfig.build.json).`,
+  );
+}
+
+/** The same place below `dist` instead of the last `src`. */
+const inDist = (url: string) => url.replace(/^(.*)\/src\//, '$1/dist/');
