@@ -28,7 +28,6 @@ function imagesOf(dataset: Dataset): Buffer[] {
   return images;
 }
 
-/** Opens one source; the promise is awaited by the caller, for errors too. */
 const open = (source: SourceInput) => openDataset([source]);
 
 describe.each([...sources])('every source: $type', ({ type, schema }) => {
@@ -333,7 +332,6 @@ describe('parquet', () => {
         ['a cat', 'dog'],
         [1, 0, 1],
       ]);
-      // What is stored plainly is read in place.
       expect(dataset.index.containers[0] === path).toBe(codec === 'UNCOMPRESSED');
       dataset.close();
       if (codec === 'SNAPPY') expect(() => imagesOf(dataset)).toThrow(/ENOENT/);
