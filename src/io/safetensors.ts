@@ -137,7 +137,9 @@ export async function readSafetensors(
 async function readHeader(file: FileHandle, path: string): Promise<SafetensorsHeader> {
   const { size } = await file.stat();
   if (size < 8)
-    throw new CoupletError(`${path} is not a safetensors file: it has ${size} bytes, expected at least 8. Check the path.`);
+    throw new CoupletError(
+      `${path} is not a safetensors file: it has ${size} bytes, expected at least 8. Check the path.`,
+    );
   const length = (await readExactly(file, { offset: 0, size: 8, path })).buffer;
   const headerSize = Number(new DataView(length).getBigUint64(0, true));
   if (headerSize > MAX_HEADER_BYTES || 8 + headerSize > size) {
