@@ -40,7 +40,6 @@ const shared = {
   tokenizer: tokenizer.optional(),
   /** Default: when the data has captions. */
   captions: z.boolean().optional(),
-  /** Threads. */
   workers: z.int().min(1).max(1024).default(2),
   prefetchBatches: z.int().min(1).max(1024).default(2),
   /** Share of samples. */
@@ -53,7 +52,7 @@ const shared = {
     .int()
     .min(0)
     .default(2 ** 30),
-  /** Folder where a whole pass leaves that cache for the next process. */
+  /** Folder for the cache's file, written after a whole pass. */
   cacheFolder: z.string().min(1).optional(),
 };
 
@@ -74,7 +73,7 @@ export const passOptionsSchema = z.strictObject({
 
 export const evalOptionsSchema = z.strictObject({
   ...passOptionsSchema.shape,
-  /** Side of the centre crop in pixels; the picture's shorter side is resized to it. */
+  /** Side of the centre crop, in pixels. */
   imageSize: z.int().min(1),
   interpolation,
 });

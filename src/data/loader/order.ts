@@ -25,9 +25,7 @@ export function sampleAt(position: number, count: number, seed: number): { epoch
 /** Bad samples in a row after which a position is given up. */
 export const ATTEMPTS = 64;
 
-/**
- * Sample to try for a position of the stream: its own at `attempt` 0, then others that depend on seed, position and attempt alone.
- */
+/** Sample to try for a position of the stream: its own at `attempt` 0, then replacements. */
 export function candidateAt(
   position: number,
   attempt: number,

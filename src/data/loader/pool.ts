@@ -10,7 +10,7 @@ export class WorkerPool {
   readonly #workers: ThreadChannel<Job, JobResult>[];
   #failure: Error | undefined;
   #openJobs = 0;
-  /** Keeps the process alive: after unref(), ref() of a worker may not. */
+  /** Keeps the process alive; a worker's ref() after unref() may not. */
   #alive: NodeJS.Timeout | undefined;
 
   constructor(count: number, start: WorkerStart) {

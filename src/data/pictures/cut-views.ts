@@ -42,10 +42,7 @@ export interface CutRow {
 /** A large picture is decoded again for each view. */
 type Source = { pixels: Pixels } | { picture: Picture };
 
-/**
- * @returns the size of the upright picture, in pixels
- * @throws Error when the picture cannot be used
- */
+/** @returns the size of the upright picture, in pixels. @throws Error when it cannot be used */
 export async function cutViews(config: CutConfig, sample: CutRow): Promise<Size> {
   const { views, cache } = config;
   const cached = cache && cachedPixels(cache, sample.id);

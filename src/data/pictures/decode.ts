@@ -30,10 +30,7 @@ export interface Picture {
 
 const kernels: Record<Interpolation, 'cubic' | 'linear'> = { bicubic: 'cubic', bilinear: 'linear' };
 
-/**
- * Decodes nothing.
- * @throws Error for no picture, and for one that is too small or too large
- */
+/** Reads only the header. @throws Error for no picture, or one that is too small or large */
 export async function openPicture(bytes: Uint8Array, limits: Limits): Promise<Picture> {
   const header = readHeader(bytes);
   if (!header) throw new Error(bytes.length === 0 ? 'the file is empty' : 'not a JPEG, PNG or WebP picture');

@@ -1,6 +1,4 @@
-/**
- * Decoded small pictures in memory that all workers share: opening a codec costs ten times the decoding.
- */
+/** Decoded small pictures in shared memory: opening a codec costs ten times the decoding. */
 export interface PixelCache {
   /** For each sample 1 + the unit where its entry starts, or 0. */
   slots: Int32Array;
