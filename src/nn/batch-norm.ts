@@ -92,7 +92,7 @@ export interface Normalized {
   variance: Tensor;
 }
 
-/** Batch normalisation of [B, C] or [B, C, H, W] by channel (Ioffe & Szegedy 2015), with PyTorch's names. */
+/** Batch normalisation of [B, C] or [B, C, H, W] (Ioffe & Szegedy 2015). */
 export class BatchNorm extends Module {
   readonly weight: Tensor | null; // [C]
   readonly bias: Tensor | null; // [C]

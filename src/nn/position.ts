@@ -79,7 +79,7 @@ export function sinCosOnGrid(
   return tensor(table, [table.length / options.width, options.width], like);
 }
 
-/** Positions of the class token and of the kept patches: [1 + N, D], keep [B, K] -> [B, 1 + K, D]. */
+/** Positions [1 + N, D], keep [B, K] -> [B, 1 + K, D]. */
 export function keptPositions(positions: Tensor, keep: Tensor): Tensor {
   const classTokens = ops.zeros_like(keep.narrow(1, 0, 1));
   return ops.embedding(positions, ops.cat([classTokens, keep.add(1)], 1));

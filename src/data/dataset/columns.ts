@@ -30,7 +30,6 @@ export interface Row {
   label: number;
 }
 
-/** A typed array that doubles when full. */
 class Growing<T extends Uint8Array | Uint32Array | Int32Array | Float64Array> {
   data: T;
   length = 0;

@@ -17,7 +17,7 @@ export interface Tokenizer {
   readonly spec: TokenizerSpec;
   /** One more than the largest id. */
   readonly vocabSize: number;
-  /** Ids L of every encoded caption. */
+  /** L, ids per encoded caption. */
   readonly contextLength: number;
   readonly startOfText: number;
   /** The largest id: the text tower pools at the arg max. */
