@@ -175,10 +175,7 @@ napi_value invoke(napi_env env, napi_callback_info info) {
   }
 }
 
-/**
- * A training step asks for the same large blocks again and again. glibc's default gives each back to the system and pays
- * for fresh zeroed pages next time: up to 20 times the cost of the op itself. Keep them instead (docs/decisions/0003).
- */
+/** Training needs the same large blocks in each step. glibc would return them, and each op would pay for new pages (docs/decisions/0003). */
 void keepFreedMemory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_MAX, 0);
@@ -193,7 +190,7 @@ napi_value init(napi_env env, napi_value exports) {
   addon->env = env;
   const auto end = [](napi_env, void* data, void*) {
     auto* addon = static_cast<Addon*>(data);
-    addon->tensors.clear();  // the last tensor of a borrowed array tells the addon so: it must still be whole
+    addon->tensors.clear();  // uses the addon when a borrowed array loses its last tensor
     delete addon;
   };
   napi_set_instance_data(env, addon, end, nullptr);

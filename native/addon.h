@@ -1,4 +1,4 @@
-// What the addon's files share: the state of one JavaScript environment, and the wrapper of every callback.
+// The state of one JavaScript environment, and the arguments and results of callbacks.
 #pragma once
 #include <node_api.h>
 
@@ -20,7 +20,7 @@ enum class ArgKind : uint8_t {
   Bool, BoolList, String, Device, Generator, Unsupported,
 };
 
-/** One operator, its schema taken apart once, so that a call only converts. */
+/** One operator with its parsed schema. */
 struct Op {
   explicit Op(c10::OperatorHandle handle) : handle(std::move(handle)) {}
   struct Argument {
@@ -33,13 +33,13 @@ struct Op {
   c10::OperatorHandle handle;
   std::string name;
   std::vector<Argument> arguments;
-  std::vector<bool> returnsArgument;  // in-place results: JavaScript has that tensor already
+  std::vector<bool> returnsArgument;  // in-place results, which JavaScript has already
 };
 
 struct Dist;    // dist.h
 struct Graphs;  // graph_cuda.cc
 
-/** All state of one environment (a worker thread may load the addon too): no statics. */
+/** State of one environment. No statics: worker threads load the addon too. */
 struct Addon {
   napi_env env = nullptr;
   TensorTable tensors;
@@ -69,7 +69,7 @@ inline void check(napi_env env, napi_status status) {
   throw std::invalid_argument(info && info->error_message ? info->error_message : "Node-API call failed");
 }
 
-/** Whole, and exact in a double: NaN and the infinities are not. */
+/** An integer that is exact in a double. */
 inline bool isInteger(double number) { return number == std::floor(number) && std::abs(number) <= 9007199254740992.0; }
 
 /** The arguments of a callback. */
@@ -112,7 +112,7 @@ struct Export {
   Callback callback;
 };
 
-/** What each file of the addon gives to JavaScript; native.d.ts is the contract. */
+/** Exports of each file; native.d.ts is the contract. */
 std::vector<Export> dispatchExports();
 std::vector<Export> tensorExports();
 std::vector<Export> autogradExports();

@@ -1,4 +1,4 @@
-// Gradients become the mean over ranks: while backward runs, by c10d::Reducer, or after it.
+// Means of gradients over ranks: by c10d::Reducer while backward runs, or after it.
 #include <algorithm>
 #include <type_traits>
 
@@ -8,14 +8,14 @@ namespace couplet {
 namespace {
 
 // --- versions ------------------------------------------------------------------------------------------------------
-// Reducer's constructor changed more often than once, so it is asked for by the compiler instead of by a version number.
+// The compiler picks Reducer's constructor, which differs between versions of libtorch.
 
 using Buckets = std::vector<std::vector<size_t>>;
 using Limits = std::vector<size_t>;
 using Names = std::unordered_map<size_t, std::string>;
 using Flags = std::vector<bool>;
 
-/** How often libtorch changed this signature is why a group without a reducer still averages (averageGrads). */
+/** Where no signature fits, averageGrads averages without a reducer. */
 template <typename R, typename... Before>
 constexpr bool kTakes = std::is_constructible_v<R, Params, Buckets, Before..., ProcessGroupPtr, Flags, int64_t, bool, bool, Names, int64_t>;
 template <typename R>
@@ -26,7 +26,7 @@ constexpr bool kTakes12 =
 template <typename R>
 constexpr bool kHasReducer = kTakes<R, Limits> || kTakes<R> || kTakes11<R> || kTakes12<R>;
 
-/** Gradients live in the buckets that are averaged: no copy in or out. The optimizer drops them after each step. */
+/** Gradients are views of the averaged buckets, which saves two copies. */
 constexpr bool kGradientsAreViews = true;
 
 template <typename R>
@@ -45,7 +45,7 @@ std::unique_ptr<R> makeReducer(const Params& params, Buckets buckets, Limits lim
     throw std::runtime_error("this libtorch's c10d::Reducer has a signature that Couplet does not know");
 }
 
-// --- for JavaScript ----- -------------------------------------------------------------------------------------------
+// --- for JavaScript -------------------------------------------------------------------------------------------
 
 /** averageGrads(group, handles, label): one all-reduce per dtype of all gradients, flattened; each becomes the mean over ranks. */
 napi_value averageGrads(Call& call) {
@@ -88,7 +88,7 @@ napi_value reducer(Call& call) {
   if (!made->group->forReducer) throw std::runtime_error("this libtorch has no reducer that Couplet knows");
   const auto cap = static_cast<int64_t>(call.number(2)), firstCap = static_cast<int64_t>(call.number(3));
   auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(made->params, {static_cast<size_t>(firstCap), static_cast<size_t>(cap)});
-  // Gradients come last layer first.
+  // The last layer's gradients come first.
   std::reverse(buckets.begin(), buckets.end());
   std::reverse(limits.begin(), limits.end());
   made->reducer = makeReducer<c10d::Reducer>(made->params, std::move(buckets), std::move(limits), made->group->forReducer, cap, firstCap);

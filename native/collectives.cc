@@ -1,11 +1,11 @@
-// Collectives: gathering, with gradient too, reducing, scattering, broadcasting; and the count of what they move.
+// Collectives, and the count of the bytes that they move.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "dist.h"
 
 namespace couplet {
 
-/** What every rank gets of the elementwise reduction, as a new tensor; not counted. */
+/** Elementwise reduction over ranks, as a new tensor; not counted. */
 at::Tensor reduced(Group& group, const at::Tensor& given, Reduction reduction) {
   at::NoGradGuard guard;
   if (reduction == Reduction::Mean && !given.is_floating_point()) throw std::invalid_argument("a mean needs floats, got " + describe(given));
@@ -23,7 +23,7 @@ at::Tensor reduced(Group& group, const at::Tensor& given, Reduction reduction) {
 
 namespace {
 
-/** The elements as bytes, so that every dtype can be moved, also those that a backend cannot add. Contiguous tensors only. */
+/** A contiguous tensor as bytes, because backends do not support every dtype. */
 at::Tensor asBytes(const at::Tensor& tensor) { return tensor.detach().view({-1}).view(at::kByte); }
 
 /** [b, ...] of each rank -> [W b, ...]; a scalar counts as [1]. */
@@ -69,7 +69,7 @@ at::Tensor scatter(Group& group, const at::Tensor& given, const std::string& lab
   });
 }
 
-/** Forward: all-gather. Backward: each rank's rows of the sum over ranks of what came back. */
+/** Forward: all-gather. Backward: reduce-scatter of the gradient. */
 struct GatherWithGrad : torch::autograd::Function<GatherWithGrad> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& mine, GroupPtr group, std::string label) {
     context->saved_data["label"] = label;

@@ -1,5 +1,4 @@
-// Which ops libtorch runs: its own observer of every dispatched op, those of backward passes included. Nothing is observed, and nothing
-// costs anything, until countBegin().
+// Counts the ops that libtorch dispatches, backward included. Costs nothing before countBegin().
 #include <ATen/record_function.h>
 
 #include <unordered_map>
@@ -10,14 +9,14 @@
 namespace couplet {
 namespace {
 
-// libtorch's callbacks are plain functions for the whole process, so what they write is the process's too.
+// libtorch's callbacks are plain functions for the whole process, so their state is global.
 std::mutex mutex;
 std::unordered_map<std::string, double> counts;
 std::unordered_set<std::string> opened;
 at::CallbackHandle observer = 0;
 bool observing = false;
 
-/** An op that runs on this thread: whether those that it calls count in its place. */
+/** A running op of this thread, and whether its inner ops count instead. */
 struct Frame : at::ObserverContext {
   Frame* outer;
   bool isOpen;
@@ -28,7 +27,7 @@ thread_local Frame* current = nullptr;
 
 std::unique_ptr<at::ObserverContext> opBegins(const at::RecordFunction& op) {
   const bool counted = !current || current->isOpen;
-  const bool isOperator = op.operator_name().has_value();  // no wrapper, such as the engine's around a node of a backward pass
+  const bool isOperator = op.operator_name().has_value();  // not a wrapper, such as the engine's around a backward node
   const bool isOpen = counted && (!isOperator || opened.count(op.name()) > 0);
   if (counted && !isOpen) {
     const std::lock_guard<std::mutex> lock(mutex);

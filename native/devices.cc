@@ -47,7 +47,7 @@ napi_value cudaSynchronize(Call&) {
 /** cudaMemory(index) -> { allocated, reserved, peak } in bytes, or undefined without CUDA. */
 napi_value cudaMemory(Call& call) {
 #ifdef COUPLET_CUDA
-  // Before the first tensor the allocator knows of no device.
+  // Before the first tensor the allocator has no device.
   const bool used = c10::cuda::CUDACachingAllocator::get()->initialized();
   c10::CachingDeviceAllocator::DeviceStats stats;
   if (used) stats = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(call.number(0)));
@@ -97,7 +97,7 @@ napi_value setCudaDevice(Call& call) {
   return nullptr;
 }
 
-/** setTf32(on): float32 matrix products on tensor cores, with 10 bits of mantissa. Never left to a default. */
+/** setTf32(on): float32 matrix products on tensor cores, with 10 bits of mantissa. */
 napi_value setTf32(Call& call) {
   at::globalContext().setAllowTF32CuBLAS(call.boolean(0));
   at::globalContext().setAllowTF32CuDNN(call.boolean(0));

@@ -1,4 +1,4 @@
-// One generic boxed call through libtorch's dispatcher: JavaScript arguments in schema order -> IValues -> results.
+// One boxed call for all ops, through libtorch's dispatcher: JavaScript arguments -> IValues -> results.
 #include <ATen/core/ivalue.h>
 #include <ATen/core/jit_type.h>
 
@@ -33,7 +33,7 @@ ArgKind kindOf(const c10::TypePtr& type) {
         default: return ArgKind::Unsupported;
       }
     }
-    // ScalarType, Layout and MemoryFormat are ints to the dispatcher, whatever the schema calls them.
+    // The dispatcher takes ScalarType, Layout and MemoryFormat as ints.
     default: return std::string(type->str()) == "ScalarType" || type->str() == "Layout" || type->str() == "MemoryFormat"
                         ? ArgKind::Int
                         : ArgKind::Unsupported;
@@ -194,14 +194,14 @@ napi_value results(Addon& addon, const Op& op) {
   return out;
 }
 
-/** "float32 [2, 3] cpu"; empty for what is no handle. */
+/** "float32 [2, 3] cpu"; empty without a handle. */
 std::string describeHandle(Call& call, napi_value value) {
   double handle;
   if (napi_get_value_double(call.env, value, &handle) != napi_ok) return "";
   return call.addon.tensors.alive(handle) ? describe(call.addon.tensors.get(handle)) : "disposed";
 }
 
-/** The first few tensors of a list: an optimizer's lists are long. */
+/** The first tensors only: an optimizer's lists are long. */
 std::string describeList(Call& call, napi_value value) {
   constexpr uint32_t kShown = 4;
   uint32_t length = 0;
@@ -251,7 +251,7 @@ napi_value callOp(Call& call) {
   }
 }
 
-/** findOp("aten::add", "Tensor") -> number to call it by, or -1: the feature test. */
+/** findOp("aten::add", "Tensor") -> number for call(), or -1 where libtorch lacks it. */
 napi_value findOp(Call& call) {
   const auto handle = c10::Dispatcher::singleton().findSchema({call.string(0), call.string(1)});
   if (!handle.has_value()) return toNumber(call.env, -1);

@@ -23,7 +23,7 @@
 
 namespace couplet {
 
-/** Never freed with the environment: ending threads of libtorch's at exit may block or crash. groupClose() ends them in time. */
+/** Never freed: ending libtorch's threads at exit may block or crash. groupClose() ends them earlier. */
 Dist& dist(Call& call) {
   if (!call.addon.dist) call.addon.dist = std::shared_ptr<Dist>(new Dist, [](Dist*) {});
   return *call.addon.dist;
@@ -34,7 +34,7 @@ namespace {
 using Milliseconds = std::chrono::milliseconds;
 
 // --- versions ------------------------------------------------------------------------------------------------------
-// Constructors changed more often than once, so they are asked for by the compiler instead of by a version number.
+// The compiler picks the constructors, which differ between versions of libtorch.
 
 #if TORCH_VERSION_MAJOR >= 2
 template <typename G, typename Type>
@@ -75,10 +75,7 @@ void endBackend(B&, long) {}
 StorePtr& storeOf(Call& call) { return entry(dist(call).stores, call.number(0), "store"); }
 Milliseconds timeoutOf(Call& call, size_t i) { return Milliseconds(static_cast<int64_t>(call.number(i))); }
 
-/**
- * Runs `work` on a thread of its own and waits at most `timeout`. Some of libtorch's socket calls have no limit: one that talks
- * to a master that accepts and then says nothing never returns. Such a thread stays behind, asleep.
- */
+/** Runs `work` on another thread and waits at most `timeout`: some socket calls of libtorch never return. Such a thread stays asleep. */
 template <typename Work>
 auto bounded(Milliseconds timeout, Work work) -> decltype(work()) {
   using Result = decltype(work());
@@ -107,7 +104,7 @@ napi_value storeOpen(Call& call) {
   return out;
 }
 
-/** storePrefix(store, prefix) -> the same store, with names of its own. */
+/** storePrefix(store, prefix) -> the same store with a prefix for all keys. */
 napi_value storePrefix(Call& call) {
   const StorePtr inner = storeOf(call);
   return keep(call, dist(call).stores, StorePtr(c10::make_intrusive<c10d::PrefixStore>(call.string(1), inner)));
@@ -120,13 +117,13 @@ napi_value storeSet(Call& call) {
   return nullptr;
 }
 
-/** storeGet(store, key, timeoutMs) -> text; undefined when nobody has set it within the time. */
+/** storeGet(store, key, timeoutMs) -> text; undefined after the timeout. */
 napi_value storeGet(Call& call) {
   const StorePtr store = storeOf(call);
   const std::string key = call.string(1);
   const auto end = std::chrono::steady_clock::now() + timeoutOf(call, 2);
   const auto left = [&] { return std::max(Milliseconds(1000), std::chrono::duration_cast<Milliseconds>(end - std::chrono::steady_clock::now())); };
-  // Not Store::wait: it holds the connection while it waits, and its error cannot be told from a broken connection.
+  // Not Store::wait: it blocks the connection, and a timeout looks like a broken connection.
   for (auto pause = Milliseconds(1);; pause = std::min(pause * 2, Milliseconds(50))) {
     if (bounded(left(), [=] { return store->check({key}); })) break;
     if (std::chrono::steady_clock::now() >= end) return nullptr;
@@ -136,7 +133,7 @@ napi_value storeGet(Call& call) {
   return toString(call.env, std::string(bytes.begin(), bytes.end()));
 }
 
-/** storeAdd(store, key, amount, timeoutMs) -> the sum so far. */
+/** storeAdd(store, key, amount, timeoutMs) -> the sum. */
 napi_value storeAdd(Call& call) {
   const StorePtr store = storeOf(call);
   const std::string key = call.string(1);
@@ -158,7 +155,7 @@ napi_value storeClose(Call& call) {
 
 // --- groups --------------------------------------------------------------------------------------------------------
 
-/** The address of this machine that `host` is reached from: where other ranks can reach us. Empty when unknown. */
+/** The local address on the route to `host`, where other ranks can reach us. Empty when unknown. */
 std::string addressTowards(const std::string& host) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_socktype = SOCK_DGRAM;
@@ -170,7 +167,7 @@ std::string addressTowards(const std::string& host) {
     sockaddr_storage own{};
     socklen_t length = sizeof(own);
     char text[NI_MAXHOST];
-    // Connecting a datagram socket sends nothing; it only chooses a route.
+    // Connecting a datagram socket only chooses a route.
     if (connect(socket, at->ai_addr, at->ai_addrlen) == 0 && getsockname(socket, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
         getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text, sizeof(text), nullptr, 0, NI_NUMERICHOST) == 0)
       address = text;
@@ -207,7 +204,7 @@ c10::intrusive_ptr<Backend> ncclBackend(const StorePtr& store, int rank, int siz
 #endif
 }
 
-/** backends() -> { gloo, nccl }: what this addon was built with. */
+/** backends() -> { gloo, nccl } of this build. */
 napi_value backends(Call& call) {
   bool gloo = false, nccl = false;
 #ifdef COUPLET_GLOO
@@ -243,10 +240,7 @@ napi_value groupOpen(Call& call) {
   return keep(call, dist(call).groups, std::move(made));
 }
 
-/**
- * groupClose(id, broken): ends its threads. Those of a broken group may still wait for a rank that is gone, so another thread
- * ends them; that closes the connections, which is how the other ranks learn of it.
- */
+/** groupClose(id, broken): ends its threads and connections; for a broken group on another thread, because they may wait for a lost rank. */
 napi_value groupClose(Call& call) {
   GroupPtr& group = groupOf(call);
   const bool broken = call.boolean(1);

@@ -1,4 +1,4 @@
-// What the files about ranks share: process groups, what went over them, and the names that JavaScript has for them.
+// Process groups, their traffic, and their ids for JavaScript.
 #pragma once
 #include <torch/csrc/api/include/torch/version.h>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
@@ -15,7 +15,7 @@ using StorePtr = c10::intrusive_ptr<c10d::Store>;
 using ProcessGroupPtr = c10::intrusive_ptr<c10d::ProcessGroup>;
 using Params = std::vector<at::Tensor>;
 
-// libtorch 2 split c10d::ProcessGroup: a Backend does the work, and a ProcessGroup that names one per device is what Reducer wants.
+// In libtorch 2 a Backend does the work, and Reducer takes a ProcessGroup with a backend per device.
 #if TORCH_VERSION_MAJOR >= 2
 using Backend = c10d::Backend;
 #else
@@ -26,14 +26,14 @@ struct Traffic {
   double calls = 0, sent = 0, received = 0;
 };
 
-/** One process group and what went over it. A graph of gradients may hold it, hence the reference count. */
+/** A process group and its traffic. Counted references, because an autograd graph may hold it. */
 struct Group : torch::CustomClassHolder {
   c10::intrusive_ptr<Backend> backend;
   ProcessGroupPtr forReducer;
   c10::Device device = c10::kCPU;
   int rank = 0;
   int size = 1;
-  std::mutex mutex;  // backward on CUDA runs on a thread of libtorch's
+  std::mutex mutex;  // CUDA's backward runs on another thread
   std::map<std::string, Traffic> traffic;
 
   bool gloo() const { return device.is_cpu(); }
@@ -75,7 +75,7 @@ napi_value keep(Call& call, List& list, Item item) {
   return toNumber(call.env, static_cast<double>(list.size() - 1));
 }
 
-/** Names rank, collective and tensor in what libtorch throws: backward() may be far from here. */
+/** Adds rank, collective and tensor to libtorch's errors, because backward() throws far from here. */
 template <typename Work>
 auto named(const Group& group, const char* collective, const std::string& label, Work work) -> decltype(work()) {
   const auto fail = [&](const char* cause) {
@@ -96,10 +96,10 @@ inline double bytesOf(const at::Tensor& tensor) { return static_cast<double>(ten
 
 enum class Reduction { Sum, Mean, Max };
 
-/** What every rank gets of the elementwise reduction, as a new tensor; not counted. */
+/** Elementwise reduction over ranks, as a new tensor; not counted. */
 at::Tensor reduced(Group& group, const at::Tensor& given, Reduction reduction);
 
-// What the other files about ranks give to distExports().
+// Added to distExports().
 std::vector<Export> collectiveExports();
 std::vector<Export> averagingExports();
 

@@ -1,4 +1,4 @@
-// CUDA graphs: kernels that are captured once and replayed as one launch. CMake takes graph_none.cc where libtorch has no CUDA.
+// CUDA graphs. CMake takes graph_none.cc where libtorch has no CUDA.
 #include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAStream.h>
@@ -34,14 +34,14 @@ at::cuda::CUDAGraph& graphOf(Call& call) {
   return *all.graphs[id];
 }
 
-/** What is launched on `next` from here on comes after what was launched on `before`. */
+/** Later work on `next` waits for earlier work on `before`. */
 void follow(c10::cuda::CUDAStream before, c10::cuda::CUDAStream next) {
   at::cuda::CUDAEvent event;
   event.record(before);
   event.block(next);
 }
 
-/** captureStreamEnter(): ops of this thread go to the stream of captures, after those before. Warm-ups run there too. */
+/** captureStreamEnter(): ops of this thread go to the stream of captures. Warm-ups run there too. */
 napi_value captureStreamEnter(Call& call) {
   Graphs& all = graphsOf(call);
   all.outer = c10::cuda::getCurrentCUDAStream();
@@ -68,13 +68,13 @@ napi_value captureStreamLeave(Call& call) {
 }
 
 /**
- * graphBegin(ownPool): from here on ops are captured, not run. Between captureStreamEnter and captureStreamLeave. In the shared pool a graph
- * may reuse memory that an earlier one freed, so it must not be replayed between that one's parts.
+ * graphBegin(ownPool): captures ops instead of running them, between captureStreamEnter and captureStreamLeave. In the shared
+ * pool a graph may reuse memory that an earlier one freed, so graphs must be replayed in the order of their capture.
  */
 napi_value graphBegin(Call& call) {
   Graphs& all = graphsOf(call);
   const bool ownPool = call.boolean(0);
-  // CUDA frees a pool with its last graph, and refuses its handle from then on.
+  // CUDA frees a pool with its last graph; its handle is then invalid.
   const bool live = std::any_of(all.sharing.begin(), all.sharing.end(), [&](size_t id) { return all.graphs[id] != nullptr; });
   if (!ownPool && !live) {
     all.pool = at::cuda::graph_pool_handle();

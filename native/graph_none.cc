@@ -1,4 +1,4 @@
-// In place of graph_cuda.cc where libtorch has no CUDA: every export refuses.
+// graph_cuda.cc for a libtorch without CUDA: every export throws.
 #include "addon.h"
 
 namespace couplet {

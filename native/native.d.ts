@@ -1,5 +1,5 @@
 /**
- * The contract of all that crosses between TypeScript and C++. Only `src/torch/` imports it.
+ * The contract between TypeScript and C++, for `src/torch/` only.
  * A handle is a number: slot index and generation of a tensor in the addon's table. `null` is an undefined tensor.
  */
 export type Handle = number;
@@ -12,7 +12,7 @@ export type HostArray =
   | BigInt64Array
   | Float32Array
   | Float64Array;
-/** What an op takes: handles, numbers, flags, strings, lists of those; `undefined` = the schema's default, `null` = None. */
+/** Handles, numbers, flags, strings, and lists of them; `undefined` = the schema's default, `null` = None. */
 export type Argument = number | boolean | string | null | undefined | readonly (number | boolean | null)[];
 export type Result = Handle | boolean | null | undefined | (Handle | null)[] | Result[];
 

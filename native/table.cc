@@ -71,7 +71,7 @@ void TensorTable::exit(const std::vector<Handle>& kept) {
 }
 
 void TensorTable::clear() {
-  // The slots stay, with their generations: an old handle must not name a new tensor.
+  // Slots keep their generations, so that an old handle never names a new tensor.
   for (uint32_t at = 0; at < slots_.size(); ++at)
     if (slots_[at].used) release(at);
   log_.clear();

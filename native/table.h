@@ -7,10 +7,10 @@
 
 namespace couplet {
 
-/** What JavaScript holds of a tensor: index and generation in one double (26 + 27 bits, exact below 2^53). */
+/** A tensor for JavaScript: index and generation in one double (26 + 27 bits, exact below 2^53). */
 using Handle = double;
 
-/** Thrown for a handle whose slot was freed, or that never was one. */
+/** Thrown for a freed or invalid handle. */
 struct StaleHandle : std::runtime_error {
   StaleHandle() : std::runtime_error("the tensor was disposed") {}
 };
@@ -22,9 +22,9 @@ class TensorTable {
   void free(Handle handle);
   bool alive(Handle handle) const;
 
-  /** Opens a scope; tensors added from now on belong to it. */
+  /** Opens a scope, which owns all later tensors. */
   void enter() { marks_.push_back(log_.size()); }
-  /** Frees what the innermost scope made, but for `kept`, which move to the parent scope. */
+  /** Frees the tensors of the innermost scope except `kept`, which move to its parent. */
   void exit(const std::vector<Handle>& kept);
   /** The tensor outlives every scope; its owner frees it. */
   void persist(Handle handle);
@@ -55,7 +55,7 @@ class TensorTable {
 
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
-  std::vector<Handle> log_;    // what was made inside scopes, oldest first
+  std::vector<Handle> log_;    // tensors of open scopes, oldest first
   std::vector<size_t> marks_;  // where in the log each open scope starts
   size_t live_ = 0;
 };

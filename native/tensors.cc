@@ -1,4 +1,4 @@
-// Tensors from and to typed arrays, their facts, and the scopes that own them.
+// Tensors from and to typed arrays, their properties, and scopes.
 #include <unordered_set>
 
 #include "addon.h"
@@ -20,7 +20,7 @@ size_t elementSize(napi_typedarray_type type) {
   }
 }
 
-/** Works for arrays over a SharedArrayBuffer too, because the buffer itself is not asked for. */
+/** Does not ask for the buffer, which would fail for a SharedArrayBuffer. */
 HostArray hostArray(Call& call, size_t i) {
   napi_typedarray_type type;
   size_t length;
@@ -49,7 +49,7 @@ napi_value fromHost(Call& call) {
   return toHandle(call.addon, viewOf(call, 0, shape, static_cast<at::ScalarType>(call.number(2))).clone());
 }
 
-/** borrowHost(array, shape, dtype): reads the array's memory in place and keeps the array alive as long as any tensor does. */
+/** borrowHost(array, shape, dtype): shares the array's memory, and keeps the array alive with the tensor. */
 napi_value borrowHost(Call& call) {
   const auto shape = call.ints(1);
   const auto view = viewOf(call, 0, shape, static_cast<at::ScalarType>(call.number(2)));
@@ -57,7 +57,7 @@ napi_value borrowHost(Call& call) {
   addon->releaseReturned();
   napi_ref reference;
   check(call.env, napi_create_reference(call.env, call[0], 1, &reference));
-  // The last tensor may die on an autograd thread, where Node-API is forbidden: hand the reference back instead.
+  // The last tensor may be freed on an autograd thread, where Node-API must not be called.
   const auto release = [addon, reference](void*) {
     std::lock_guard<std::mutex> lock(addon->borrowedMutex);
     addon->returned.push_back(reference);
@@ -125,7 +125,7 @@ napi_value scopeExit(Call& call) {
 
 napi_value scopeDepth(Call& call) { return toNumber(call.env, call.addon.tensors.depth()); }
 
-/** tableStats() -> { live, cpuBytes }: storages are counted once, however many tensors view them. */
+/** tableStats() -> { live, cpuBytes }: counts each storage once. */
 napi_value tableStats(Call& call) {
   std::unordered_set<const void*> seen;
   double bytes = 0;
@@ -141,7 +141,7 @@ napi_value tableStats(Call& call) {
   return out;
 }
 
-/** clearTable(): frees every tensor at once, before exit. */
+/** clearTable(): frees every tensor. */
 napi_value clearTable(Call& call) {
   call.addon.tensors.clear();
   call.addon.releaseReturned();

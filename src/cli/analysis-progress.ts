@@ -4,7 +4,6 @@ import { LiveLine, type TerminalOptions } from './terminal/live-line.ts';
 
 type Event<Type extends AnalyzeEvent['type']> = AnalyzeEvent & { type: Type };
 
-/** Shows an analysis: a live line on a terminal, and a line for each pass. */
 export class AnalysisProgress {
   readonly #line: LiveLine;
   #secondsLeft: number | undefined;
@@ -20,12 +19,11 @@ export class AnalysisProgress {
     else this.say(`warning: ${event.message}`);
   }
 
-  /** Writes a line that stays. */
+  /** Prints a permanent line. */
   say(text: string): void {
     this.#line.print(text);
   }
 
-  /** Removes the live line. */
   end(): void {
     this.#line.erase();
   }
@@ -40,9 +38,11 @@ export class AnalysisProgress {
 
   #start({ snapshots, settings, left }: Event<'start'>): void {
     const { samples, subBatch, grid } = settings;
-    const at = snapshots.map(({ share }) => `${Math.round(share * 100)}`).join(', ');
-    this.say(`${grid.length} compressions at ${at} %, ${samples} samples in sub-batches of ${subBatch}`);
-    const all = snapshots.length * (grid.length + 1); // the control too
+    const percents = snapshots.map(({ share }) => `${Math.round(share * 100)}`).join(', ');
+    this.say(
+      `${grid.length} compressions at ${percents} %, ${samples} samples in sub-batches of ${subBatch}`,
+    );
+    const all = snapshots.length * (grid.length + 1); // plus the control
     if (left < all) this.say(`${all - left} of ${all} passes are done already`);
   }
 
@@ -54,10 +54,10 @@ export class AnalysisProgress {
   }
 
   #pass({ share, candidate, kind, seconds, left }: Event<'pass'>): void {
-    const what = kind === 'control' ? 'control, other samples' : nameOf(candidate);
+    const passName = kind === 'control' ? 'control, other samples' : nameOf(candidate);
     const time =
       this.#secondsLeft === undefined || left === 0 ? '' : `, ${formatDuration(this.#secondsLeft)} left`;
-    this.say(`${percentOf(share)}  ${what}  ${formatDuration(seconds)}${time}`);
+    this.say(`${percentOf(share)}  ${passName}  ${formatDuration(seconds)}${time}`);
   }
 }
 

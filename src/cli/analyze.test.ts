@@ -63,7 +63,7 @@ describe('couplet analyze, then couplet schedule', () => {
     ],
     [
       ['analyze', 'run', '--token-dropout', '0,x'],
-      /expected numbers with commas between them, as 0,0\.25,0\.5/,
+      /Expected numbers with commas between them, such as 0,0\.25,0\.5/,
     ],
   ])('%j: one sentence', (args, sentence) => {
     const { status, stderr } = couplet(...args);
@@ -105,8 +105,11 @@ saved fast.json; train with --set compression.file=fast.json
       ['schedule', made, '--parameters', 'text'],
       /^couplet: The analysis has no gradient of 'text': use --parameters image or all\./,
     ],
-    [['schedule', made, '--gradient-compute', '0'], /expected a number above 0/],
-    [['schedule', made, '--budget', '0.25'], /--budget is now called --gradient-compute: use that\./],
+    [['schedule', made, '--gradient-compute', '0'], /Expected a number above 0/],
+    [
+      ['schedule', made, '--budget', '0.25'],
+      /'--budget <factor>' argument '0\.25' is invalid\. Use its new name, --gradient-compute\./,
+    ],
   ])('%j: one sentence', (args, sentence) => {
     const { status, stderr } = couplet(...args);
     expect(status).toBe(1);

@@ -13,40 +13,41 @@ interface AnalyzeFlags
   json?: boolean;
 }
 
-/** `couplet analyze RUN`. */
 export function addAnalyze(program: Command): void {
   program
     .command('analyze')
-    .summary('measure how far gradients on shortened sequences are from the true one')
+    .summary('errors of gradients on shorter sequences')
     .description(
-      'Measure, at snapshots of a run, how far gradients on shortened sequences are from the true one: squared bias, variance and cost-adjusted error, for each share of dropped tokens and each patch size. Ctrl-C stops; the same command continues.',
+      'Measures how far gradients on shorter sequences are from the true one, at snapshots of a run: squared bias, variance and cost-adjusted error for each token dropout and patch size. Ctrl-C stops; the same command continues.',
     )
-    .argument('<run>', "a run's folder, with checkpoints at the snapshots")
-    .option('--at <list>', 'snapshots, in per cent of the run; default 0,25,50,75,100', percents)
-    .option('--token-dropout <list>', 'shares of patch tokens to drop; default 0,0.25,0.5,0.75,0.9', numbers)
+    .argument('<run>', 'folder of a run, with checkpoints at the snapshots')
+    .option('--at <list>', 'snapshots in per cent of the run; default 0,25,50,75,100', percents)
+    .option('--token-dropout <list>', 'shares of dropped patch tokens; default 0,0.25,0.5,0.75,0.9', numbers)
     .option(
       '--patch-size <list>',
-      "sides of patches in pixels; default those that fit, up to three times the model's own",
+      "sides of patches in pixels; default those that fit, up to three times the model's",
       numbers,
     )
     .option('--samples <count>', 'samples of each gradient; default about 16,384', number)
     .option('--sub-batch <size>', "samples of one loss; default the run's batch", number)
-    .option('--adam', "measure in the scale of Adam's steps too, for couplet schedule --parameters adam")
+    .option('--adam', "errors in the scale of Adam's steps too, for couplet schedule --parameters adam")
     .option('--out <file>', "path of the analysis; default analysis.json in the run's folder")
     .option('--set <path=value>', SET_HELP, collect)
-    .option('--json', 'print the analysis as JSON')
+    .option('--json', 'output as JSON')
     .addHelpText(
       'after',
       `
-Each snapshot but 0 needs a checkpoint: for the defaults, train with checkpoint.every { share: 0.25 } and checkpoint.keep 5.
-Beside the analysis are a report (.html), its pictures (.png) and the pass log (.jsonl), from which a stopped analysis continues.
+Each snapshot but 0 needs a checkpoint. For the default snapshots train with
+checkpoint.every { share: 0.25 } and checkpoint.keep 5.
+Beside the analysis are a report (.html), its charts (.png) and a log (.jsonl),
+from which a stopped analysis continues.
 
 Examples:
-  couplet analyze runs/moco
-  couplet analyze runs/moco --adam                        for couplet schedule --parameters adam
-  couplet analyze runs/moco --samples 4096 --at 0,50,100
-  couplet analyze runs/moco --token-dropout 0,.25,.5,.75,.9 --patch-size 8,16 --out moco.json
-  couplet schedule runs/moco/analysis.json                the schedule that follows`,
+  couplet analyze runs/moco --adam
+  couplet analyze runs/moco --samples 4096 --at 0,50,100 --patch-size 8,16
+
+Next:
+  couplet schedule runs/moco/analysis.json   makes a schedule from it`,
     )
     .action(analyzeVerb);
 }
@@ -54,15 +55,14 @@ Examples:
 function number(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('expected a number.');
+  throw new InvalidArgumentError('Expected a number.');
 }
 
-/** Numbers with commas between them. */
 function numbers(text: string): number[] {
   return text.split(',').map((part) => {
     const value = Number(part);
     if (part.trim() !== '' && Number.isFinite(value)) return value;
-    throw new InvalidArgumentError('expected numbers with commas between them, as 0,0.25,0.5.');
+    throw new InvalidArgumentError('Expected numbers with commas between them, such as 0,0.25,0.5.');
   });
 }
 
@@ -86,7 +86,7 @@ async function analyzeVerb(run: string, { json, ...options }: AnalyzeFlags): Pro
     const out = options.out ?? `${run.replace(/\/+$/, '')}/analysis.json`;
     const [report, ...pictures] = await writeReport(analysis, { base: out.replace(/\.json$/, '') });
     if (pictures.length === 0)
-      progress.say('this machine has no fonts, so there are no PNGs; the page has the same pictures');
+      progress.say('no PNG charts, because this machine has no fonts; the report has the same charts');
     if (json) console.log(JSON.stringify(analysis, null, 2));
     progress.done(analysis, { out, report });
   } finally {

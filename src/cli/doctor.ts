@@ -1,14 +1,22 @@
 import type { Command } from 'commander';
 import { formatTable } from './report.ts';
 
-/** `couplet doctor`. */
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .summary('say what is installed here, and whether it works')
-    .description('Say which libtorch, BLAS, threads, CUDA and NCCL are in use, and try each.')
-    .option('--json', 'print JSON')
-    .addHelpText('after', '\nExamples:\n  couplet doctor\n  couplet doctor --json > machine.json')
+    .summary('test of this machine')
+    .description('Lists libtorch, BLAS, threads, CUDA and NCCL of this machine, and tests them.')
+    .option('--json', 'output as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  couplet doctor
+  couplet doctor --json > machine.json
+
+Next:
+  couplet train moco.ts       trains the model of a config`,
+    )
     .action(doctorVerb);
 }
 

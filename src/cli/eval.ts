@@ -15,46 +15,44 @@ interface EvalFlags {
   json?: boolean;
 }
 
-/** `couplet eval RUN`. */
 export function addEval(program: Command): void {
   program
     .command('eval')
-    .summary('measure a checkpoint of a run')
+    .summary('accuracy of a checkpoint')
     .description(
-      'Measure a checkpoint of a run, always on whole sequences: as its config says, or its image features on labelled pictures.',
+      'Measures a checkpoint of a run on whole sequences: with the evaluations of its config, or its image features on labelled pictures.',
     )
-    .argument('<run>', "a run's folder")
-    .option('--checkpoint <which>', "'latest', 'best', 'start' or a path", 'latest')
-    .option('--knn', 'classify by the nearest neighbours among labelled pictures')
-    .option('--linear', 'train a linear classifier on frozen features')
-    .option('--fine-tune', 'train the encoder and a linear classifier; the run stays as it is')
+    .argument('<run>', 'folder of a run')
+    .option('--checkpoint <which>', "checkpoint: 'latest', 'best', 'start' or a path", 'latest')
+    .option('--knn', 'accuracy of the nearest labelled neighbours')
+    .option('--linear', 'accuracy of a linear classifier, trained on frozen features')
+    .option('--fine-tune', 'accuracy of the fine-tuned encoder; the run does not change')
     .option(
       '--train <source>',
-      'labelled pictures to learn from: a folder of class folders, or a source as JSON',
+      'labelled pictures to train on: a folder of class folders, or a source as JSON',
     )
-    .option('--test <source>', 'labelled pictures to measure on')
-    .option('--epochs <count>', 'passes over --train; default 90 for --linear, 20 for --fine-tune', count)
+    .option('--test <source>', 'labelled pictures to test on')
+    .option('--epochs <count>', 'epochs of training; default 90 for --linear, 20 for --fine-tune', count)
     .option('--set <path=value>', SET_HELP, collect)
-    .option('--json', 'print JSON')
+    .option('--json', 'output as JSON')
     .addHelpText(
       'after',
       `
-Without --train and --test the pictures are those of evaluate.neighbours in the run's config.
+Default pictures: those of evaluate.neighbours in the run's config.
 
 Examples:
-  couplet eval runs/moco
-  couplet eval runs/moco --checkpoint best --json
+  couplet eval runs/moco --checkpoint best
   couplet eval runs/moco --knn --linear --train photos/train --test photos/test
-  couplet eval runs/moco --fine-tune --epochs 50 --train photos/train --test photos/test
-  couplet eval runs/moco --set 'evaluate.zeroShot.data={"type":"folder","path":"photos/test"}'`,
+
+Next:
+  couplet analyze runs/moco   measures gradients on shorter sequences`,
     )
     .action(evalVerb);
 }
 
-/** A whole number from 1 on. */
 function count(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('expected a whole number from 1 on.');
+  throw new InvalidArgumentError('Expected a whole number, 1 or more.');
 }
 
 async function evalVerb(run: string, { json, ...flags }: EvalFlags): Promise<void> {

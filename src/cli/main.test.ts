@@ -44,6 +44,19 @@ describe('couplet', () => {
       expect(stdout).toContain(word);
   });
 
+  it.each(['train', 'eval', 'analyze', 'schedule', 'doctor'])(
+    '%s --help ends with one or two examples and the next command',
+    (verb) => {
+      const { status, stdout } = couplet(verb, '--help');
+      expect(status).toBe(0);
+      expect(stdout).toMatch(
+        new RegExp(
+          `\\nExamples.*:\\n(?:  couplet ${verb} .*\\n|  couplet ${verb}\\n){1,2}\\nNext:\\n  couplet .*\\n$`,
+        ),
+      );
+    },
+  );
+
   it('--version is that of the package', () => {
     expect(couplet('--version').stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

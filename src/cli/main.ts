@@ -14,24 +14,24 @@ function version(): string {
 }
 
 const program = new Command('couplet')
-  .description('Contrastive pretraining of image and image-text encoders, in TypeScript, on libtorch.')
-  .version(version(), '--version', 'print the version')
-  .helpOption('-h, --help', 'print this help')
+  .description('Contrastive pretraining of image and image-text encoders, on libtorch.')
+  .version(version(), '--version', 'version of Couplet')
+  .helpOption('-h, --help', 'this help')
   .helpCommand(false)
-  .showHelpAfterError('(couplet --help lists what there is)')
+  .showHelpAfterError('(couplet --help lists commands and options)')
   .addHelpText(
     'after',
     `
-Examples, where moco.ts is a config of yours:
-  couplet doctor                             is everything here, and does it work?
-  couplet train moco.ts                      train; the run is saved in runs/moco
-  couplet train moco.ts --resume latest      go on where it stopped
-  couplet eval runs/moco                     measure its last checkpoint
-  couplet analyze runs/moco                  how far off are gradients on shorter sequences?
-  couplet schedule runs/moco/analysis.json   how short the next run's sequences may be, and when
+A config is one file per run: export default defineConfig({ ... }).
+Examples are in configs/; docs/configuration.md explains every key.
 
-A config is one file per run: export default defineConfig({ ... }). Some to start from are in configs/, and
-docs/configuration.md explains every key. couplet train --help and the like tell more of each command.`,
+Examples, where moco.ts is a config:
+  couplet train moco.ts       trains; the run is saved in runs/moco
+  couplet eval runs/moco      measures its last checkpoint
+
+Next:
+  couplet doctor              tests this machine
+  couplet train --help        options and examples of one command`,
   );
 
 addTrain(program);
@@ -42,7 +42,7 @@ addDoctor(program);
 
 let done = false;
 process.once('beforeExit', () => {
-  if (!done) fail(new Error('The process has nothing left to wait for, and is not done.'));
+  if (!done) fail(new Error('The event loop is empty, but the command has not ended.'));
 });
 await program.parseAsync().catch(fail);
 done = true;

@@ -1,7 +1,6 @@
-/** Help of `--set`, which several verbs have. */
-export const SET_HELP = 'set one value of the config, as optimizer.peakLr=1e-3; may be given again';
+export const SET_HELP = 'value for one key of the config, such as optimizer.peakLr=1e-3; may be repeated';
 
-/** Gathers a flag that may be given several times. */
+/** commander's parser of a flag that may be repeated. */
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }

@@ -49,7 +49,6 @@ it('names what was skipped', () => {
   ]);
 });
 
-/** What is written while pictures are held for a run that then starts. */
 function held(isTTY: boolean): string {
   const written: string[] = [];
   let seconds = 0;

@@ -7,14 +7,14 @@ import { StatusLine } from './terminal/status-line.ts';
 type Event<Type extends TrainEvent['type']> = TrainEvent & { type: Type };
 type Problems = TrainResult['skipped'];
 
-/** The number of skipped samples, and the reasons of the first few. Empty when none was skipped. */
+/** The count of skipped samples and the first reasons; empty without any. */
 export function skippedLines({ count, first }: Problems): string[] {
   if (count === 0) return [];
   const named = first.map(({ name, reason }) => `  ${name}: ${reason}`);
   return [`skipped ${count} ${count === 1 ? 'sample' : 'samples'}${named.length > 0 ? ':' : ''}`, ...named];
 }
 
-/** The total of steps: rounded when it is an estimate, undefined when there is none yet. */
+/** Rounds an estimate; undefined while there is none. */
 export function stepsInWords(totalSteps: number): string | undefined {
   if (Number.isInteger(totalSteps)) return `${totalSteps}`;
   return Number.isFinite(totalSteps) ? `about ${Math.round(totalSteps)}` : undefined;
@@ -24,17 +24,15 @@ function compressionLine({ step, compression: { tokenDropout, patchSize } }: Eve
   return `step ${step}: compression moves to dropout ${tokenDropout}, patch ${patchSize}`;
 }
 
-/** Shows the events of a run: a live line on a terminal, plain lines elsewhere. */
 export class Progress {
   readonly #options: TerminalOptions;
-  /** Shown before the first step. */
-  readonly #before: LiveLine;
+  readonly #lineBeforeStart: LiveLine;
   #line: StatusLine | undefined;
   #step = 0;
 
   constructor(options: TerminalOptions = {}) {
     this.#options = options;
-    this.#before = new LiveLine(options);
+    this.#lineBeforeStart = new LiveLine(options);
   }
 
   show(event: TrainEvent): void {
@@ -47,22 +45,21 @@ export class Progress {
     else for (const text of evalLines(event.report)) this.say(`step ${event.step}: ${text}`);
   }
 
-  /** A line that stays. */
+  /** Prints a permanent line. */
   say(text: string): void {
     if (this.#line) this.#line.print(text);
-    else this.#before.print(text);
+    else this.#lineBeforeStart.print(text);
   }
 
-  /** Leaves the last state on the screen. */
   end(): void {
-    this.#before.erase();
+    this.#lineBeforeStart.erase();
     this.#line?.finish();
     this.#line = undefined;
   }
 
   #hold({ done, total }: Event<'holding'>): void {
-    if (this.#before.isDue) this.#before.draw(`decoding pictures ${done}/${total}`);
-    else if (!this.#before.isLive && done === 0) this.say(`decoding ${total} pictures`);
+    if (this.#lineBeforeStart.isDue) this.#lineBeforeStart.draw(`decoding pictures ${done}/${total}`);
+    else if (!this.#lineBeforeStart.isLive && done === 0) this.say(`decoding ${total} pictures`);
   }
 
   #start({ step, totalSteps, facts }: Event<'start'>): void {
@@ -76,7 +73,7 @@ export class Progress {
     this.#line = new StatusLine({ totalSteps, startStep: step, ...this.#options });
   }
 
-  /** The event counts `samples` from the start of the run; the status line wants those since the last event. */
+  /** The event counts samples from the start of the run, the status line from the last event. */
   #log({ row, samples, totalSteps }: Event<'log'>): void {
     const step = row.step!;
     this.#line?.expect(Math.round(totalSteps));

@@ -12,7 +12,6 @@ function rows(value: unknown, path: readonly string[] = []): [string, string][] 
   return Object.entries(value).flatMap(([key, inner]) => rows(inner, [...path, key]));
 }
 
-/** Any report as a table of names and values. */
 export function formatTable(report: object): string {
   const table = rows(report);
   const width = Math.max(0, ...table.map(([name]) => name.length));

@@ -12,18 +12,17 @@ interface ScheduleFlags {
   json?: boolean;
 }
 
-/** `couplet schedule ANALYSIS`. */
 export function addSchedule(program: Command): void {
   program
     .command('schedule')
-    .summary('make a schedule of compression from an analysis')
+    .summary('compression schedule from an analysis')
     .description(
-      'Make a schedule.json, for compression.file in a config: the compression of least cost-adjusted error at each moment of a run.',
+      'Writes a schedule.json for compression.file of a config: the compression with the least cost-adjusted error at each moment of a run.',
     )
-    .argument('<analysis>', 'the analysis.json that couplet analyze wrote')
+    .argument('<analysis>', 'analysis.json of couplet analyze')
     .option('--out <file>', 'path of the schedule; default schedule.json beside the analysis')
-    .option('--monotone', 'never compress more than before')
-    .option('--interpolate', 'take errors between two snapshots from both; default from the nearer one')
+    .option('--monotone', 'no stage with more compression than the one before')
+    .option('--interpolate', 'interpolated errors between snapshots; default those of the nearer one')
     .option(
       '--gradient-compute <factor>',
       'compute of one gradient, as a multiple of a full batch; default 1. Smaller values favour shorter sequences',
@@ -32,24 +31,26 @@ export function addSchedule(program: Command): void {
     .addOption(new Option('--budget <factor>').argParser(refuseBudget).hideHelp())
     .option(
       '--parameters <group>',
-      "parameters whose gradient counts: 'all' that learn, the 'image' tower's, or 'adam', all in its scale",
+      "parameters that count: 'all', the 'image' tower's, or 'adam' (all, in the scale of Adam's steps)",
       'all',
     )
     .option(
       '--step-times <file>',
-      'table of measured step times (bench/step-times.ts --out), which gives the costs; default by tokens',
+      'measured step times as costs (bench/step-times.ts --out); default costs by tokens',
     )
-    .option('--json', 'print JSON')
+    .option('--json', 'output as JSON')
     .addHelpText(
       'after',
       `
-The default is the paper's rule. In our runs shorter sequences trained better
-(docs/results/found-schedule.md): --parameters adam --gradient-compute 0.25, of an
-analysis made with --adam.
+The default is the rule of the paper. The second example uses shorter sequences,
+which trained better in our runs (docs/results/found-schedule.md). It needs an
+analysis with --adam.
 
 Examples:
   couplet schedule runs/moco/analysis.json
-  couplet schedule runs/moco/analysis.json --parameters adam --gradient-compute 0.25 --monotone --out fast.json
+  couplet schedule runs/moco/analysis.json --parameters adam --gradient-compute 0.25
+
+Next:
   couplet train moco.ts --set compression.file=runs/moco/schedule.json`,
     )
     .action(scheduleVerb);
@@ -58,15 +59,14 @@ Examples:
 function factor(text: string): number {
   const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('expected a number above 0, as 0.25 or 4.');
+  throw new InvalidArgumentError('Expected a number above 0, such as 0.25 or 4.');
 }
 
 function refuseBudget(): never {
-  throw new InvalidArgumentError('--budget is now called --gradient-compute: use that.');
+  throw new InvalidArgumentError('Use its new name, --gradient-compute.');
 }
 
-/** Multiples of gradientCompute whose schedules are shown too. */
-const OTHERS = [
+const OTHER_GRADIENT_COMPUTES = [
   { times: 0.25, name: 'a quarter of' },
   { times: 4, name: 'four times' },
 ];
@@ -84,7 +84,7 @@ async function scheduleVerb(
     ...(stepTimes !== undefined && { stepTimes: readStepTimes(stepTimes) }),
   };
   const result = scheduleOf(analysis, options);
-  const others = OTHERS.map(({ times, name }) => {
+  const others = OTHER_GRADIENT_COMPUTES.map(({ times, name }) => {
     const other = { ...options, gradientCompute: times * gradientCompute };
     return {
       name,

@@ -21,11 +21,11 @@ it('JSON is a source, or several', () => {
   expect(sourceFlag(JSON.stringify([parquet, parquet]), '--test')).toEqual([parquet, parquet]);
 });
 
-it('what is neither is said in a sentence', () => {
+it('refuses JSON that is cut, and JSON that is no source', () => {
   expect(() => sourceFlag('{"type":"parquet"', '--train')).toThrow(
-    /^--train \{"type":"parquet" looks like JSON and is none/,
+    /^--train \{"type":"parquet" is not valid JSON \(.*\): expected a path, or JSON such as/,
   );
   expect(() => sourceFlag('{"type":"zip","path":"a"}', '--test')).toThrow(
-    /^--test .* is no source: expected a path, or JSON such as/,
+    /^--test .* is not a source: expected a path, or JSON such as/,
   );
 });

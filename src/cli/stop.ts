@@ -1,23 +1,23 @@
-/** Exit codes of a process that a signal ended: 128 and the signal's number. SIGUSR1 is what schedulers send before a time limit. */
+/** Exit codes: 128 plus the signal's number. Schedulers send SIGUSR1 before a time limit. */
 export const STOP_CODES = { SIGINT: 130, SIGTERM: 143, SIGUSR1: 138 } as const;
 export type StopSignal = keyof typeof STOP_CODES;
 export const STOP_SIGNALS = Object.keys(STOP_CODES) as StopSignal[];
 
-/** A request may come twice at once: a terminal and Slurm signal the launcher and its ranks, and the launcher passes it on. */
-const ONE_REQUEST_MS = 500;
+/** One request may arrive twice: Slurm signals the launcher and its ranks, and the launcher passes its signal on. */
+const SAME_REQUEST_MS = 500;
 
 export interface Stop {
   /** Aborted by the first signal. */
   signal: AbortSignal;
-  /** The exit code that the first signal asks for; undefined when there was none. */
+  /** Exit code of the first signal, if any. */
   code(): number | undefined;
-  /** Gives the signals back. */
+  /** Removes the listeners. */
   dispose(): void;
 }
 
 /**
- * The first Ctrl-C, SIGTERM or SIGUSR1 lets the run save and end. A second Ctrl-C or SIGTERM, half a second later or more, ends
- * the process at once, with 130; one that follows SIGUSR1 is the time limit that was announced, so that is the first.
+ * The first Ctrl-C, SIGTERM or SIGUSR1 lets the run save and end. A second Ctrl-C or SIGTERM, at least half a second later,
+ * ends the process with code 130. After SIGUSR1, which announces a time limit, a SIGTERM counts as the first.
  */
 export function stopOnSignals(say: (text: string) => void): Stop {
   const controller = new AbortController();
@@ -26,7 +26,7 @@ export function stopOnSignals(say: (text: string) => void): Stop {
   const onSignal = (name: StopSignal) => {
     const now = performance.now();
     if (name !== 'SIGUSR1') {
-      if (askedAt !== undefined && now - askedAt >= ONE_REQUEST_MS) process.exit(STOP_CODES.SIGINT);
+      if (askedAt !== undefined && now - askedAt >= SAME_REQUEST_MS) process.exit(STOP_CODES.SIGINT);
       askedAt ??= now;
     }
     if (controller.signal.aborted) return;

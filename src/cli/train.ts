@@ -14,60 +14,57 @@ interface TrainFlags {
   nproc?: number;
 }
 
-/** `couplet train CONFIG`. */
 export function addTrain(program: Command): void {
   program
     .command('train')
-    .summary('train a model as a config says')
+    .summary('training run of a config')
     .description(
-      'Train a model as a config says. Ctrl-C (SIGTERM, SIGUSR1) finishes the step, saves and stops; twice quits at once.',
+      'Trains the model of a config. Ctrl-C, SIGTERM or SIGUSR1 finishes the step, saves and stops. A second Ctrl-C quits at once.',
     )
-    .argument('<config>', 'a .ts, .js or .json file; its default export is the config')
+    .argument('<config>', '.ts or .js file whose default export is a config, or .json file')
     .option('--set <path=value>', SET_HELP, collect)
     .option(
       '--name <name>',
-      "name of the run, and of its folder in --runs (default: the config's name, or its file's)",
+      "name of the run and of its folder; default the config's name, else that of its file",
     )
     .option(
       '--resume <checkpoint>',
-      "go on from a checkpoint: 'latest' of this run (from the beginning if it has none), or a path",
+      "checkpoint to continue from: a path, or 'latest' of this run (from the start if there is none)",
     )
-    .option('--runs <folder>', 'where runs are saved', 'runs')
-    .option('--nproc <ranks>', 'train with this many processes on this machine, one for each GPU', rankCount)
+    .option('--runs <folder>', 'folder of all runs', 'runs')
+    .option('--nproc <ranks>', 'number of processes on this machine, one for each GPU', rankCount)
     .addHelpText(
       'after',
       `
-Examples, where moco.ts is a config of yours:
-  couplet train moco.ts
-  couplet train moco.ts --set data.train.path=photos/train --set duration.epochs=5
-  couplet train moco.ts --name moco-fast --set optimizer.peakLr=1e-3
-  couplet train moco.ts --set 'evaluate.every={"steps":100}'
-  couplet train moco.ts --resume latest                     go on where it stopped
-  couplet train runs/moco/config.json --name again          the same run once more
-  couplet train moco.ts --nproc 2                           two GPUs of this machine
-  torchrun --no_python --standalone --nproc_per_node 2 couplet train moco.ts`,
+torchrun, Slurm and mpirun start several machines: docs/running-on-many.md
+
+Examples, where moco.ts is a config:
+  couplet train moco.ts --set duration.epochs=5 --set 'evaluate.every={"steps":100}'
+  couplet train moco.ts --resume latest
+
+Next:
+  couplet eval runs/moco      measures the last checkpoint`,
     )
     .action(trainVerb);
 }
 
 function rankCount(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('expected a whole number, 1 or more.');
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Expected a whole number, 1 or more.');
   return Number(text);
 }
 
-/** This very command once more for each rank, which then finds its place in its environment. */
+/** Starts this command once for each rank, without `--nproc`. */
 async function launchRanks(nproc: number): Promise<void> {
   const { RANK, WORLD_SIZE } = process.env;
   if (WORLD_SIZE !== undefined || RANK !== undefined)
     throw new CoupletError(
-      `--nproc ${nproc}: this is rank ${RANK ?? 'unknown'} of ${WORLD_SIZE ?? 'unknown'} already, by RANK and WORLD_SIZE. Leave --nproc out under torchrun and the like.`,
+      `--nproc ${nproc}: RANK and WORLD_SIZE say that this already is rank ${RANK ?? 'unknown'} of ${WORLD_SIZE ?? 'unknown'}. Omit --nproc under torchrun, Slurm and mpirun.`,
     );
   const [node, script, ...words] = process.argv;
   const args = [...process.execArgv, script, ...withoutNproc(words)];
   process.exitCode = await launch({ nproc, command: node, args });
 }
 
-/** The words of a command but for `--nproc 2` or `--nproc=2`. */
 export function withoutNproc(words: readonly string[]): string[] {
   return words.filter(
     (word, i) => word !== '--nproc' && !word.startsWith('--nproc=') && words[i - 1] !== '--nproc',
@@ -101,7 +98,6 @@ async function trainVerb(path: string, flags: TrainFlags): Promise<void> {
   }
 }
 
-/** Where the run stopped, and the command that goes on. */
 function stoppedText(
   { runDir, step }: TrainResult,
   { path, total, set = [], runs }: TrainFlags & { path: string; total: string | undefined },

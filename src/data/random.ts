@@ -1,14 +1,14 @@
-/**
- * Randomness without state: every draw is a hash of what it is for. A crop depends on (seed, epoch, id, view, purpose) and on nothing
- * else, so neither the number of workers nor the step at which a run was resumed can change it.
+/*
+ * Randomness without state: a draw is a hash of its keys, such as (seed, epoch, id, view, purpose). So neither the number of workers
+ * nor a resumed run changes it.
  */
 
-/** What a draw is for, so that two draws about one sample are independent. */
+/** Keys that keep two draws about one sample independent. */
 export const purpose = { order: 1, crop: 2, flip: 3, template: 4, replacement: 5, caption: 6 } as const;
 
 const GOLDEN = 0x9e3779b9;
 
-/** Murmur3's finalizer: every input bit moves every output bit. */
+/** Murmur3's 32-bit finalizer. */
 export function mix32(value: number): number {
   let h = value | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -16,7 +16,7 @@ export function mix32(value: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Hashes non-negative safe integers, in order, to 32 bits. `lane` gives independent hashes of the same parts. */
+/** 32-bit hash of non-negative safe integers, in order. Each `lane` is an independent hash. */
 export function hash32(parts: readonly number[], lane = 0): number {
   let h = mix32(GOLDEN + lane);
   for (const part of parts) {
@@ -26,7 +26,7 @@ export function hash32(parts: readonly number[], lane = 0): number {
   return h;
 }
 
-/** A short sequence of uniform draws that depends on `parts` alone. */
+/** Uniform draws that depend on `parts` alone. */
 export class Draws {
   #first: number;
   #second: number;
@@ -37,7 +37,7 @@ export class Draws {
     this.#second = hash32(parts, 1);
   }
 
-  /** The next draw, uniform in [0, 1), 53 bits. */
+  /** Uniform in [0, 1), 53 bits. */
   unit(): number {
     const step = Math.imul(++this.#count, GOLDEN);
     const high = mix32(this.#first + step);
@@ -50,7 +50,7 @@ export class Draws {
     return low + (high - low) * this.unit();
   }
 
-  /** A whole number, uniform in [0, count). */
+  /** Whole number, uniform in [0, count). */
   below(count: number): number {
     return Math.floor(this.unit() * count);
   }

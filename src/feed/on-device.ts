@@ -3,7 +3,7 @@ import { EpochCaptions } from '../data/loader/epoch-captions.ts';
 import type { Batch } from '../methods/index.ts';
 import { batchCrops } from '../on-device/batch-crops.ts';
 import { loadDatasetOnDevice } from '../on-device/dataset-on-device.ts';
-import { DrawAhead, drawerHere } from '../on-device/draw-ahead.ts';
+import { DrawAhead, drawInPlace } from '../on-device/draw-ahead.ts';
 import type { StepDraws } from '../on-device/step-draws.ts';
 import { upload } from '../torch/upload.ts';
 import { applyToViews, type ViewRecipe } from '../views/index.ts';
@@ -37,12 +37,13 @@ export async function onDeviceFeed(context: FeedContext): Promise<Feed> {
       writesCache: context.ranks.rank === 0,
     }),
   });
-  const captions = tokenizer && held.tokens && new EpochCaptions(dataset, { tokenizer, own: held.tokens });
+  const captions =
+    tokenizer && held.tokens && new EpochCaptions(dataset, { tokenizer, ownTokens: held.tokens });
   const { seed } = config;
   const drawn = { sizes: held.sizes, side: held.images.shape[1]!, recipes, seed };
   const samplesOf = (step: number) => samplesOfStep(context, step);
   // On the CPU a drawing thread would take cores from the step.
-  const drawer = device === 'cpu' ? drawerHere(drawn, samplesOf) : new DrawAhead(drawn, samplesOf);
+  const drawer = device === 'cpu' ? drawInPlace(drawn, samplesOf) : new DrawAhead(drawn, samplesOf);
   const toDevice = (step: number, draws: StepDraws): Batch => {
     const { count, rows } = samplesOf(step);
     const ids = upload(draws.ids, [count], device);
@@ -65,7 +66,7 @@ export async function onDeviceFeed(context: FeedContext): Promise<Feed> {
     },
     next: async () => {
       const step = next++;
-      const draws = await drawer.take(step);
+      const draws = await drawer.drawsOf(step);
       return { toDevice: () => toDevice(step, draws), release: () => {} };
     },
   };

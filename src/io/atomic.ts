@@ -4,18 +4,16 @@ import { CoupletError } from '../errors.ts';
 
 const TEMPORARY = /^(.+)\.tmp-(\d+)(-replaced)?$/;
 
-/** Where this process writes what is to be at `path`; removeStale() knows it as such. */
+/** Path under which this process writes before the rename; `removeStale` recognizes it. */
 export const temporaryName = (path: string): string => `${path}.tmp-${process.pid}`;
 
-/** Whether a folder's name says that it is being written, or was left by a crash. */
+/** Whether a name belongs to unfinished or crashed writing. */
 export const isTemporary = (name: string): boolean => TEMPORARY.test(name);
 
 /**
- * Makes a folder that is whole or not there: `fill` writes into `finalPath.tmp-PID`; then every file and the folder are flushed,
- * the folder is renamed to `finalPath` and its parent flushed. A folder that was at `finalPath` is replaced.
- * First removes what crashed processes left beside it.
- * On an error (disk full, or one that `fill` throws) removes what it wrote and throws a CoupletError with the reason;
- * a CoupletError of `fill` passes as it is. Nothing beside `finalPath` is touched.
+ * Writes a folder that is complete or absent: `fill` writes into a temporary folder, which is flushed and renamed to `finalPath`.
+ * Replaces an older folder, and removes what crashed processes left beside it.
+ * @throws CoupletError on a full disk or any other error, after the temporary folder is removed
  */
 export async function writeFolderAtomically(
   finalPath: string,
@@ -33,7 +31,7 @@ export async function writeFolderAtomically(
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     if (cause instanceof CoupletError) throw cause;
-    throw new CoupletError(`Cannot write ${finalPath}: ${reason(cause)} Earlier folders are untouched.`, {
+    throw new CoupletError(`Cannot write ${finalPath}: ${reason(cause)} Older folders are unchanged.`, {
       cause,
     });
   }
@@ -48,7 +46,7 @@ function reason(error: unknown): string {
   return `${message}. Check the disk and resume.`;
 }
 
-/** No rename replaces a full folder, so the old one steps aside; `removeStale` puts it back after a crash in between. */
+/** A rename cannot replace a full folder, so the old one is moved first; `removeStale` restores it after a crash in between. */
 async function replaceFolder(temporary: string, finalPath: string): Promise<void> {
   const aside = `${temporary}-replaced`;
   const replaces = await rename(finalPath, aside).then(
@@ -65,7 +63,7 @@ async function replaceFolder(temporary: string, finalPath: string): Promise<void
   if (replaces) await rm(aside, { recursive: true, force: true });
 }
 
-/** Removes temporary folders and files of processes that no longer run; a replaced folder whose successor never came is put back. */
+/** Removes temporary files of ended processes, and restores a folder that a crash left without its replacement. */
 export async function removeStale(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const match = TEMPORARY.exec(name);
@@ -84,7 +82,7 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 function isRunning(pid: number): boolean {
-  if (pid === process.pid) return false; // this process writes one folder at a time: what bears its id is of an earlier one
+  if (pid === process.pid) return false; // left by an earlier process with the same id: we write one folder at a time
   try {
     process.kill(pid, 0);
     return true;
@@ -111,8 +109,8 @@ async function flush(path: string): Promise<void> {
 }
 
 /**
- * Writes a file, of one piece or of several, so that a reader sees the old one or the new one, whole. Throws as `writeFolderAtomically`.
- * @param options.mode who may read it; as the process has it otherwise
+ * Writes a file so that readers see the complete old or the complete new one. Throws as `writeFolderAtomically`.
+ * @param options.mode file permissions; default those of the process
  */
 export async function writeFileAtomically(
   path: string,

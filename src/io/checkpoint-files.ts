@@ -5,17 +5,11 @@ import { CoupletError } from '../errors.ts';
 import { isTemporary } from './atomic.ts';
 import { openSafetensors } from './safetensors.ts';
 
-/*
- * A run's folder: config.json, metrics.jsonl, tokenizer.json, checkpoints/step-00001200/{model.safetensors, state.safetensors,
- * state.json}. A checkpoint's folder is written under another name and renamed, so one that has its name is whole, unless
- * someone cut a file afterwards: that is looked for too.
- */
-
 export const MODEL_FILE = 'model.safetensors';
 export const STATE_TENSORS_FILE = 'state.safetensors';
 export const STATE_FILE = 'state.json';
 
-/** The paths of a run's files. */
+/** Paths of a run's files. Checkpoints are `checkpoints/step-00001200/{model.safetensors, state.safetensors, state.json}`. */
 export const runPaths = (runDir: string) => ({
   config: join(runDir, 'config.json'),
   metrics: join(runDir, 'metrics.jsonl'),
@@ -23,29 +17,29 @@ export const runPaths = (runDir: string) => ({
   checkpoints: join(runDir, 'checkpoints'),
 });
 
-/** A checkpoint's folder and the optimizer steps done when it was written. */
+/** A checkpoint's folder and its count of optimizer steps. */
 export interface CheckpointPlace {
   readonly step: number;
   readonly path: string;
 }
 
-/** 1200 to `step-00001200`. Throws a RangeError for what is not a step. */
+/** 1200 -> `step-00001200`. Throws a RangeError. */
 export function checkpointName(step: number): string {
-  if (!Number.isSafeInteger(step) || step < 0) throw new RangeError(`Not a step: ${step}`);
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new RangeError(`step is ${step}: expected a whole number, 0 or more`);
   return `step-${String(step).padStart(8, '0')}`;
 }
 
-/** `step-00001200` to 1200; undefined for any other name. */
+/** `step-00001200` -> 1200; undefined for any other name. */
 export function stepOfCheckpoint(name: string): number | undefined {
   const step = Number(/^step-(\d{8,})$/.exec(name)?.[1] ?? Number.NaN);
   return Number.isSafeInteger(step) && checkpointName(step) === name ? step : undefined;
 }
 
-/** Where a run keeps the checkpoint of a step. */
 export const checkpointPath = (runDir: string, step: number): string =>
   join(runPaths(runDir).checkpoints, checkpointName(step));
 
-/** All checkpoints of a run by step, oldest first, whole or not. None when there is no such folder. */
+/** All checkpoints of a run, oldest first, damaged ones included. */
 export async function listCheckpoints(runDir: string): Promise<CheckpointPlace[]> {
   const { checkpoints } = runPaths(runDir);
   const names = await readdir(checkpoints).catch((error: NodeJS.ErrnoException) => {
@@ -59,22 +53,20 @@ export async function listCheckpoints(runDir: string): Promise<CheckpointPlace[]
     .sort((a, b) => a.step - b.step);
 }
 
-/** What every state.json says; the rest is the trainer's. */
 const checkpointStateSchema = z.looseObject({ step: z.int().min(0) });
 
-/**
- * Checks that a checkpoint is whole: state.json is JSON with the folder's step, both safetensors cover their files.
- * Throws a CoupletError that says what is wrong.
- */
+/** Checks the step in state.json and the sizes of both safetensors files. Throws a CoupletError. */
 export async function verifyCheckpoint({ path, step }: CheckpointPlace): Promise<void> {
   const statePath = join(path, STATE_FILE);
   const text = await readFile(statePath, 'utf8').catch((cause: Error) => {
-    throw new CoupletError(`Checkpoint ${path} lacks a readable ${STATE_FILE}: ${cause.message}.`, { cause });
+    throw new CoupletError(`${statePath} cannot be read: ${cause.message}. Resume from another checkpoint.`, {
+      cause,
+    });
   });
   const state = checkpointStateSchema.safeParse(parseJson(text, statePath));
   if (!state.success || state.data.step !== step) {
     throw new CoupletError(
-      `${statePath} should have "step": ${step}, as its folder's name says. It is damaged.`,
+      `${statePath} is damaged: expected "step": ${step}, as in the folder's name. Resume from another checkpoint.`,
     );
   }
   for (const name of [MODEL_FILE, STATE_TENSORS_FILE]) {
@@ -87,11 +79,14 @@ function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new CoupletError(`${path} is not JSON: ${(cause as Error).message}. It is damaged.`, { cause });
+    throw new CoupletError(
+      `${path} is damaged: ${(cause as Error).message}. Resume from another checkpoint.`,
+      { cause },
+    );
   }
 }
 
-/** The newest checkpoint that is whole, or undefined. `onDamaged` hears of newer ones that are not. */
+/** The newest undamaged checkpoint; `onDamaged` is called for newer ones. */
 export async function latestCheckpoint(
   runDir: string,
   { onDamaged }: { onDamaged?: (place: CheckpointPlace, error: CoupletError) => void } = {},
@@ -108,12 +103,13 @@ export async function latestCheckpoint(
   return undefined;
 }
 
-/** Removes all but the newest `keep` checkpoints and the one of step `best`. Returns what it removed. */
+/** Removes all but the newest `keep` checkpoints and step `best`. Returns the removed ones. */
 export async function pruneCheckpoints(
   runDir: string,
   { keep, best }: { keep: number; best?: number },
 ): Promise<CheckpointPlace[]> {
-  if (!Number.isSafeInteger(keep) || keep < 1) throw new RangeError(`keep must be at least 1, got ${keep}`);
+  if (!Number.isSafeInteger(keep) || keep < 1)
+    throw new RangeError(`keep is ${keep}: expected a whole number, 1 or more`);
   const old = (await listCheckpoints(runDir)).slice(0, -keep).filter(({ step }) => step !== best);
   for (const { path } of old) await rm(path, { recursive: true, force: true });
   return old;

@@ -7,13 +7,12 @@ import { checkpointPath, MODEL_FILE, STATE_FILE, STATE_TENSORS_FILE } from './ch
 import type { HostTensor } from './host-tensor.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 
-/** What a checkpoint holds: live tensors by name, and plain numbers. */
 export interface CheckpointParts {
-  /** Written to model.safetensors, under the names that other tools expect. */
+  /** model.safetensors, with the names that other tools expect. */
   model: Map<string, Tensor>;
-  /** Everything else that a resume needs: optimizer, method, random generators. */
+  /** state.safetensors: optimizer, method, random generators. */
   state: Map<string, Tensor>;
-  /** Written to state.json; `step` is the count of updates done. */
+  /** state.json; `step` counts optimizer steps. */
   json: { step: number; [key: string]: unknown };
 }
 
@@ -26,46 +25,46 @@ function toHost(tensor: Tensor): HostTensor {
   };
 }
 
-const hosted = (tensors: Map<string, Tensor>) =>
+const onHost = (tensors: Map<string, Tensor>) =>
   new Map([...tensors].map(([name, tensor]) => [name, toHost(tensor)]));
 
-/** Writes a checkpoint that is whole or not there, flushed to the disk. Returns its folder. */
+/** Writes a checkpoint, complete or not at all (`writeFolderAtomically`). Returns its folder. */
 export async function saveCheckpoint(
   runDir: string,
   { model, state, json }: CheckpointParts,
 ): Promise<string> {
   const path = checkpointPath(runDir, json.step);
   await writeFolderAtomically(path, async (folder) => {
-    await writeSafetensors(join(folder, MODEL_FILE), hosted(model));
-    await writeSafetensors(join(folder, STATE_TENSORS_FILE), hosted(state));
+    await writeSafetensors(join(folder, MODEL_FILE), onHost(model));
+    await writeSafetensors(join(folder, STATE_TENSORS_FILE), onHost(state));
     await writeFile(join(folder, STATE_FILE), `${JSON.stringify(json, null, 1)}\n`);
   });
   return path;
 }
 
-/** Overwrites live tensors with those of a file. Throws a CoupletError that names the first that is missing, left over or of another shape. */
+/** Overwrites tensors with those of a file. Throws a CoupletError for a missing tensor, an extra one or another shape. */
 export async function loadTensorsInto(path: string, tensors: Map<string, Tensor>): Promise<void> {
   const { tensors: stored } = await readSafetensors(path);
-  const left = new Set(stored.keys());
+  const unused = new Set(stored.keys());
   for (const [name, tensor] of tensors) {
     const host = stored.get(name);
-    const want = `${tensor.dtype} [${tensor.shape.join(', ')}]`;
+    const expected = `${tensor.dtype} [${tensor.shape.join(', ')}]`;
     if (!host)
       throw new CoupletError(
-        `${path} has no tensor ${name} (${want} expected): it belongs to another model or method. Resume with the config of that run.`,
+        `${path} has no tensor ${name} (${expected} expected): it belongs to another model or method. Resume with the config of that run.`,
       );
-    const got = `${host.dtype} [${host.shape.join(', ')}]`;
-    if (got !== want)
+    const actual = `${host.dtype} [${host.shape.join(', ')}]`;
+    if (actual !== expected)
       throw new CoupletError(
-        `${path}: ${name} is ${got}, expected ${want}: another model, or another data set. Resume with the config of that run.`,
+        `${path}: ${name} is ${actual}, expected ${expected}: it belongs to another model or data set. Resume with the config of that run.`,
       );
     overwrite(tensor, host);
-    left.delete(name);
+    unused.delete(name);
   }
-  const [extra] = left;
+  const [extra] = unused;
   if (extra !== undefined)
     throw new CoupletError(
-      `${path} has ${left.size} tensors that this run does not know, the first is ${extra}: it belongs to another model or method.`,
+      `${path} has ${unused.size} tensors that this run does not have, first ${extra}: it belongs to another model or method. Resume with the config of that run.`,
     );
 }
 
@@ -75,7 +74,6 @@ function overwrite(tensor: Tensor, { data, shape, dtype }: HostTensor): void {
   source.dispose();
 }
 
-/** The numbers of a checkpoint's state.json. */
 export async function readStateJson(path: string): Promise<CheckpointParts['json']> {
   return JSON.parse(await readFile(join(path, STATE_FILE), 'utf8'));
 }

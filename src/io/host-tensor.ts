@@ -1,6 +1,5 @@
 import { CoupletError } from '../errors.ts';
 
-/** Bytes per element. */
 export const BYTES_PER_ELEMENT = {
   float64: 8,
   float32: 4,
@@ -16,18 +15,17 @@ export const BYTES_PER_ELEMENT = {
 
 export type HostDtype = keyof typeof BYTES_PER_ELEMENT;
 
-/** A tensor's bytes in the host's memory: row-major, little-endian, without gaps. */
+/** A tensor in host memory: row-major, little-endian, without gaps. */
 export interface HostTensor {
   readonly dtype: HostDtype;
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }
 
-/** How many bytes a tensor of this dtype and shape takes. */
 export const byteLength = (dtype: HostDtype, shape: readonly number[]): number =>
   shape.reduce((product, size) => product * size, BYTES_PER_ELEMENT[dtype]);
 
-/** Throws a CoupletError when dtype, shape and bytes do not fit together. */
+/** Throws a CoupletError when dtype, shape and bytes do not match. */
 export function checkHostTensor(name: string, { dtype, shape, data }: HostTensor): void {
   if (!Object.hasOwn(BYTES_PER_ELEMENT, dtype)) {
     throw new CoupletError(

@@ -1,6 +1,4 @@
-/* Numbers for people. */
-
-/** Seconds as `4 s`, `2 min 05 s`, `1 h 02 min`, `3 d 04 h`; `?` for what is not known. */
+/** Seconds as `4 s`, `2 min 05 s`, `1 h 02 min`, `3 d 04 h`; `?` when unknown. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '?';
   const whole = Math.round(seconds);
@@ -15,7 +13,7 @@ export function formatDuration(seconds: number): string {
 
 const THOUSANDS = ['', ' k', ' M', ' G', ' T'];
 
-/** Three significant digits: `0.0123`, `7.5`, `812`, `12.3 k`, `4.56 M`; `?` for what is not known. */
+/** Three significant digits: `0.0123`, `7.5`, `812`, `12.3 k`, `4.56 M`; `?` when unknown. */
 export function formatCount(value: number): string {
   if (!Number.isFinite(value)) return '?';
   let scaled = Number(value.toPrecision(3));
@@ -27,6 +25,6 @@ export function formatCount(value: number): string {
   return `${scaled}${THOUSANDS[power]}`;
 }
 
-/** Four significant digits, and always as many, so that a live line does not jump: `2.000`, `0.01230`, `NaN`. */
+/** Always four significant digits, so that a live line keeps its width: `2.000`, `0.01230`, `NaN`. */
 export const formatLoss = (loss: number): string =>
   Number.isFinite(loss) ? loss.toPrecision(4) : String(loss);

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
 
-/** One line of metrics.jsonl: `step` first, then keys such as `train/loss` and `samples_per_second`. */
+/** One line of metrics.jsonl: `step`, then keys such as `train/loss`. */
 export interface MetricsRow {
   readonly step: number;
   readonly [key: string]: number | string | boolean | null;
@@ -14,9 +14,9 @@ const NON_FINITE = new Map<unknown, number>([
 ]);
 
 /**
- * Appends rows to a run's metrics.jsonl. With `resumeStep`, the rows of later steps, and a last line that a crash cut, are
- * removed first: those steps are run again. Without it the file starts empty.
- * Throws a CoupletError when the file cannot be written, or a line before the last is damaged.
+ * Appends rows to metrics.jsonl. With `resumeStep` it first removes the rows of later steps and a cut last line;
+ * without it the file starts empty.
+ * Throws a CoupletError when the file cannot be written, or when a line before the last is damaged.
  */
 export class MetricsWriter {
   readonly #path: string;
@@ -35,21 +35,21 @@ export class MetricsWriter {
     }
   }
 
-  /** Appends one row. NaN and the infinities are written as strings, which `readMetrics` reads back as numbers. */
+  /** Writes NaN and the infinities as strings, which `readMetrics` turns back into numbers. */
   write(row: MetricsRow): void {
     if (!Number.isSafeInteger(row.step))
-      throw new TypeError(`A row of metrics needs a whole 'step', got ${row.step}`);
+      throw new TypeError(`step of a metrics row is ${row.step}: expected a whole number`);
     const { step, ...values } = row;
     const line = JSON.stringify({ step, ...values }, (_, value) =>
       typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
     );
     const bytes = Buffer.from(`${line}\n`);
     this.#attempt(() => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+      for (let written = 0; written < bytes.length; ) written += writeSync(this.#file, bytes, written);
     });
   }
 
-  /** Flushes to the disk: call it with each checkpoint. */
+  /** Flushes to the disk; call it with each checkpoint. */
   flush(): void {
     this.#attempt(() => fsyncSync(this.#file));
   }
@@ -63,14 +63,14 @@ export class MetricsWriter {
       return action();
     } catch (cause) {
       throw new CoupletError(
-        `Cannot write the metrics ${this.#path}: ${(cause as Error).message}. Check the folder and the room on its disk.`,
+        `Cannot write the metrics ${this.#path}: ${(cause as Error).message}. Check the folder and the free space on its disk.`,
         { cause },
       );
     }
   }
 }
 
-/** Bytes of the lines before the first one of a later step. */
+/** Size in bytes of the rows before the first later step. */
 function sizeUpToStep(content: Buffer, { path, step }: { path: string; step: number }): number {
   let keep = 0;
   for (const { row, end } of lines(content, path)) {
@@ -80,7 +80,7 @@ function sizeUpToStep(content: Buffer, { path, step }: { path: string; step: num
   return keep;
 }
 
-/** Reads all rows; a last line without its end is left out. Throws a CoupletError for a damaged line, with its number. */
+/** Reads all rows but a cut last line. Throws a CoupletError with the number of a damaged line. */
 export function readMetrics(path: string): MetricsRow[] {
   let content: Buffer;
   try {

@@ -38,7 +38,7 @@ test('that of a live process of this machine is refused with its id, and stays',
     lockOf(other.pid!);
     const before = readFileSync(path, 'utf8');
     expect(() => lockRun(runDir)).toThrow(
-      `${runDir} is being written by process ${other.pid} on ${hostname()}. Wait for it, or give this run another --name; if that process is gone, remove ${path}.`,
+      `${runDir} is being written by process ${other.pid} on ${hostname()}. Wait for it, or give this run another --name. If that process has ended, remove ${path}.`,
     );
     expect(readFileSync(path, 'utf8')).toBe(before);
     const ended = new Promise((resolve) => other.once('exit', resolve));
@@ -79,7 +79,7 @@ test('on another machine nobody can tell whether a process is dead: refused', ()
 
 test('one that was cut is refused', () => {
   writeFileSync(path, '{"pid": 1');
-  expect(() => lockRun(runDir)).toThrow(/is being written by a process that its lock does not name\./);
+  expect(() => lockRun(runDir)).toThrow(/is being written by an unknown process\./);
 });
 
 test('a folder that was made for the lock goes with it, unless something was written', () => {

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import { byteLength, type HostDtype } from './host-tensor.ts';
 
-/** safetensors' names of dtypes. */
 export const DTYPE_CODES: Readonly<Record<HostDtype, string>> = {
   float64: 'F64',
   float32: 'F32',
@@ -20,16 +19,16 @@ const DTYPES = new Map(Object.entries(DTYPE_CODES).map(([dtype, code]) => [code,
 export interface SafetensorsEntry {
   readonly dtype: HostDtype;
   readonly shape: readonly number[];
-  /** Offsets from the start of the data. */
+  /** Bytes from the start of the data. */
   readonly begin: number;
   readonly end: number;
 }
 
 export interface SafetensorsHeader {
-  /** By name, in the order of their data. */
+  /** In the order of the data. */
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Offset of the data in the file. */
+  /** Bytes before the data. */
   readonly dataStart: number;
 }
 
@@ -47,10 +46,10 @@ interface Where {
   readonly dataSize: number;
 }
 
-/** Checks a header against the format and the size of its file. Throws a CoupletError that names the file and the tensor. */
+/** Checks a header against the format and the file's size. Throws a CoupletError. */
 export function parseHeader(text: Buffer, { path, dataStart, dataSize }: Where): SafetensorsHeader {
   const fail = (what: string): never => {
-    throw new CoupletError(`${path} is not a sound safetensors file: ${what}. Copy or write it again.`);
+    throw new CoupletError(`${path} is not a valid safetensors file: ${what}. Copy or write it again.`);
   };
   const fields = parseFields(text, fail);
   const metadata = metadataSchema.safeParse(fields.get('__metadata__') ?? {});
@@ -58,13 +57,16 @@ export function parseHeader(text: Buffer, { path, dataStart, dataSize }: Where):
   fields.delete('__metadata__');
   const entries = [...fields].map(([name, value]) => [name, parseEntry(name, value, fail)] as const);
   entries.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
-  let at = 0;
+  let expectedBegin = 0;
   for (const [name, { begin, end }] of entries) {
-    if (begin !== at)
-      fail(`tensor '${name}' begins at byte ${begin}, expected ${at}: tensors overlap or leave a gap`);
-    at = end;
+    if (begin !== expectedBegin)
+      fail(
+        `tensor '${name}' begins at byte ${begin}, expected ${expectedBegin}: tensors overlap or leave a gap`,
+      );
+    expectedBegin = end;
   }
-  if (at !== dataSize) fail(`its tensors take ${at} bytes, the file has ${dataSize} for them`);
+  if (expectedBegin !== dataSize)
+    fail(`its tensors take ${expectedBegin} bytes, the file has ${dataSize} for them`);
   return { entries: new Map(entries), metadata: metadata.data, dataStart };
 }
 
@@ -93,7 +95,7 @@ function parseEntry(name: string, value: unknown, fail: Fail): SafetensorsEntry 
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The header's fields in order. JSON.parse keeps the last of two equal names without a word, so those are looked for. */
+/** Refuses equal names, of which JSON.parse silently keeps the last. */
 function parseFields(bytes: Buffer, fail: Fail): Map<string, unknown> {
   let parsed: unknown;
   try {
@@ -101,7 +103,7 @@ function parseFields(bytes: Buffer, fail: Fail): Map<string, unknown> {
     parsed = JSON.parse(text);
     const names = topLevelNames(text);
     const twice = names.find((name, i) => i > 0 && name === names[i - 1]);
-    if (twice !== undefined) fail(`the name '${twice}' is there twice`);
+    if (twice !== undefined) fail(`it has two tensors '${twice}'`);
   } catch (error) {
     if (error instanceof CoupletError) throw error;
     return fail(`its header is not JSON (${(error as Error).message})`);
@@ -111,7 +113,7 @@ function parseFields(bytes: Buffer, fail: Fail): Map<string, unknown> {
   return new Map(Object.entries(parsed));
 }
 
-/** The sorted names at the top of valid JSON text. */
+/** Top-level keys, sorted. */
 function topLevelNames(json: string): string[] {
   const names: string[] = [];
   let depth = 0;

@@ -8,20 +8,17 @@ import {
   type SafetensorsHeader,
 } from './safetensors-header.ts';
 
-/*
- * safetensors: 8 bytes (length of the header, little-endian), a JSON header {name: {dtype, shape, data_offsets}}, then raw bytes.
- * https://github.com/huggingface/safetensors#format
- */
+// Format: https://github.com/huggingface/safetensors#format
 
-const MAX_HEADER = 100_000_000; // the reference implementation's limit
-const CHUNK = 2 ** 30; // one read or write takes at most 2 GiB on Linux
+const MAX_HEADER_BYTES = 100_000_000; // bytes, as in the reference implementation
+const CHUNK_BYTES = 2 ** 30; // Linux reads and writes at most 2 GiB at once
 
 export type NamedHostTensors = ReadonlyMap<string, HostTensor> | Readonly<Record<string, HostTensor>>;
 
 /**
- * Writes tensors to `path`, flushed to the disk. The same tensors give the same bytes: widest elements first, so that each tensor
- * is aligned to its elements, then by name. `__metadata__` is `metadata` and `{"format": "pt"}`.
- * Throws a CoupletError for a tensor whose bytes do not fit its shape; the system's errors (disk full) pass through.
+ * Writes tensors to `path` and flushes them. They are sorted by width of elements, for alignment, then by name.
+ * `__metadata__` is `metadata` and `{"format": "pt"}`.
+ * Throws a CoupletError for a tensor whose bytes do not match its shape; system errors (disk full) pass through.
  */
 export async function writeSafetensors(
   path: string,
@@ -57,7 +54,7 @@ function headerBytes(
     fields.push([name, { dtype: DTYPE_CODES[dtype], shape, data_offsets: [offset, end] }]);
     offset = end;
   }
-  // Written pair by pair: an object would put names that look like numbers first, and lose '__proto__'.
+  // Not one object: it would put numeric names first and lose '__proto__'.
   const json = `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
   const text = Buffer.from(json, 'utf8');
   const padded = Math.ceil(text.length / 8) * 8;
@@ -68,24 +65,24 @@ function headerBytes(
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.byteLength; ) {
-    const { bytesWritten } = await file.write(bytes, at, Math.min(CHUNK, bytes.byteLength - at));
-    at += bytesWritten;
+  for (let done = 0; done < bytes.byteLength; ) {
+    const { bytesWritten } = await file.write(bytes, done, Math.min(CHUNK_BYTES, bytes.byteLength - done));
+    done += bytesWritten;
   }
 }
 
-/** An open file: the header is read and checked, each tensor is read when asked for. Close it. */
+/** An open file with a checked header; reads each tensor on demand. */
 export interface SafetensorsFile {
   readonly names: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
   /** Dtype and shape, without reading. */
   describe(name: string): Omit<HostTensor, 'data'>;
-  /** Reads one tensor into memory of its own, aligned for any typed array. */
+  /** Reads one tensor into new memory, aligned for any typed array. */
   read(name: string): Promise<HostTensor>;
   close(): Promise<void>;
 }
 
-/** Opens a file. Throws a CoupletError that names it when it is missing, cut, or lies about its contents. */
+/** Throws a CoupletError when the file is missing, cut or invalid. */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await open(path, 'r').catch((cause: Error) => {
     throw new CoupletError(`Cannot open ${path}: ${cause.message}. Check the path.`, { cause });
@@ -93,10 +90,10 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   try {
     const header = await readHeader(file, path);
     const entry = (name: string): SafetensorsEntry => {
-      const found = header.entries.get(name);
-      if (found) return found;
+      const existing = header.entries.get(name);
+      if (existing) return existing;
       throw new CoupletError(
-        `${path} has no tensor '${name}'. It has ${header.entries.size}: ${[...header.entries.keys()].slice(0, 10).join(', ')}.`,
+        `${path} has no tensor '${name}'. The first of its ${header.entries.size} tensors: ${[...header.entries.keys()].slice(0, 10).join(', ')}.`,
       );
     };
     return {
@@ -108,7 +105,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
         return {
           dtype,
           shape,
-          data: await readExactly(file, { at: header.dataStart + begin, size: end - begin, path }),
+          data: await readExactly(file, { offset: header.dataStart + begin, size: end - begin, path }),
         };
       },
       close: () => file.close(),
@@ -120,8 +117,8 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 }
 
 /**
- * Reads tensors by name (all when `names` is left out), in the order of the file.
- * Throws a CoupletError as `openSafetensors`, or when a name is not there.
+ * Reads tensors by name; default all, in the order of the file.
+ * Throws a CoupletError as `openSafetensors`, or for an unknown name.
  */
 export async function readSafetensors(
   path: string,
@@ -140,25 +137,27 @@ export async function readSafetensors(
 async function readHeader(file: FileHandle, path: string): Promise<SafetensorsHeader> {
   const { size } = await file.stat();
   if (size < 8)
-    throw new CoupletError(`${path} is not a safetensors file: it has ${size} bytes, at least 8 expected.`);
-  const length = (await readExactly(file, { at: 0, size: 8, path })).buffer;
+    throw new CoupletError(
+      `${path} is not a safetensors file: it has ${size} bytes, expected at least 8. Check the path.`,
+    );
+  const length = (await readExactly(file, { offset: 0, size: 8, path })).buffer;
   const headerSize = Number(new DataView(length).getBigUint64(0, true));
-  if (headerSize > MAX_HEADER || 8 + headerSize > size) {
+  if (headerSize > MAX_HEADER_BYTES || 8 + headerSize > size) {
     throw new CoupletError(
       `${path} is cut or not a safetensors file: its header should have ${headerSize} bytes, the file has ${size}. Copy or write it again.`,
     );
   }
-  const text = Buffer.from((await readExactly(file, { at: 8, size: headerSize, path })).buffer);
+  const text = Buffer.from((await readExactly(file, { offset: 8, size: headerSize, path })).buffer);
   return parseHeader(text, { path, dataStart: 8 + headerSize, dataSize: size - 8 - headerSize });
 }
 
 async function readExactly(
   file: FileHandle,
-  { at, size, path }: { at: number; size: number; path: string },
+  { offset, size, path }: { offset: number; size: number; path: string },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const out = new Uint8Array(size);
   for (let done = 0; done < size; ) {
-    const { bytesRead } = await file.read(out, done, Math.min(CHUNK, size - done), at + done);
+    const { bytesRead } = await file.read(out, done, Math.min(CHUNK_BYTES, size - done), offset + done);
     if (bytesRead === 0) throw new CoupletError(`${path} became shorter while it was read. Read it again.`);
     done += bytesRead;
   }

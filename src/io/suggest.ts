@@ -1,7 +1,4 @@
-/**
- * Damerau-Levenshtein distance: the fewest insertions, deletions, substitutions and swaps of neighbours that make `a` into `b`.
- * (The restricted kind: no part is edited twice, which is what typing does.)
- */
+/** Restricted Damerau-Levenshtein distance: insertions, deletions, substitutions and swaps of neighbours. */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -23,22 +20,22 @@ export function editDistance(a: string, b: string): number {
 const plain = (text: string) => text.toLowerCase().replace(/[-_.\s]/g, '');
 
 /**
- * The known word that was probably meant, or undefined when none is near. Case and separators do not count.
- * First the only known word that begins or ends in the given one (`lr` means `peakLr`, `batchSize` means `globalBatchSize`,
- * though `patchSize` is a letter away); else the one with the fewest typing errors, up to a third of the letters.
+ * The known word that was probably meant, ignoring case and separators; undefined when none is near.
+ * It is the only one that begins or ends with `word` (`batchSize` means `globalBatchSize`, not `patchSize`),
+ * else the one with the fewest typing errors, up to a third of the letters.
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  const given = plain(word);
-  const same = known.find((candidate) => plain(candidate) === given);
+  const typed = plain(word);
+  const same = known.find((candidate) => plain(candidate) === typed);
   if (same !== undefined) return same;
   const longer = known.filter(
-    (c) => given.length > 1 && (plain(c).endsWith(given) || plain(c).startsWith(given)),
+    (c) => typed.length > 1 && (plain(c).endsWith(typed) || plain(c).startsWith(typed)),
   );
   if (longer.length === 1) return longer[0];
   const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(given, plain(candidate)) }))
+    .map((candidate) => ({ candidate, distance: editDistance(typed, plain(candidate)) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  const allowed = Math.max(1, Math.floor(given.length / 3));
-  return best && best.distance <= allowed && best.distance < given.length ? best.candidate : undefined;
+  const allowed = Math.max(1, Math.floor(typed.length / 3));
+  return best && best.distance <= allowed && best.distance < typed.length ? best.candidate : undefined;
 }

@@ -24,14 +24,14 @@ const lossOf = (image: Matrix, text: Matrix, scale = SCALE, dtype: DType = 'floa
     clipLoss(matrix(image, dtype), matrix(text, dtype), { logitScale: scalar(scale, dtype) }).item(),
   );
 
-/** The definition: the cross entropy of each row, then of each column. */
+/** Cross entropy of each row and column. */
 function naive(image: Matrix, text: Matrix, scale: number): number {
   let sum = 0;
   for (let i = 0; i < image.length; i++) {
-    const own = Math.exp(scale * dot(image[i], text[i]));
+    const positive = Math.exp(scale * dot(image[i], text[i]));
     const texts = text.reduce((total, t) => total + Math.exp(scale * dot(image[i], t)), 0);
     const images = image.reduce((total, v) => total + Math.exp(scale * dot(v, text[i])), 0);
-    sum -= Math.log(own / texts) + Math.log(own / images);
+    sum -= Math.log(positive / texts) + Math.log(positive / images);
   }
   return sum / (2 * image.length);
 }
@@ -42,7 +42,7 @@ describe('clipLoss', () => {
     expect(lossOf(same, same)).toBeCloseTo(Math.log(B), 12);
     const axes = Array.from({ length: B }, (_, i) => Array.from({ length: B }, (_, k) => Number(i === k)));
     expect(lossOf(axes, axes)).toBeCloseTo(Math.log(Math.exp(SCALE) + B - 1) - SCALE, 12);
-    const shifted = [...axes.slice(1), axes[0]]; // every pair is wrong, one candidate is perfect
+    const shifted = [...axes.slice(1), axes[0]];
     expect(lossOf(axes, shifted)).toBeCloseTo(Math.log(Math.exp(SCALE) + B - 1), 12);
     expect(lossOf(IMAGE, TEXT, 0)).toBeCloseTo(Math.log(B), 12);
     expect(lossOf([IMAGE[0]], [TEXT[0]])).toBeCloseTo(0, 12);
@@ -57,7 +57,7 @@ describe('clipLoss', () => {
     const order = [3, 0, 4, 1, 2];
     const permuted = (rows: Matrix) => order.map((i) => rows[i]);
     expect(lossOf(permuted(IMAGE), permuted(TEXT))).toBeCloseTo(loss, 12);
-    expect(lossOf(permuted(IMAGE), TEXT)).not.toBeCloseTo(loss, 3); // but it does with the pairing
+    expect(lossOf(permuted(IMAGE), TEXT)).not.toBeCloseTo(loss, 3);
     expect(lossOf(rotate(IMAGE, 3), rotate(TEXT, 3))).toBeCloseTo(loss, 12);
     expect(lossOf(TEXT, IMAGE)).toBeCloseTo(loss, 12);
   });

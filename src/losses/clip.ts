@@ -3,7 +3,7 @@ import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { positivesOf } from './positives.ts';
 
-/** Features of all ranks, with gradient, and the row at which this rank's begin. */
+/** Features of all ranks, with gradient. `offset` is this rank's first row. */
 export interface GatheredFeatures {
   image: Tensor; // [B, E]
   text: Tensor; // [B, E]
@@ -11,14 +11,14 @@ export interface GatheredFeatures {
 }
 
 /**
- * OpenCLIP's mini-batch loss: symmetric InfoNCE over the batch, the positive in the denominator (Radford et al. 2021, figure 3).
+ * CLIP's symmetric InfoNCE over the batch (Radford et al. 2021, figure 3).
  *
  *   L = 1/2 [ CE(s I T^T, diag) + CE(s T I^T, diag) ],   s = logitScale = 1 / temperature
  *
- * With `gathered` features it is this rank's share: the mean over ranks is the loss of the whole batch.
+ * With `gathered`, the mean over ranks is the loss of the whole batch.
  *
- * @param imageFeatures, textFeatures [b, E] of this rank, rows of unit length.
- * @param logitScale scalar, already exponentiated.
+ * @param imageFeatures, textFeatures [b, E], rows of unit length.
+ * @param logitScale scalar, exponentiated.
  */
 export function clipLoss(
   imageFeatures: Tensor,
@@ -26,7 +26,7 @@ export function clipLoss(
   { logitScale, gathered }: { logitScale: Tensor; gathered?: GatheredFeatures },
 ): Tensor {
   if (!gathered) {
-    const logits = imageFeatures.matmul(textFeatures.t).mul(logitScale); // [B, B], one product for both ways
+    const logits = imageFeatures.matmul(textFeatures.t).mul(logitScale); // [B, B]
     const logShares = ops.log_softmax_int(logits, 1).add(ops.log_softmax_int(logits, 0));
     return logShares.diagonal().mean().mul(-0.5);
   }

@@ -53,7 +53,7 @@ function naive(student: Views, teacher: Views, center = CENTER, temperatures = O
 describe('dinoLoss', () => {
   test('closed forms', () => {
     const flat = (views: number) => draw(views, 1, 0);
-    expect(lossOf(flat(V), TEACHER)).toBeCloseTo(Math.log(K), 12); // a uniform student, whatever the target
+    expect(lossOf(flat(V), TEACHER)).toBeCloseTo(Math.log(K), 12); // a uniform student
     expect(lossOf(flat(V), flat(G), CENTER)).toBeCloseTo(Math.log(K), 12);
     const onto = (view: Views) => view.map((pictures) => pictures.map(() => [1, 0, 0, 0, 0]));
     const sure = lossOf(onto(STUDENT), onto(TEACHER), [0, 0, 0, 0, 0], {
@@ -65,11 +65,11 @@ describe('dinoLoss', () => {
 
   test('the loop over pairs; a view is never its own target', () => {
     expect(error([lossOf(STUDENT, TEACHER)], [naive(STUDENT, TEACHER)])).toBeLessThan(1e-13);
-    const pair = STUDENT.slice(0, 2); // two global views alone
+    const pair = STUDENT.slice(0, 2); // two global views
     expect(error([lossOf(pair, TEACHER)], [naive(pair, TEACHER)])).toBeLessThan(1e-13);
     const one = TEACHER.slice(0, 1);
     const before = lossOf(pair, one);
-    expect(lossOf([pair[1], pair[1]], one)).toBeCloseTo(before, 12); // view 0 has no target but itself
+    expect(lossOf([pair[1], pair[1]], one)).toBeCloseTo(before, 12); // view 0 is the only target
   });
 
   test('does not change with the order of pictures, local views and outputs, nor with a constant on all outputs', () => {
@@ -129,7 +129,7 @@ describe('the centre', () => {
       let center: Tensor = row(CENTER);
       for (let step = 0; step < 200; step++) center = nextCenter(center, mean, 0.9);
       expect(error(center.toNumbers(), mean.toNumbers())).toBeLessThan(1e-8);
-      const biased = teacher.add(row([9, 0, 0, 0, 0])); // one output ahead, whatever the picture
+      const biased = teacher.add(row([9, 0, 0, 0, 0])); // one output always wins
       const options = { center: biased.mean([0, 1]), teacherTemperature: 0.5 };
       const p = teacherDistribution(biased, options);
       const plain = teacherDistribution(teacher, { center: mean, teacherTemperature: 0.5 });

@@ -38,7 +38,6 @@ const TAU = 0.5;
 const EPS = 1e-3;
 const RHO = 0.7;
 
-/** With one temperature. */
 type Case = PairsCase & { tau: number };
 
 const DISTINCT: Case = {
@@ -51,14 +50,12 @@ const DISTINCT: Case = {
 /** The second and the fifth are one sample. */
 const DUPLICATED: Case = { ...DISTINCT, ids: [0, 1, 2, 3, 1, 5] };
 
-/** 1/2 RGCL-g on the batch, section 1.2: with gamma = 1 the estimators are its gradients. */
+/** 1/2 RGCL-g on the batch (FastCLIP 1.2): with gamma = 1 the estimators are its gradients. */
 function halfRgcl(batch: Case): number {
   const g = naiveG(batch);
   const logs = [...g.image, ...g.text].map((v) => Math.log(batch.eps + v));
   return (batch.tau / (2 * batch.ids.length)) * logs.reduce((sum, v) => sum + v, 0) + RHO * batch.tau;
 }
-
-// --- through the engine ----------------------------------------------------------------------------------------------
 
 const logs = (values: number[], dtype: DType) =>
   tensor(Float64Array.from(values, Math.log), undefined, { dtype });
@@ -78,7 +75,7 @@ function logG(batch: Case, dtype: DType = 'float64'): { image: Tensor; text: Ten
   };
 }
 
-/** Gradients and a, averaged over `ranks` ranks that run one after the other. u is given as numbers. */
+/** Gradients and a, averaged over `ranks` simulated ranks. */
 function estimate(
   batch: Case,
   u: Pair,
@@ -108,11 +105,11 @@ function estimate(
       const rows = (t: Tensor) => t.narrow(0, rank * b, b);
       const negatives = negativesOf(rows(globalIds), globalIds);
       const local = { image: rows(leaves[0]), text: rows(leaves[1]) };
-      const own = state(rank * b, b);
+      const localState = state(rank * b, b);
       const all = gathersGradient ? local : global;
       const result = surrogateLoss(
         { local, global: all, negatives, similarity: similarityOf(local, all) },
-        { local: own, global: state(0, batch.ids.length), tau, gathersGradient },
+        { local: localState, global: state(0, batch.ids.length), tau, gathersGradient },
       );
       backward(result.loss.mul(batch.tau));
       grads.push(gradsOf(leaves).flatMap((grad) => grad!.toNumbers()));
@@ -120,7 +117,7 @@ function estimate(
       a.text.push(...result.a.text.toNumbers());
       expect(result.a.image.requiresGrad).toBe(false);
       for (const form of ['exact', 'released'] as const)
-        slopes[form] += temperatureGradient(own.logU, result.a, { rho: RHO, form }).item() / ranks;
+        slopes[form] += temperatureGradient(localState.logU, result.a, { rho: RHO, form }).item() / ranks;
     }
     const mean = grads[0].map((_, i) => grads.reduce((sum, grad) => sum + grad[i], 0) / ranks);
     return { gradient: mean, a, slopes };
@@ -188,7 +185,7 @@ describe.each([
     expect(error(gradient, features)).toBeLessThan(1e-7);
     const [slope] = finiteDifferences(([tau]) => halfRgcl({ ...batch, tau }), [batch.tau], 1e-6);
     expect(error([slopes.exact], [slope])).toBeLessThan(1e-7);
-    expect(Math.abs(slopes.released - slope)).toBeGreaterThan(0.01); // the doubled term is there
+    expect(Math.abs(slopes.released - slope)).toBeGreaterThan(0.01);
   });
 
   test.each([2, 3, 6])('the mean over %i ranks is the gradient of one', (ranks) => {
@@ -311,7 +308,7 @@ describe('duplicates', () => {
 describe('at tau = 0.01 in float32', () => {
   test('pairs as wrong as they can be: h / tau reaches 200 and nothing overflows', () => {
     const image = unitRows(B, E, 20);
-    const text = image.map((_, i) => image[(i + 1) % B]); // each image's text is its neighbour's
+    const text = image.map((_, i) => image[(i + 1) % B]);
     const batch: Case = {
       ...DISTINCT,
       image,
@@ -329,7 +326,7 @@ describe('at tau = 0.01 in float32', () => {
       const exact = estimate(wrong, g);
       const { gradient, slopes } = estimate(wrong, g, { dtype: 'float32' });
       expect(error(gradient, exact.gradient)).toBeLessThan(1e-3); // h / tau carries 2e-5 of rounding into exp
-      // The slope is what is left of log u minus a, each above 100: its error is relative to those.
+      // The slope is log u - a, each above 100, so its error is relative to them.
       expect(Math.abs(slopes.exact - exact.slopes.exact)).toBeLessThan(1e-4 * Math.log(Math.max(...g.image)));
     }
   });
@@ -386,10 +383,10 @@ describe('movingAverage', () => {
 
   test('numbers far beyond what exp can hold', () => {
     scope(() => {
-      const at = (values: number[]) => tensor(Float64Array.from(values));
+      const float64 = (values: number[]) => tensor(Float64Array.from(values));
       const visited = tensor([1, 1], [2], { dtype: 'bool' });
       const options = { visited, gamma: 0.25, eps: 1e-14 };
-      const [up, down] = movingAverage(at([900, 900]), at([1000, -1000]), options).toNumbers();
+      const [up, down] = movingAverage(float64([900, 900]), float64([1000, -1000]), options).toNumbers();
       expect(up).toBeCloseTo(1000 + Math.log(0.25), 9);
       expect(down).toBeCloseTo(900 + Math.log(0.75), 9);
     });

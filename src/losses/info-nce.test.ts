@@ -22,7 +22,7 @@ const TAU = 0.2;
 const lossOf = (q: Matrix, k: Matrix, temperature = TAU, dtype: DType = 'float64') =>
   scope(() => queryKeyLoss(matrix(q, dtype), matrix(k, dtype), { temperature }).item());
 
-/** The definition, for queries whose own keys begin at a row. */
+/** The definition; positives begin at `offset`. */
 function naive(q: Matrix, keys: Matrix, { tau = TAU, offset = 0 } = {}): number {
   const each = q.map((row, i) => {
     const all = keys.reduce((sum, key) => sum + Math.exp(dot(row, key) / tau), 0);
@@ -52,7 +52,7 @@ describe('queryKeyLoss', () => {
     expect(lossOf(permuted(Q), permuted(K))).toBeCloseTo(loss, 12);
     expect(lossOf(rotate(Q, 3), rotate(K, 3))).toBeCloseTo(loss, 12);
     expect(lossOf(permuted(Q), K)).not.toBeCloseTo(loss, 3);
-    expect(lossOf(K, Q)).not.toBeCloseTo(loss, 6); // negatives are keys alone
+    expect(lossOf(K, Q)).not.toBeCloseTo(loss, 6);
   });
 
   test('gradient of the queries by finite differences; keys without gradient get none', () => {
@@ -71,8 +71,8 @@ describe('queryKeyLoss', () => {
       const all = matrix(K);
       const shares = [0, 2, 4].map((offset) => {
         const mine = Q.slice(offset, offset + 2);
-        const own = matrix(K.slice(offset, offset + 2));
-        const share = queryKeyLoss(matrix(mine), own, {
+        const localKeys = matrix(K.slice(offset, offset + 2));
+        const share = queryKeyLoss(matrix(mine), localKeys, {
           temperature: TAU,
           gathered: { keys: all, offset },
         }).item();

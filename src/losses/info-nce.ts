@@ -3,22 +3,21 @@ import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { positivesOf } from './positives.ts';
 
-/** Keys of all ranks, and the row at which this rank's begin. */
+/** Keys of all ranks. `offset` is this rank's first row. */
 export interface GatheredKeys {
   keys: Tensor; // [..., B, E]
   offset: number;
 }
 
 /**
- * MoCo v3's contrastive loss of queries against keys (Chen et al. 2021, equation 1 and algorithm 1):
+ * MoCo v3's contrastive loss (Chen et al. 2021, equation 1 and algorithm 1).
  *
  *   ctr(q, k) = 2 tau CE(q K^T / tau, positives) = 2 tau mean_i [ log sum_j exp(q_i k_j / tau) - q_i k_i / tau ]
  *
- * The factor 2 tau keeps the size of the gradient about the same whatever tau is. Keys are taken as they come: to learn
- * from the queries alone they must have no gradient. With `gathered` keys it is this rank's share: the mean over ranks is the loss of
- * the whole batch.
+ * The factor 2 tau keeps the gradient's size independent of tau. Keys should have no gradient.
+ * With `gathered`, the mean over ranks is the loss of the whole batch.
  *
- * @param queries, keys [..., b, E] of this rank, rows of unit length; row i of both is one picture. Losses of leading dimensions add up.
+ * @param queries, keys [..., b, E], rows of unit length; row i of both is one picture. Leading dimensions are summed.
  */
 export function queryKeyLoss(
   queries: Tensor,

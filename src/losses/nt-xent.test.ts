@@ -21,7 +21,7 @@ const TAU = 0.3;
 const lossOf = (first: Matrix, second: Matrix, temperature = TAU, dtype: DType = 'float64') =>
   scope(() => ntXentLoss(matrix(first, dtype), matrix(second, dtype), { temperature }).item());
 
-/** Equation 1 for each of the 2 N views as anchor; twice their mean. */
+/** Twice the mean of equation 1 over anchors. */
 function naive(first: Matrix, second: Matrix, tau = TAU): number {
   const views = [...first, ...second];
   const n = first.length;

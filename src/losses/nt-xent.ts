@@ -2,7 +2,7 @@
 import { arange, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/** Both views of all ranks, with gradient, and the row at which this rank's begin. */
+/** Both views of all ranks, with gradient. `offset` is this rank's first row. */
 export interface GatheredViews {
   first: Tensor; // [B, E]
   second: Tensor; // [B, E]
@@ -10,15 +10,14 @@ export interface GatheredViews {
 }
 
 /**
- * SimCLR's NT-Xent (Chen et al. 2020, equation 1): each of the 2 B views is an anchor, the other view of its picture the positive,
- * the 2 B - 2 views of other pictures the negatives; an anchor is not compared with itself.
+ * SimCLR's NT-Xent (Chen et al. 2020, equation 1). Each of the 2 B views is an anchor a; a+ is the other view of its picture.
  *
  *   L = mean_i l(first_i) + mean_i l(second_i),   l(a) = log sum_{v != a} exp(a v / tau) - a a+ / tau
  *
- * The sum of both directions, as in the released code: twice the mean over anchors of the paper's algorithm 1. With `gathered` views
- * it is this rank's share: the mean over ranks is the loss of the whole batch.
+ * As in the released code, this is twice the mean of the paper's algorithm 1. With `gathered`, the mean over ranks is the loss
+ * of the whole batch.
  *
- * @param first, second [b, E] of this rank, rows of unit length; row i of both is one picture.
+ * @param first, second [b, E], rows of unit length; row i of both is one picture.
  */
 export function ntXentLoss(
   first: Tensor,
@@ -33,10 +32,10 @@ export function ntXentLoss(
   const logits = both.matmul(all.t).div(temperature); // [2 b, 2 B]
   const masked = ops.masked_fill_Scalar(logits, columns.eq(self), Number.NEGATIVE_INFINITY);
   const logShares = ops.log_softmax_int(masked, 1).gather(1, other); // [2 b, 1]
-  return logShares.mean().mul(-2); // the mean of each view's, added up
+  return logShares.mean().mul(-2);
 }
 
-/** Where the anchors of this rank, and the other views of their pictures, stand among all views: int64 [2 b, 1] each. */
+/** Columns of this rank's anchors and of their positives among all views, int64 [2 b, 1]. */
 function columnsOf(
   first: Tensor,
   { pictures, offset }: { pictures: number; offset: number },

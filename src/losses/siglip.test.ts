@@ -85,8 +85,8 @@ test('the mean over ranks is the loss of the whole batch', () => {
     const rows = 6 / ranks;
     const shares = Array.from({ length: ranks }, (_, rank) =>
       scope(() => {
-        const own = matrix(image.slice(rank * rows, (rank + 1) * rows));
-        return siglipLoss(own, matrix(text), {
+        const localImages = matrix(image.slice(rank * rows, (rank + 1) * rows));
+        return siglipLoss(localImages, matrix(text), {
           logitScale: scalar(SCALE),
           bias: scalar(BIAS),
           offset: rank * rows,

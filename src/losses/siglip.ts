@@ -3,12 +3,12 @@ import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
 /**
- * SigLIP's pairwise loss (Zhai et al. 2023, equation 1): each image-text pair is a yes or no of its own.
+ * SigLIP's loss (Zhai et al. 2023, equation 1): a binary classification of each image-text pair.
  *
  *   L = -1/b sum_i sum_j log sigmoid( z_ij (s x_i . y_j + bias) ),   z_ij = 1 for a pair, -1 for all others
  *
- * @param imageFeatures [b, E]. @param textFeatures [B, E], of all ranks; both rows of unit length.
- * @param offset the row in `textFeatures` of this rank's first pair. @param logitScale scalar, exponentiated. @param bias scalar.
+ * @param imageFeatures [b, E], rows of unit length. @param textFeatures [B, E], likewise, of all ranks.
+ * @param offset this rank's first row of `textFeatures`. @param logitScale scalar, exponentiated. @param bias scalar.
  */
 export function siglipLoss(
   imageFeatures: Tensor,
@@ -17,7 +17,7 @@ export function siglipLoss(
 ): Tensor {
   const rows = imageFeatures.shape[0];
   const logits = imageFeatures.matmul(textFeatures.t).mul(logitScale).add(bias); // [b, B]
-  // -log sigmoid(z x) = softplus(-z x): softplus(x) for all, and the pairs' softplus(-x) - softplus(x) = -x on top.
+  // -log sigmoid(z x) = softplus(-z x), and softplus(-x) = softplus(x) - x.
   const pairs = logits.narrow(1, offset, rows).diagonal();
   return ops.softplus(logits).sum().sub(pairs.sum()).div(rows);
 }

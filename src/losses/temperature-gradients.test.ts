@@ -1,4 +1,4 @@
-// The temperature gradients of v0 and v2 (section 1.6) against finite differences of their losses, gamma = 1, float64.
+// Temperature gradients of v0 and v2 (FastCLIP 1.6) against finite differences of their losses at gamma = 1.
 import { expect, test } from 'vitest';
 import {
   dot,
@@ -29,7 +29,7 @@ const EPS = 1e-3;
 const RHO = 0.4;
 const TAUS = { image: [0.5, 0.6, 0.7, 0.8, 0.9], text: [0.9, 0.55, 0.65, 0.75, 0.85] };
 
-/** log(eps + g_i) at one anchor's temperature, by the loop over pairs. */
+/** log(eps + g_i) at one anchor's temperature. */
 function logG(side: 'image' | 'text', i: number, tau: number): number {
   const h = (j: number) =>
     (side === 'image' ? dot(IMAGE[i], TEXT[j]) : dot(IMAGE[j], TEXT[i])) - dot(IMAGE[i], TEXT[i]);
@@ -49,12 +49,12 @@ function quantities(taus: { image: number[]; text: number[] }) {
     image: tensor(taus.image, undefined, { dtype: 'float64' }),
     text: tensor(taus.text, undefined, { dtype: 'float64' }),
   };
-  const logU = (s: typeof similarity, own: PerAnchor['image']) =>
+  const logU = (s: typeof similarity, anchorTau: PerAnchor['image']) =>
     movingAverage(
-      own,
-      logInnerEstimate(s.sub(similarity.diagonal().unsqueeze(1)), { negatives, logCount, tau: own }),
+      anchorTau,
+      logInnerEstimate(s.sub(similarity.diagonal().unsqueeze(1)), { negatives, logCount, tau: anchorTau }),
       {
-        visited: own.gt(9),
+        visited: anchorTau.gt(9),
         gamma: 1,
         eps: EPS,
       },
@@ -78,7 +78,7 @@ test("v2: each anchor's gradient is that of tau_i (log(eps + g_i(tau_i)) + rho),
     const gradient = individualTemperatureGradient(logU, a, RHO);
     for (const side of ['image', 'text'] as const) {
       const expected = TAUS[side].map(
-        (at, i) => finiteDifferences(([tau]) => tau * (logG(side, i, tau) + RHO), [at])[0],
+        (start, i) => finiteDifferences(([tau]) => tau * (logG(side, i, tau) + RHO), [start])[0],
       );
       expect(error(gradient[side].toNumbers(), expected)).toBeLessThan(1e-8);
     }
@@ -97,8 +97,9 @@ test('v0: the gradient of 1/2 mean(log(eps + g1) + log(eps + g2)), and twice tha
     const tau = 0.6;
     const { a } = quantities({ image: Array(B).fill(tau), text: Array(B).fill(tau) });
     const [expected] = finiteDifferences(loss, [tau]);
-    const of = (form: 'exact' | 'released') => plainTemperatureGradient(a, { tau: scalar(tau), form }).item();
-    expect(error([of('exact')], [expected])).toBeLessThan(1e-8);
-    expect(of('released')).toBeCloseTo(2 * of('exact'), 12);
+    const gradient = (form: 'exact' | 'released') =>
+      plainTemperatureGradient(a, { tau: scalar(tau), form }).item();
+    expect(error([gradient('exact')], [expected])).toBeLessThan(1e-8);
+    expect(gradient('released')).toBeCloseTo(2 * gradient('exact'), 12);
   });
 });

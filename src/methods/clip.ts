@@ -6,13 +6,13 @@ import { defineTwoTowers, TwoTowerMethod } from './shared/two-towers.ts';
 
 const options = z.strictObject({
   name: z.literal('clip'),
-  temperature: z.number().positive().default(0.07).describe('start of the learned temperature'),
+  temperature: z.number().positive().default(0.07).describe('initial temperature, which is learned'),
 });
 
-/** open_clip's bound: a logit scale of at most 100. */
+/** open_clip's bound. */
 const MAX_LOG_LOGIT_SCALE = Math.log(100);
 
-/** OpenCLIP: InfoNCE over the batch with a learned temperature. The baseline of FastCLIP. */
+/** CLIP (Radford et al. 2021) as in open_clip. */
 class ClipMethod extends TwoTowerMethod<z.output<typeof options>> {
   loss({ image, text }: Features) {
     const logitScale = this.clip.logLogitScale.exp();
@@ -21,7 +21,6 @@ class ClipMethod extends TwoTowerMethod<z.output<typeof options>> {
     return { loss, metrics, next: null };
   }
 
-  /** Features of all ranks, with gradient. */
   #gathered(image: Tensor, text: Tensor) {
     if (this.ranks.worldSize === 1) return {};
     const gather = (features: Tensor) => this.ranks.allGatherWithGrad(features, 'features');

@@ -1,4 +1,4 @@
-// Runs of 100 steps on 256 waves of colour: what the metrics say of methods that learn, and of DINO without its stop-gradient.
+// Collapse metrics over 100 steps on waves of colour, with and without DINO's stop-gradient.
 import { expect, test } from 'vitest';
 import { uniform } from '../../tests/contract/numbers.ts';
 import { smallOptions } from '../../tests/contract/small-options.ts';
@@ -34,16 +34,19 @@ const MODEL = {
 } as const;
 const HEAD = { hidden: 64, embedDim: 32, outputs: 256 };
 
-/** A part of a picture of three waves of colour, brighter or darker: the waves by `id`, the part by `seed`. */
+/** A crop, drawn by `seed`, of the picture `id` of three waves. */
 function wave(id: number, seed: number): Uint8Array {
-  const [ofPicture, ofView] = [uniform(id + 1), uniform(seed)];
-  const waves = Array.from({ length: 3 }, () => Array.from({ length: 6 }, () => 3 * ofPicture()));
-  const [left, top, zoom, gain] = [ofView(), ofView(), 0.75 + 0.25 * ofView(), 1 + 0.4 * ofView()];
-  return Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, at) => {
-    const pixel = Math.floor(at / 3);
+  const [drawPicture, drawView] = [uniform(id + 1), uniform(seed)];
+  const waves = Array.from({ length: 3 }, () => Array.from({ length: 6 }, () => 3 * drawPicture()));
+  const [left, top, zoom, gain] = [drawView(), drawView(), 0.75 + 0.25 * drawView(), 1 + 0.4 * drawView()];
+  return Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, index) => {
+    const pixel = Math.floor(index / 3);
     const x = left + (zoom * (pixel % SIDE)) / SIDE;
     const y = top + (zoom * Math.floor(pixel / SIDE)) / SIDE;
-    const sum = waves.reduce((s, w) => s + w[3 + (at % 3)] * Math.sin(6 * (w[0] * x + w[1] * y) + w[2]), 0);
+    const sum = waves.reduce(
+      (s, w) => s + w[3 + (index % 3)] * Math.sin(6 * (w[0] * x + w[1] * y) + w[2]),
+      0,
+    );
     return Math.min(255, Math.max(0, gain * (128 + 20 * sum)));
   });
 }
@@ -88,21 +91,20 @@ interface Run {
   params: NamedParams;
   decays?(name: string, tensor: Tensor): boolean;
   frozen?(clock: ReturnType<typeof clockOf>): ReadonlySet<string>;
-  /** Does all of a step but the optimizer's part, which it calls between. */
+  /** `update` is the optimizer's part. */
   step(batch: Batch, step: number, update: (loss: Tensor) => void): Record<string, Tensor>;
 }
 
-/** The metrics of each step. */
 function metricsOf(run: Run): Record<string, number>[] {
   const optimizer = new AdamW(decayGroups(run.params, 0.04, run.decays), ADAM);
   const rows = Array.from({ length: STEPS }, (_, step) =>
     scope(() => {
-      const at = clockOf(step);
+      const clock = clockOf(step);
       const metrics = run.step(batchOf(step), step, (loss) => {
         backward(loss);
-        clearGrads([...(run.frozen?.(at) ?? [])].map((name) => run.params.get(name)!));
+        clearGrads([...(run.frozen?.(clock) ?? [])].map((name) => run.params.get(name)!));
         clipEachGradNorm([...run.params.values()], 3);
-        optimizer.step({ lr: at.lr });
+        optimizer.step({ lr: clock.lr });
       });
       return Object.fromEntries(Object.entries(metrics).map(([key, value]) => [key, value.item()]));
     }),
@@ -111,33 +113,32 @@ function metricsOf(run: Run): Record<string, number>[] {
   return rows;
 }
 
-/** A method as a person runs it. */
-function whole(name: string, options: object) {
+function publishedMethod(name: string, options: object) {
   const definition = findMethod(name);
-  const made = definition.create({
+  const method = definition.create({
     ...context,
     options: definition.options.parse({ name, ...options }),
   } as unknown as MethodContext<never>);
   const run: Run = {
-    params: made.params,
-    ...(made.decays && { decays: made.decays }),
-    ...(made.frozen && { frozen: made.frozen as Run['frozen'] }),
+    params: method.params,
+    ...(method.decays && { decays: method.decays }),
+    ...(method.frozen && { frozen: method.frozen as Run['frozen'] }),
     step(batch, step, update) {
       const statistics = new BatchStatistics();
       const { loss, metrics, next } = statistics.during(() =>
-        made.loss(made.features(batch, clockOf(step)), batch.ids, clockOf(step)),
+        method.loss(method.features(batch, clockOf(step)), batch.ids, clockOf(step)),
       );
       const values = noGrad(metrics);
       update(loss);
-      made.commit(next, clockOf(step));
+      method.commit(next, clockOf(step));
       statistics.commit();
       return values;
     },
   };
-  return { run, dispose: () => made.dispose() };
+  return { run, dispose: () => method.dispose() };
 }
 
-/** DINO's parts, but the target is the student itself, gradient and all, and there is no centre. */
+/** DINO with the student itself as target, and no centre. */
 function withoutStopGradient() {
   const net = new Net(new Init({ seed: 1 }), MODEL.image, {
     style: DINO_VIT,
@@ -192,10 +193,10 @@ const SIZES = {
   head: HEAD,
   localCrops: { count: 0 },
 };
-const ofPicturesAlone = Object.keys(methods).filter((name) => !findMethod(name).needs.tokens);
+const pictureMethods = Object.keys(methods).filter((name) => !findMethod(name).needs.tokens);
 
-test.each(ofPicturesAlone)('%s as it is meant is never flagged', (name) => {
-  const { run, dispose } = whole(name, smallOptions(name, SIZES));
+test.each(pictureMethods)('%s as it is meant is never flagged', (name) => {
+  const { run, dispose } = publishedMethod(name, smallOptions(name, SIZES));
   const rows = metricsOf(run);
   if (process.env.COUPLET_SHOW_ERRORS) show(name, rows);
   expect(rows.map(({ collapsed }) => collapsed)).toEqual(rows.map(() => 0));
@@ -204,7 +205,6 @@ test.each(ofPicturesAlone)('%s as it is meant is never flagged', (name) => {
   dispose();
 });
 
-/** Every twentieth step, on stderr. */
 function show(name: string, rows: Record<string, number>[]): void {
   const line = (row: Record<string, number>) =>
     Object.entries(row).map(([key, value]) => `${key} ${value.toPrecision(3)}`);

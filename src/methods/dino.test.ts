@@ -10,9 +10,9 @@ import type { Method } from './index.ts';
 const NAME = 'dino';
 const STILL = { dropPath: 0 };
 const SMALL = { head: { hidden: 24, embedDim: 8, outputs: 16 } };
-const seen = (method: Method, at: StepContext) =>
+const featuresOf = (method: Method, context: StepContext) =>
   scope(() => {
-    const { student, teacher } = method.features(batchAt(0, NAME), at);
+    const { student, teacher } = method.features(batchAt(0, NAME), context);
     return {
       globals: student.narrow(1, 0, 2).toNumbers(),
       locals: student.narrow(1, 2, 2).toNumbers(),
@@ -27,7 +27,7 @@ test('the teacher starts as the student and follows it; its gradient is nobodyâ€
   const teacher = method.model.get('teacher.head.mlp.0.weight')!;
   expect(teacher.toArray()).toEqual(student.toArray());
   expect([...method.params.keys()].some((name) => name.startsWith('teacher.'))).toBe(false);
-  expect(seen(method, clock(0)).requires).toEqual([true, false]);
+  expect(featuresOf(method, clock(0)).requires).toEqual([true, false]);
   student.set_(Float32Array.from(student.toNumbers(), (v) => v + 1));
   const m = 1 - 0.5 * (1 + Math.cos(Math.PI / 3)) * 0.004;
   const expected = teacher.toNumbers().map((v, i) => m * v + (1 - m) * student.toNumbers()[i]);
@@ -83,7 +83,7 @@ test("the teacher's temperature rises evenly over its warm-up, then stays", () =
   const method = makeMethod(NAME, {
     options: { teacherTemperature: { start: 0.04, end: 0.07, warmup: 0.5 } },
   });
-  const at = (step: number) =>
+  const temperatureAt = (step: number) =>
     scope(() => lossOf(method, batchAt(0, NAME), clock(step)).metrics.teacher_temperature.item());
   for (const [step, temperature] of [
     [0, 0.04],
@@ -92,7 +92,7 @@ test("the teacher's temperature rises evenly over its warm-up, then stays", () =
     [30, 0.07],
     [59, 0.07],
   ])
-    expect(at(step), `step ${step}`).toBeCloseTo(temperature, 6);
+    expect(temperatureAt(step), `step ${step}`).toBeCloseTo(temperature, 6);
   method.dispose();
 });
 
@@ -107,7 +107,7 @@ test('the centre starts at zero and moves by a tenth towards the mean of the tea
     const first = center.toNumbers();
     expect(Math.max(...first.map(Math.abs))).toBeGreaterThan(0.01);
     expect(Math.max(...first.map(Math.abs))).toBeLessThanOrEqual(0.1); // outputs are cosines
-    // The teacher has not moved: the same mean again.
+    // The teacher has not moved.
     method.commit(lossOf(method, batchAt(0, NAME), clock(0)).next, clock(0));
     expect(
       error(
@@ -120,18 +120,18 @@ test('the centre starts at zero and moves by a tenth towards the mean of the tea
 });
 
 describe('compression (table 1.2)', () => {
-  const at = (tokenDropout: number, patchSize = 8): StepContext => ({
+  const compressed = (tokenDropout: number, patchSize = 8): StepContext => ({
     ...clock(0),
     compression: { tokenDropout, patchSize },
   });
 
   test("tokens are dropped from the student's global views, patches scaled for the global views of both, local crops left alone", () => {
     const method = makeMethod(NAME, { options: STILL });
-    const whole = seen(method, at(0));
-    const dropped = seen(method, at(0.5));
+    const whole = featuresOf(method, compressed(0));
+    const dropped = featuresOf(method, compressed(0.5));
     expect([dropped.teacher, dropped.locals]).toEqual([whole.teacher, whole.locals]);
     expect(dropped.globals).not.toEqual(whole.globals);
-    const scaled = seen(method, at(0, 16));
+    const scaled = featuresOf(method, compressed(0, 16));
     expect(scaled.locals).toEqual(whole.locals);
     expect(scaled.teacher).not.toEqual(whole.teacher);
     expect(scaled.globals).not.toEqual(whole.globals);
@@ -141,7 +141,7 @@ describe('compression (table 1.2)', () => {
   test('stochastic depth is the studentâ€™s, and another one in each step', () => {
     const deep = (dropPath: number) => makeMethod(NAME, { options: { dropPath } });
     const [still, moving] = [deep(0), deep(0.9)];
-    expect(seen(moving, clock(0)).teacher).toEqual(seen(still, clock(0)).teacher);
+    expect(featuresOf(moving, clock(0)).teacher).toEqual(featuresOf(still, clock(0)).teacher);
     still.dispose();
     moving.dispose();
   });

@@ -13,16 +13,13 @@ import { featureStatistics } from './shared/feature-statistics.ts';
 import { PairMethod } from './shared/net-pair.ts';
 import { ADAMW, asConfigured, IMAGENET_PIXELS } from './shared/ssl-defaults.ts';
 
-/** Views that the teacher sees too; they come first in a batch. */
+/** Views that the teacher sees too. */
 const GLOBALS = [0, 1];
 const NEVER: ReadonlySet<string> = new Set();
-/** A run is too short when the teacher could take the student's place fewer times, at (1 - emaMomentum) a step. */
+/** Fewest steps of a run, in multiples of 1 / (1 - emaMomentum) (docs/log.md). */
 const MIN_RENEWALS = 10;
 
-/**
- * DINO (Caron et al. 2021): the student's distribution of each view matches the teacher's of each other global view. The teacher follows
- * the student. Centring and sharpening of its outputs keep both from saying the same of all pictures.
- */
+/** DINO (Caron et al. 2021). Centring and sharpening of the teacher's outputs prevent collapse. */
 class Dino extends PairMethod<DinoOptions, DinoHead, undefined, Tensor> {
   readonly #center: Tensor; // [K]
   readonly #lastLayer: ReadonlySet<string>;
@@ -42,18 +39,17 @@ class Dino extends PairMethod<DinoOptions, DinoHead, undefined, Tensor> {
     this.#lastLayer = new Set(names.filter((name) => name.startsWith('head.last_layer.')));
   }
 
-  /** The teacher is the better of the two while training (section 5.1). */
+  /** The teacher is better than the student during training (Caron et al. 2021, section 5.1). */
   override encodeImages = (images: Tensor) => this.encoder.encode(this.nets.follower.backbone, images);
 
-  /** At 5 renewals DINO had learned much less than at 24 (docs/log.md). */
   advice(totalSteps: number): string | undefined {
     const { emaMomentum } = this.options;
     const renewals = (1 - emaMomentum) * totalSteps;
-    if (!(renewals < MIN_RENEWALS)) return undefined; // not a number of steps that nobody knows yet
-    return `in ${Math.round(totalSteps)} steps a teacher that keeps ${emaMomentum} of itself hardly moves: train for longer, or lower method.emaMomentum; in 1200 steps 0.98 learned sooner than 0.996`;
+    if (!(renewals < MIN_RENEWALS)) return undefined; // also when totalSteps is NaN
+    return `in ${Math.round(totalSteps)} steps a teacher that keeps ${emaMomentum} of itself hardly changes: train for longer, or lower method.emaMomentum; 0.98 suits 1200 steps`;
   }
 
-  /** Class token and positions too, as released. */
+  /** As released, class token and positions decay too. */
   decays = (_name: string, tensor: Tensor) => tensor.dim >= 2;
 
   frozen = ({ epoch }: StepContext) => (epoch < this.options.freezeLastLayerEpochs ? this.#lastLayer : NEVER);
@@ -82,12 +78,12 @@ class Dino extends PairMethod<DinoOptions, DinoHead, undefined, Tensor> {
     return { loss, metrics, next };
   }
 
-  /** [b, V, D] -> the head's outputs, views first: [V, b, K], in float32. */
+  /** [b, V, D] -> outputs [V, b, K]. */
   #outputs(head: DinoHead, views: Tensor): Tensor {
     return this.encoder.run(() => head.forward(views.transpose(0, 1))).to(this.encoder.dtype);
   }
 
-  /** Of the first global view, as the teacher sees it. */
+  /** Of the teacher's first view. */
   #statistics({ teacher }: Features, outputs: Tensor, teacherTemperature: number): Record<string, Tensor> {
     const projections = outputs.select(0, 0);
     const targets = teacherDistribution(projections, { center: this.#center, teacherTemperature });
@@ -101,7 +97,7 @@ class Dino extends PairMethod<DinoOptions, DinoHead, undefined, Tensor> {
 
   override commit(next: Tensor, context: StepContext): void {
     super.commit(next, context);
-    noGrad(() => this.#center.copy_(next)); // in place: a captured loss reads it there
+    noGrad(() => this.#center.copy_(next)); // in place, where a captured loss reads it
   }
 
   override dispose(): void {
@@ -136,7 +132,7 @@ export const dino = defineMethod({
   options: dinoOptions,
   needs: { tokens: false },
   views: viewsOf,
-  /** Both global views go through both nets, as released. Local crops are never compressed. */
+  /** FastCL 1.2: local crops are never compressed. */
   passes({ options, imageSize }) {
     const { dropPath, localCrops } = options;
     const globals = { views: GLOBALS, scalePatches: true };

@@ -6,10 +6,10 @@ import { mocoV3 } from './moco-v3.ts';
 import { siglip } from './siglip.ts';
 import { simclr } from './simclr.ts';
 
-/** Every method by name. To add one: write its file, and put it here. */
+/** Every method by name. A new one goes here. */
 export const methods = { clip, siglip, fastclip, simclr, 'moco-v3': mocoV3, dino };
 
-/** A method whose options are known only at run time: they were checked against its own schema with the config. */
+/** A method whose options the config's schema has checked. */
 export function findMethod(name: string): MethodDefinition {
   return methods[name as keyof typeof methods] as unknown as MethodDefinition;
 }

@@ -17,9 +17,9 @@ import { mocoV3 } from './moco-v3.ts';
 const NAME = 'moco-v3';
 const MOVING = 'momentum_encoder.';
 const swapped = (batch: Batch): Batch => ({ ...batch, views: [...batch.views].reverse() });
-const seen = (method: Method, at: StepContext) =>
+const featuresOf = (method: Method, context: StepContext) =>
   scope(() => {
-    const { queries, keys } = method.features(batchAt(0, NAME), at);
+    const { queries, keys } = method.features(batchAt(0, NAME), context);
     return {
       queries: queries.toNumbers(),
       keys: keys.toNumbers(),
@@ -40,7 +40,7 @@ describe('the momentum encoder', () => {
     expect([...method.model.keys()].filter((name) => name.startsWith('predictor.')).length).toBeGreaterThan(
       0,
     );
-    expect(seen(method, clock(0)).requires).toEqual([true, false]);
+    expect(featuresOf(method, clock(0)).requires).toEqual([true, false]);
     method.dispose();
   });
 
@@ -92,21 +92,21 @@ describe('the loss', () => {
 });
 
 describe('compression (table 1.2)', () => {
-  const at = (tokenDropout: number, patchSize = 8, step = 0): StepContext => ({
+  const compressed = (tokenDropout: number, patchSize = 8, step = 0): StepContext => ({
     ...clock(step),
     compression: { tokenDropout, patchSize },
   });
 
   test('tokens are dropped from queries alone, others in each step; patches are scaled for both', () => {
     const method = makeMethod(NAME);
-    const whole = seen(method, clock(0));
-    expect(seen(method, at(0))).toEqual(whole);
-    const dropped = seen(method, at(0.5));
+    const whole = featuresOf(method, clock(0));
+    expect(featuresOf(method, compressed(0))).toEqual(whole);
+    const dropped = featuresOf(method, compressed(0.5));
     expect(dropped.keys).toEqual(whole.keys);
     expect(dropped.queries).not.toEqual(whole.queries);
-    expect(seen(method, at(0.5))).toEqual(dropped);
-    expect(seen(method, at(0.5, 8, 1)).queries).not.toEqual(dropped.queries);
-    const scaled = seen(method, at(0, 16));
+    expect(featuresOf(method, compressed(0.5))).toEqual(dropped);
+    expect(featuresOf(method, compressed(0.5, 8, 1)).queries).not.toEqual(dropped.queries);
+    const scaled = featuresOf(method, compressed(0, 16));
     expect(scaled.keys).not.toEqual(whole.keys);
     expect(scaled.queries).not.toEqual(whole.queries);
     method.dispose();
@@ -117,7 +117,7 @@ describe('compression (table 1.2)', () => {
     scope(() => {
       const batch = batchAt(0, NAME);
       const same = { ...batch, views: [batch.views[0], batch.views[0]] };
-      const [one, two] = method.features(same, at(0.5)).queries.unbind(1);
+      const [one, two] = method.features(same, compressed(0.5)).queries.unbind(1);
       expect(one.toNumbers()).not.toEqual(two.toNumbers());
     });
     method.dispose();
@@ -130,7 +130,7 @@ describe('compression (table 1.2)', () => {
     scope(() => {
       const [images] = batchAt(1, NAME).views;
       const before = method.encodeImages(images).toNumbers();
-      lossOf(method, batchAt(1, NAME), at(0.5, 8));
+      lossOf(method, batchAt(1, NAME), compressed(0.5, 8));
       expect(method.encodeImages(images).toNumbers()).toEqual(before);
     });
     method.dispose();

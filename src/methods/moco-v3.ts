@@ -35,10 +35,7 @@ type Options = z.output<typeof options>;
 
 const BOTH = [0, 1];
 
-/**
- * MoCo v3 (Chen et al. 2021): the query of one view finds the key of the other view of its picture among the keys of the batch.
- * Keys come from the momentum encoder.
- */
+/** MoCo v3 (Chen et al. 2021). Keys come from the momentum encoder. */
 class MocoV3 extends PairMethod<Options, Head, Head> {
   constructor(context: MethodContext<Options>) {
     const { hidden, embedDim } = context.options.heads;
@@ -52,7 +49,7 @@ class MocoV3 extends PairMethod<Options, Head, Head> {
     });
   }
 
-  /** The published run decays all parameters, biases and norms too. */
+  /** As published, biases and norms decay too (FastCL 7.1). */
   decays = () => true;
 
   loss(features: Features, _ids: Tensor, context: StepContext) {
@@ -67,7 +64,7 @@ class MocoV3 extends PairMethod<Options, Head, Head> {
     return { loss, metrics, next: null };
   }
 
-  /** Queries of each view against keys of the other; the losses of both views add up. */
+  /** Queries of each view against keys of the other, summed over views. */
   #contrast(queries: Tensor, keys: Tensor): Tensor {
     const others = this.options.symmetric ? ops.flip(keys, [1]) : keys; // [b, V, E]
     const all = this.ranks.allGather(others, 'features'); // [B, V, E]
@@ -84,12 +81,12 @@ export const mocoV3 = defineMethod({
   options,
   needs: { tokens: false },
   views: ({ options, imageSize, data }) => asConfigured(mocoV3Recipes(imageSize), data, options.augmentation),
-  /** Keys keep all tokens; patches are scaled for both (docs/papers/fastcl.md, table 1.2). */
+  /** FastCL 1.2: keys keep all tokens. */
   passes({ options: { symmetric } }) {
-    const [asked, answering] = symmetric ? [BOTH, BOTH] : [[0], [1]];
+    const [queryViews, keyViews] = symmetric ? [BOTH, BOTH] : [[0], [1]];
     return [
-      { features: 'queries', trained: true, views: asked, dropTokens: true, scalePatches: true },
-      { features: 'keys', trained: false, views: answering, dropTokens: false, scalePatches: true },
+      { features: 'queries', trained: true, views: queryViews, dropTokens: true, scalePatches: true },
+      { features: 'keys', trained: false, views: keyViews, dropTokens: false, scalePatches: true },
     ];
   },
   defaults: mocoDefaults('bilinear'),

@@ -6,12 +6,12 @@ import { defineTwoTowers, TwoTowerMethod } from './shared/two-towers.ts';
 
 const options = z.strictObject({
   name: z.literal('siglip'),
-  temperature: z.number().positive().default(0.1).describe('start of the learned temperature'),
-  bias: z.number().default(-10).describe('start of the learned bias'),
+  temperature: z.number().positive().default(0.1).describe('initial temperature, which is learned'),
+  bias: z.number().default(-10).describe('initial bias, which is learned'),
 });
 type Options = z.output<typeof options>;
 
-/** SigLIP (Zhai et al. 2023): a sigmoid for each pair, no normalisation over the batch. */
+/** SigLIP (Zhai et al. 2023). */
 class SigLip extends TwoTowerMethod<Options> {
   readonly #bias: Tensor; // scalar
 

@@ -5,13 +5,13 @@ import { scope } from '../torch/index.ts';
 import { simclr } from './simclr.ts';
 
 const NAME = 'simclr';
-const at = (tokenDropout: number, patchSize = 8): StepContext => ({
+const compressed = (tokenDropout: number, patchSize = 8): StepContext => ({
   ...clock(0),
   compression: { tokenDropout, patchSize },
 });
 
 test('one net for both views: the loss is the same whichever comes first', () => {
-  const method = makeMethod(NAME, { precision: 'float64' }); // sums in another order: rounding is not what is asked
+  const method = makeMethod(NAME, { precision: 'float64' }); // views come in another order
   scope(() => {
     const batch = batchAt(0, NAME);
     const loss = (views = batch.views) => lossOf(method, { ...batch, views }, clock(0)).loss.item();
@@ -30,13 +30,13 @@ test('both views are compressed, with masks of their own', () => {
         .features(batch, clock)
         .views.unbind(1)
         .map((view) => view.toNumbers());
-    const [whole, dropped, scaled] = [views(at(0)), views(at(0.5)), views(at(0, 16))];
+    const [whole, dropped, scaled] = [views(compressed(0)), views(compressed(0.5)), views(compressed(0, 16))];
     for (const view of [0, 1]) {
       expect(dropped[view]).not.toEqual(whole[view]);
       expect(scaled[view]).not.toEqual(whole[view]);
     }
     const same = { ...batch, views: [batch.views[0], batch.views[0]] };
-    const [one, two] = method.features(same, at(0.5)).views.unbind(1);
+    const [one, two] = method.features(same, compressed(0.5)).views.unbind(1);
     expect(one.toNumbers()).not.toEqual(two.toNumbers());
   });
   method.dispose();

@@ -21,12 +21,16 @@ const options = z.strictObject({
   temperature: z.number().positive().default(0.1).describe('divisor of the cosines of views'),
   projector: z
     .strictObject({
-      layers: z.int().min(1).default(3).describe('number of linear layers, each with a batch norm'),
-      hidden: count.optional().describe("width of the hidden layers; default the backbone's"),
-      embedDim: count.default(128).describe('width of what the loss compares'),
+      layers: z
+        .int()
+        .min(1)
+        .default(3)
+        .describe('number of linear layers of the projector, each with a batch norm'),
+      hidden: count.optional().describe("width of the projector's hidden layers; default the backbone's"),
+      embedDim: count.default(128).describe('width of the projections that the loss compares'),
     })
     .prefault({})
-    .describe('the head that only training has'),
+    .describe('head that only training uses'),
   frozenPatches,
   augmentation,
 });
@@ -41,7 +45,7 @@ class OneNet extends Module {
   }
 }
 
-/** SimCLR (Chen et al. 2020) on a ViT: the two views of a picture find each other among all others. */
+/** SimCLR (Chen et al. 2020) on a ViT. */
 class SimClr extends ViewMethod<Options, OneNet> {
   constructor(context: MethodContext<Options>) {
     const { options, ranks } = context;
@@ -55,7 +59,7 @@ class SimClr extends ViewMethod<Options, OneNet> {
     super(context, (init, spec) => new OneNet(init, spec, parts));
   }
 
-  /** The projector's batch norms see both views of all samples at once. */
+  /** Batch norms see both views at once. */
   loss({ views }: Features) {
     const projections = this.project(ops.cat(views.unbind(1), 0), this.nets.leader.head); // [2 b, E]
     const [first, second] = ops.chunk(projections, 2, 0);
@@ -75,7 +79,7 @@ class SimClr extends ViewMethod<Options, OneNet> {
   }
 }
 
-/** SimCLR's own paper has no recipe for ViTs: training is that of MoCo v3's paper, whose crops differ in interpolation. */
+/** Its paper has no recipe for ViTs, so training is MoCo v3's (FastCL 7.2). */
 export const simclr = defineMethod({
   name: 'simclr',
   options,

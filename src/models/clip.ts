@@ -10,7 +10,6 @@ import { OPEN_CLIP_VIT, VisionTransformer, type VitSpec } from './vit.ts';
 /** An image tower: a ViT unless `type` says otherwise. */
 export type ImageSpec = VitSpec | ResNetSpec;
 
-/** Sizes of both towers. `ClipSpec` alone is a CLIP whose image tower is a ViT. */
 export interface ClipSpec<Image extends ImageSpec = VitSpec> {
   embedDim: number;
   image: Image;
@@ -18,7 +17,7 @@ export interface ClipSpec<Image extends ImageSpec = VitSpec> {
 }
 export type AnyClipSpec = ClipSpec<ImageSpec>;
 
-/** A ViT with its projection: open_clip's `visual`. */
+/** open_clip's `visual`. */
 class ProjectedVit extends Module {
   readonly #trunk: VisionTransformer;
   readonly #projection: Tensor; // [D, E]
@@ -63,14 +62,14 @@ export class Clip extends Module {
     this.#text = this.child('', new TextTransformer(init, spec.text, spec.embedDim));
   }
 
-  /** Normalised pixels [B, 3, S, S] -> imageFeatures [B, E], rows of unit length, float32. */
+  /** Normalised pixels [B, 3, S, S] -> float32 [B, E], rows of unit length. */
   encodeImage(images: Tensor, plan?: SequencePlan): Tensor {
     const image = this.#image;
-    if (image instanceof ModifiedResNet) return unitRows(image.forward(images)); // it has no sequence
+    if (image instanceof ModifiedResNet) return unitRows(image.forward(images));
     return unitRows(image.forward(images, plan));
   }
 
-  /** tokens [B, L] -> textFeatures [B, E], rows of unit length, float32. */
+  /** Tokens [B, L] -> float32 [B, E], rows of unit length. */
   encodeText(tokens: Tensor): Tensor {
     return unitRows(this.#text.forward(tokens));
   }

@@ -4,10 +4,9 @@ import type { ResNetSpec } from './resnet.ts';
 import type { TextSpec } from './text.ts';
 import type { VitSpec } from './vit.ts';
 
-/** CLIP's own vocabulary: 49,152 merges and bytes, two special tokens. */
 const CLIP_TEXT = { contextLength: 77, vocabSize: 49408 };
 
-/** Widths of the ViT family (Touvron et al. 2021 for Ti and S; Dosovitskiy et al. 2021 for B): heads are 64 wide. */
+/** Touvron et al. 2021 (Ti, S); Dosovitskiy et al. 2021 (B). */
 const VIT = {
   Ti: { width: 192, heads: 3 },
   S: { width: 384, heads: 6 },
@@ -30,7 +29,7 @@ function text(width: number): TextSpec {
   return { ...CLIP_TEXT, width, heads: width / 64, layers: 12 };
 }
 
-/** Models with a ViT, by open_clip's names; `tiny` is for two cores and for tests. */
+/** ViT models by open_clip's names; `tiny` is for two cores and for tests. */
 export const clipModels: Record<string, ClipSpec> = {
   'ViT-B-32': { embedDim: 512, image: vit('B', 32), text: text(512) },
   'ViT-B-16': { embedDim: 512, image: vit('B', 16), text: text(512) },
@@ -52,7 +51,7 @@ export const clipModels: Record<string, ClipSpec> = {
   },
 };
 
-/** Models with CLIP's modified ResNet, by open_clip's names. */
+/** ResNet models by open_clip's names. */
 export const resnetClipModels: Record<string, ClipSpec<ResNetSpec>> = {
   RN50: {
     embedDim: 1024,
@@ -63,20 +62,17 @@ export const resnetClipModels: Record<string, ClipSpec<ResNetSpec>> = {
 
 const models: Record<string, AnyClipSpec> = { ...clipModels, ...resnetClipModels };
 
-/** What a config may describe: an image tower, and a text tower beside it where a method has texts. */
 export type AnyModelSpec = AnyClipSpec | ImageModelSpec;
 
-/** An image tower alone. */
 export interface ImageModelSpec {
   image: ImageSpec;
 }
 
-/** Whether a model has a text tower. */
 export function hasTexts(model: AnyModelSpec): model is AnyClipSpec {
   return 'text' in model;
 }
 
-/** A model's spec by name, or the spec itself. */
+/** A named model's spec, or the given spec. Throws a CoupletError for an unknown name. */
 export function modelSpec(model: string | AnyClipSpec): AnyClipSpec;
 export function modelSpec(model: string | AnyModelSpec): AnyModelSpec;
 export function modelSpec(model: string | AnyModelSpec): AnyModelSpec {
@@ -84,7 +80,7 @@ export function modelSpec(model: string | AnyModelSpec): AnyModelSpec {
   const spec = models[model];
   if (!spec)
     throw new CoupletError(
-      `model ${model} is not known; known: ${Object.keys(models).join(', ')}, or give the sizes yourself.`,
+      `There is no model named ${model}. Use one of ${Object.keys(models).join(', ')}, or give the sizes yourself.`,
     );
   return spec;
 }

@@ -10,15 +10,15 @@ export interface ResNetSpec {
   type: 'resnet';
   /** A multiple of 32. */
   imageSize: number;
-  /** Bottlenecks in each of the four stages: [3, 4, 6, 3] for RN50. */
+  /** Bottlenecks of each stage: [3, 4, 6, 3] for RN50. */
   layers: readonly [number, number, number, number];
-  /** Channels after the stem; the last stage has 32 times as many. */
+  /** Channels after the stem. */
   width: number;
-  /** Of the attention that pools; divides 32 width. */
+  /** Heads of the attention pool; a divisor of 32 width. */
   heads: number;
 }
 
-/** A bottleneck's output has this many times its inner channels. */
+/** Output channels of a bottleneck, as a multiple of its inner ones. */
 const EXPANSION = 4;
 
 interface Conv {
@@ -28,7 +28,7 @@ interface Conv {
   stride?: number;
 }
 
-/** A convolution without bias, its batch norm, and a ReLU where `activate`: `convN.weight` and `bnN.*` in checkpoints. */
+/** A convolution without bias and its batch norm. */
 class ConvNorm extends Module {
   readonly #kernel: Tensor; // [out, in, side, side]
   readonly #norm: BatchNorm;
@@ -51,12 +51,12 @@ class ConvNorm extends Module {
 
 const numbered = (n: number) => ({ conv: `conv${n}`, norm: `bn${n}` });
 
-/** The mean of each square of `side` places: how a stride is taken without aliasing. */
+/** Takes a stride without aliasing. */
 function shrink(x: Tensor, side: number): Tensor {
   return side === 1 ? x : ops.avg_pool2d(x, [side, side]);
 }
 
-/** relu(conv3(shrink(relu(conv2(relu(conv1(x)))))) + x), x shrunk and convolved where its shape differs. */
+/** relu(conv3(shrink(relu(conv2(relu(conv1(x)))))) + shortcut(x)). */
 class Bottleneck extends Module {
   readonly #reduce: ConvNorm;
   readonly #mix: ConvNorm;
@@ -70,7 +70,7 @@ class Bottleneck extends Module {
     this.#stride = stride;
     this.#reduce = this.child('', new ConvNorm(init, numbered(1), { in: inner, out: planes, side: 1 }));
     this.#mix = this.child('', new ConvNorm(init, numbered(2), { in: planes, out: planes, side: 3 }));
-    // A gain of zero: each block starts as its shortcut.
+    // With zero gain each block starts as its shortcut.
     const gain = init.zeros([out]);
     this.#expand = this.child('', new ConvNorm(init, numbered(3), { in: planes, out, side: 1, gain }));
     const names = { conv: 'downsample.0', norm: 'downsample.1' };
@@ -90,9 +90,8 @@ class Bottleneck extends Module {
 }
 
 /**
- * CLIP's modified ResNet (Radford et al. 2021, section 2.4) with open_clip's names and initialisation: a stem of three
- * convolutions, average pools wherever a stride is taken but in the first, attention in place of the last pool.
- * Images [B, 3, S, S] -> [B, E]. Batch norms use running statistics, unless within {@link BatchStatistics}.
+ * CLIP's modified ResNet (Radford et al. 2021, section 2.4), [B, 3, S, S] -> [B, E], with open_clip's names and initialisation.
+ * Batch norms use running statistics outside {@link BatchStatistics}. Throws a RangeError unless 32 divides S.
  */
 export class ModifiedResNet extends Module {
   readonly #stem: ConvNorm[];

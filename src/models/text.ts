@@ -14,7 +14,7 @@ export interface TextSpec {
   layers: number;
 }
 
-/** CLIP's text transformer (Radford et al. 2021), open_clip's names and initialisation: tokens [B, L] -> [B, E]. */
+/** CLIP's text transformer (Radford et al. 2021) with open_clip's names and initialisation. */
 export class TextTransformer extends Module {
   readonly spec: TextSpec;
   readonly #tokenEmbedding: Tensor; // [V, D]
@@ -50,10 +50,7 @@ export class TextTransformer extends Module {
     this.#norm = this.child('ln_final.', new LayerNorm(init, width));
   }
 
-  /**
-   * tokens [B, L] int, L up to contextLength: the columns after the longest text may be cut off, because attention is
-   * causal and the end-of-text token, the largest id, is the one that is read.
-   */
+  /** Integers [B, L] -> [B, E], read at the end-of-text token, which has the largest id. L may be below contextLength. */
   forward(tokens: Tensor): Tensor {
     const [batch, length] = tokens.shape;
     const width = this.spec.width;

@@ -1,4 +1,4 @@
-// What a sequence plan does to a ViT, and images of other sizes.
+// Sequence plans, and images of other sizes.
 import { describe, expect, test } from 'vitest';
 import { error } from '../../tests/contract/numbers.ts';
 import { patchScalingTensor, scaleKernel } from '../compress/patch-scaling.ts';
@@ -244,7 +244,7 @@ describe('images of other sizes', () => {
     withVit({ positionEmbedding }, (vit) => {
       expect(vit.forward(images(6)).shape).toEqual([2, 8]); // a local crop
       expect(vit.embed(images(6, 15)).shape).toEqual([2, 1 + 10, 8]);
-      // The same positions as for coarser patches of the whole: a grid is a grid.
+      // The same positions as for coarser patches of the whole.
       const small = vit.embed(images(6).mul(0));
       const scaled = vit.embed(images().mul(0), { patchSize: 6 });
       expect(error(small.toNumbers(), scaled.toNumbers())).toBeLessThan(1e-14);
@@ -287,13 +287,13 @@ describe('stochastic depth', () => {
       const ones = ops.ones([2, 2, 2], 'float32');
       const whole = vit.forward(images()).toNumbers();
       expect(vit.forward(images(), { pathScales: ones }).toNumbers()).toEqual(whole);
-      // Without any branch the class token comes out as it went in, but for the norm.
+      // Without branches only the norm changes the class token.
       const none = vit.forward(images(), { pathScales: ones.mul(0) }).toNumbers();
       const classToken = vit.embed(images()).select(1, 0);
       const centred = classToken.sub(classToken.mean(1, true));
       const expected = centred.div(centred.pow(2).mean(1, true).add(1e-6).sqrt());
       expect(error(none, expected.toNumbers())).toBeLessThan(1e-12);
-      // One sample's branches do not touch the other's.
+      // Samples are independent.
       const scales = ones.clone();
       scales.narrow(2, 1, 1).mul_(0);
       const mixed = vit.forward(images(), { pathScales: scales }).toNumbers();

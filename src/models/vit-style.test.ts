@@ -58,7 +58,7 @@ describe('how weights start', () => {
         expect(stats(params.get('cls_token')!).std / 1e-6).toBeCloseTo(1, 0);
         const frozen = [...params].filter(([, tensor]) => !tensor.requiresGrad).map(([name]) => name);
         expect(frozen).toEqual(['pos_embed', 'patch_embed.proj.weight', 'patch_embed.proj.bias']);
-        // Rows first: the first quarter of patch (row 2, column 1) is sin of its row.
+        // The first quarter of patch (row 2, column 1) is sin of its row.
         const place = params
           .get('pos_embed')!
           .select(1, 1 + 2 * 4 + 1)

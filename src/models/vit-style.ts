@@ -1,4 +1,4 @@
-// Differences between families of ViTs: names, details of the architecture, and how weights start.
+// Families of ViTs: names, architecture, initialisation.
 import { type BlockNames, OPEN_CLIP_BLOCK, TIMM_BLOCK, type WeightStart } from '../nn/block.ts';
 import type { Init } from '../nn/init.ts';
 import type { FirstAxis } from '../nn/position.ts';
@@ -15,16 +15,15 @@ export interface VitStyle {
     norm: string;
     block: BlockNames;
   };
-  /** open_clip keeps class token and positions without leading dimensions of one; timm does not. */
+  /** Whether class token and positions lack leading dimensions of one. */
   flatTokens: boolean;
   patchBias: boolean;
   preNorm: boolean;
   normEps: number;
-  /** Of fixed positions. */
   firstAxis: FirstAxis;
-  /** The patch projection stays as it was drawn. */
+  /** Whether the patch projection stays random. */
   frozenPatches?: boolean;
-  /** Where weights do not start as in open_clip. */
+  /** Default: open_clip's initialisation. */
   start?: VitStart;
 }
 
@@ -33,7 +32,7 @@ export interface VitStart {
   classToken: number;
   positions: number;
   linear: WeightStart;
-  /** The patch projection [D, 3, p, p], its bias being zero; PyTorch's default for both when absent. */
+  /** The patch projection [D, 3, p, p], with zero bias. Default: PyTorch's initialisation of both. */
   patches?(init: Init, shape: readonly number[]): Tensor;
 }
 
@@ -73,13 +72,13 @@ export const TIMM_VIT: VitStyle = {
   firstAxis: 'column',
 };
 
-/** Xavier's uniform, for each matrix of a weight that holds several by itself. */
+/** Xavier's uniform for each of the stacked matrices. */
 const xavierEach: WeightStart = (init, [out, fanIn], parts) =>
   init.uniform([out, fanIn], Math.sqrt(6 / (out / parts + fanIn)));
 
 /**
- * MoCo v3's ViT (Chen et al. 2021, section 4 and released code): Xavier-uniform weights, a random patch projection that is never
- * trained, which keeps training stable, and fixed positions (the spec's `positionEmbedding: 'sincos'`), rows first.
+ * MoCo v3's ViT (Chen et al. 2021, section 4, and released code). Its frozen random patch projection keeps training stable.
+ * Positions are fixed by the spec's `positionEmbedding: 'sincos'`.
  */
 export const MOCO_V3_VIT: VitStyle = {
   ...TIMM_VIT,
@@ -96,10 +95,7 @@ export const MOCO_V3_VIT: VitStyle = {
   },
 };
 
-/**
- * DINO's ViT (Caron et al. 2021, released code): normal weights of deviation 0.02; its truncation at ±2 is a hundred deviations away.
- * Stochastic depth of the student comes with the sequence plan.
- */
+/** DINO's ViT (Caron et al. 2021, released code), whose truncation of normal weights at ±2 never acts. */
 export const DINO_VIT: VitStyle = {
   ...TIMM_VIT,
   start: { classToken: 0.02, positions: 0.02, linear: (init, shape) => init.normal(shape, 0.02) },

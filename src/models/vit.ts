@@ -1,4 +1,4 @@
-// B batch, N patches, K patches that stay, D width, E embedding, p patch side.
+// B batch, N patches, K kept patches, D width, p patch side.
 import type { SequencePlan } from '../compress/compression.ts';
 import { patchScalingTensor, scaleKernel } from '../compress/patch-scaling.ts';
 import { Block } from '../nn/block.ts';
@@ -27,12 +27,12 @@ export interface VitSpec {
   layers: number;
   heads: number;
   mlpRatio: number;
-  /** 'class': the class token; 'mean': the mean of the patch tokens. */
+  /** The class token, or the mean of the patch tokens. */
   pool: 'class' | 'mean';
   positionEmbedding: 'learned' | 'sincos';
 }
 
-/** A vision transformer (Dosovitskiy et al. 2021): images [B, 3, H, W] -> one vector [B, D] each. */
+/** A vision transformer (Dosovitskiy et al. 2021). Throws a RangeError unless the patch size divides the image size. */
 export class VisionTransformer extends Module {
   readonly spec: VitSpec;
   readonly #style: VitStyle;
@@ -91,7 +91,7 @@ export class VisionTransformer extends Module {
     this.#norm = this.child(names.norm, new LayerNorm(init, width, style.normEps));
   }
 
-  /** The sequence that enters the blocks: [B, 1 + K, D], class token first, all N patches without a plan. */
+  /** The blocks' input [B, 1 + K, D], class token first. */
   embed(images: Tensor, { patchSize = this.spec.patchSize, keep }: SequencePlan = {}): Tensor {
     const pixels = keep ? patchifyKept(images, patchSize, keep) : patchify(images, patchSize);
     const patches = embedPatches(pixels, this.#kernelOf(patchSize), this.#bias);
@@ -113,7 +113,7 @@ export class VisionTransformer extends Module {
     return scaleKernel(this.#kernel, scaling);
   }
 
-  /** Positions of the class token and of the patches of a grid: as they are stored for the model's own. */
+  /** Positions of the class token and of a grid's patches. */
   #positionsOn(grid: Grid): Tensor {
     const { imageSize, patchSize, width, positionEmbedding } = this.spec;
     const base = imageSize / patchSize;
@@ -129,24 +129,20 @@ export class VisionTransformer extends Module {
     return ops.cat([stored.narrow(0, 0, 1), this.constant(key, () => sinCosOnGrid(options, stored))], 0);
   }
 
-  /**
-   * [B, 3, H, W], normalised -> [B, D]. The sides may be others than the model's as long as the patch divides them.
-   * A plan shortens the sequence: larger patches first, then the tokens that stay.
-   */
+  /** Normalised [B, 3, H, W] -> [B, D]. The patch size must divide H and W. A plan shortens the sequence. */
   forward(images: Tensor, plan: SequencePlan = {}): Tensor {
     let x = this.embed(images, plan);
     const scales = plan.pathScales?.unbind(0);
     this.#blocks.forEach((block, i) => {
       x = block.forward(x, scales?.[i]);
     });
-    // The norm works token by token: for the class token alone it is cheaper after pooling, and the same.
+    // The norm of the class token alone is cheaper than that of all.
     if (this.spec.pool === 'class') return this.#norm.forward(x.select(1, 0));
     const patches = x.shape[1] - 1;
     return this.#norm.forward(x.narrow(1, 1, patches)).mean(1);
   }
 }
 
-/** The patch projection and its bias, which the names of some families lack. */
 function startOfPatches(
   init: Init,
   { width, patchSize }: VitSpec,

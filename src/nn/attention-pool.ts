@@ -1,4 +1,4 @@
-// B batch, H and W sides, N = H W places, D width, E embedding.
+// B batch, N = H W places, D width, E embedding.
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { scaledDotProductAttention } from './attention.ts';
@@ -6,7 +6,7 @@ import type { Init } from './init.ts';
 import { Linear } from './linear.ts';
 import { Module } from './module.ts';
 
-/** Pools places by attention (Radford et al. 2021): the query is their mean, keys and values are mean and places. */
+/** CLIP's attention pool (Radford et al. 2021, section 2.4): the query is the mean of all places. */
 export class AttentionPool extends Module {
   readonly #positions: Tensor; // [1 + N, D]
   readonly #query: Linear;

@@ -17,7 +17,7 @@ const HEADS = 2;
 const QKV = unitRows(N, 3 * D, 3).map((row) => row.map((v) => 3 * v));
 const SEED = unitRows(N, D, 4);
 
-/** softmax(Q K^T / sqrt(d)) V, head by head and token by token. */
+/** softmax(Q K^T / sqrt(d)) V in loops. */
 function naive(qkv: Matrix, causal: boolean): Matrix {
   const d = D / HEADS;
   return qkv.map((row, i) =>
@@ -50,7 +50,7 @@ describe.each([false, true])('multiHeadAttention, causal %s', (causal) => {
       );
       const grad = gradsOf([leaf])[0]!.toNumbers();
       expect(error(grad.slice(0, N * 3 * D), numeric)).toBeLessThan(1e-8);
-      expect(grad.slice(N * 3 * D).every((v) => v === 0)).toBe(true); // the other sequence is not touched
+      expect(grad.slice(N * 3 * D).every((v) => v === 0)).toBe(true);
     });
   });
 });

@@ -3,7 +3,7 @@ import * as ops from '../torch/ops.ts';
 
 const HAS_FLASH = ops.has('aten::scaled_dot_product_attention');
 
-/** softmax(Q K^T / sqrt(d)) V on [B, H, N, d]; `causal` hides later tokens. libtorch 1.13 knows it by its older name. */
+/** softmax(Q K^T / sqrt(d)) V on [B, H, N, d]; `causal` hides later tokens. */
 export function scaledDotProductAttention(
   query: Tensor,
   key: Tensor,
@@ -15,7 +15,7 @@ export function scaledDotProductAttention(
     : ops._scaled_dot_product_attention(query, key, value, null, 0, false, options.causal)[0];
 }
 
-/** [B, N, 3D] (queries, keys, values side by side) -> [B, N, D], attending within each of `heads` heads. */
+/** Queries, keys and values [B, N, 3D] -> [B, N, D]. */
 export function multiHeadAttention(qkv: Tensor, options: { heads: number; causal: boolean }): Tensor {
   const [batch, length, width] = qkv.shape;
   const perHead = width / 3 / options.heads;

@@ -19,7 +19,6 @@ const SHAPE = [3, CHANNELS, 2, 2];
 const batch = (seed: number) => randn(SHAPE, new Generator('cpu', seed), 'float64').mul(3).add(1);
 const make = () => new BatchNorm(new Init({ seed: 0, dtype: 'float64' }), CHANNELS);
 
-/** The numbers of one channel. */
 const channel = (x: Tensor, c: number) => x.select(1, c).contiguous().toNumbers();
 const meanOf = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
 const spreadOf = (values: number[], divisor = values.length) =>
@@ -111,7 +110,7 @@ describe('BatchNorm', () => {
       }
       expect(norm.batchesTracked.toNumbers()).toEqual([1]);
       const moved = norm.runningMean.toNumbers();
-      statistics.commit(); // nothing new
+      statistics.commit();
       expect(norm.runningMean.toNumbers()).toEqual(moved);
       norm.dispose();
     });

@@ -3,66 +3,66 @@ import * as ops from '../torch/ops.ts';
 import type { Init } from './init.ts';
 import { Module } from './module.ts';
 
-/** The share of a step's statistics in the running ones; PyTorch's default. */
+/** PyTorch's default. */
 const MOMENTUM = 0.1;
 
-let current: BatchStatistics | undefined;
+let activeStatistics: BatchStatistics | undefined;
 
 /**
- * Training mode for batch norms, for one step. Within during() they normalise by their batch; outside, and so in every
- * encoder, by the running statistics. Nothing moves until commit(): a forward pass is pure, and may be done twice.
+ * Training mode of batch norms for one step: within during() they normalise by their batch.
+ * Running statistics move only in commit(), so a forward pass is pure.
  */
 export class BatchStatistics {
-  /** Mean and variance of each batch that went through a norm. */
-  readonly #seen = new Map<BatchNorm, { means: Tensor[]; variances: Tensor[] }>();
+  readonly #observed = new Map<BatchNorm, { means: Tensor[]; variances: Tensor[] }>();
 
   /** Runs `body` in training mode. Synchronous only. */
   during<T>(body: () => T): T {
-    const before = current;
-    current = this;
+    const outer = activeStatistics;
+    activeStatistics = this;
     try {
       return body();
     } finally {
-      current = before;
+      activeStatistics = outer;
     }
   }
 
   observe(norm: BatchNorm, mean: Tensor, variance: Tensor): void {
-    const seen = this.#seen.get(norm) ?? { means: [], variances: [] };
-    this.#seen.set(norm, seen);
-    seen.means.push(mean.persist());
-    seen.variances.push(variance.persist());
+    const batches = this.#observed.get(norm) ?? { means: [], variances: [] };
+    this.#observed.set(norm, batches);
+    batches.means.push(mean.persist());
+    batches.variances.push(variance.persist());
   }
 
   forget(): void {
-    for (const { means, variances } of this.#seen.values())
+    for (const { means, variances } of this.#observed.values())
       for (const value of [...means, ...variances]) value.dispose();
-    this.#seen.clear();
+    this.#observed.clear();
   }
 
-  /** running = 0.9 running + 0.1 seen, after the step's backward; several batches of one step (micro-batches) count as their
-   * mean. `keep`: the same tensors will hold what the next step sees (CUDA graphs).
+  /**
+   * running = 0.9 running + 0.1 mean over the step's micro-batches, after its backward.
+   * @param keep a CUDA graph writes the next step's statistics into the same tensors
    */
   commit({ keep = false }: { keep?: boolean } = {}): void {
-    if (this.#seen.size === 0) return;
-    const norms = [...this.#seen.keys()];
+    if (this.#observed.size === 0) return;
+    const norms = [...this.#observed.keys()];
     const running = norms.flatMap((norm) => [norm.runningMean, norm.runningVar]);
-    const seen = norms.flatMap((norm) => Object.values(this.#seen.get(norm)!));
+    const observed = norms.flatMap((norm) => Object.values(this.#observed.get(norm)!));
     noGrad(() => {
       ops._foreach_add__Scalar(
         norms.map((norm) => norm.batchesTracked),
         1,
       );
       ops._foreach_mul__Scalar(running, 1 - MOMENTUM);
-      for (let k = 0; k < Math.max(...seen.map((values) => values.length)); k++) {
-        const at = seen.flatMap((values, i) => (k < values.length ? [i] : []));
-        const values = at.map((i) => seen[i][k]);
+      for (let k = 0; k < Math.max(...observed.map((values) => values.length)); k++) {
+        const indices = observed.flatMap((values, i) => (k < values.length ? [i] : []));
+        const values = indices.map((i) => observed[i][k]);
         ops._foreach_mul__ScalarList(
           values,
-          at.map((i) => MOMENTUM / seen[i].length),
+          indices.map((i) => MOMENTUM / observed[i].length),
         );
         ops._foreach_add__List(
-          at.map((i) => running[i]),
+          indices.map((i) => running[i]),
           values,
         );
       }
@@ -74,7 +74,7 @@ export class BatchStatistics {
 export type Affine = 'both' | 'scale' | 'none';
 
 export interface BatchNormOptions {
-  /** Where the gain starts; ones by default. */
+  /** The initial gain; default ones. */
   weight?: Tensor;
   affine?: Affine;
   eps?: number;
@@ -92,7 +92,7 @@ export interface Normalized {
   variance: Tensor;
 }
 
-/** Batch normalisation of [B, C] over B, or of [B, C, H, W] over B, H and W (Ioffe & Szegedy 2015), with PyTorch's names. */
+/** Batch normalisation of [B, C] or [B, C, H, W] (Ioffe & Szegedy 2015). */
 export class BatchNorm extends Module {
   readonly weight: Tensor | null; // [C]
   readonly bias: Tensor | null; // [C]
@@ -116,30 +116,31 @@ export class BatchNorm extends Module {
 
   forward(x: Tensor): Tensor {
     const { weight, bias, runningMean, runningVar } = this;
-    if (!current) return ops.batch_norm(x, weight, bias, runningMean, runningVar, false, 0, this.eps, true);
+    if (!activeStatistics)
+      return ops.batch_norm(x, weight, bias, runningMean, runningVar, false, 0, this.eps, true);
     const { out, mean, variance } = this.byBatch(x, { weight, bias });
-    current.observe(this, mean, variance);
+    activeStatistics.observe(this, mean, variance);
     return out;
   }
 
-  /** Views [B, V, C], each by its own batch, as if they came one after the other: to the kernel they are V C channels. */
+  /** Views [B, V, C], each by its own batch: V C channels of one kernel. */
   forwardViews(x: Tensor): Tensor {
     const [rows, views, channels] = x.shape;
-    if (!current) return this.forward(x.reshape(rows * views, channels)).view(rows, views, channels);
+    if (!activeStatistics) return this.forward(x.reshape(rows * views, channels)).view(rows, views, channels);
     const repeated = (values: Tensor | null) => values?.expand(views, channels).reshape(-1) ?? null;
     const affine = { weight: repeated(this.weight), bias: repeated(this.bias) };
     const { out, mean, variance } = this.byBatch(x.reshape(rows, views * channels), affine);
     for (let view = 0; view < views; view++) {
-      const of = (statistic: Tensor) => statistic.narrow(0, view * channels, channels);
-      current.observe(this, of(mean), of(variance));
+      const channelsOfView = (statistic: Tensor) => statistic.narrow(0, view * channels, channels);
+      activeStatistics.observe(this, channelsOfView(mean), channelsOfView(variance));
     }
     return out.view(rows, views, channels);
   }
 
-  /** Normalised by the statistics of this batch, [B, C'] or [B, C', H, W]; gain and bias are [C'] where there are any. */
+  /** x [B, C', ...] by its own statistics; gain and bias [C']. */
   protected byBatch(x: Tensor, { weight, bias }: AffineTensors): Normalized {
     const { dtype, device } = this.runningMean;
-    // With a momentum of 1 the kernel writes the batch's own statistics here.
+    // At momentum 1 the kernel writes the batch's statistics here.
     const statistics = zeros([2, x.shape[1]], { dtype, device });
     const [mean, variance] = [statistics.select(0, 0), statistics.select(0, 1)];
     const out = ops.batch_norm(x, weight, bias, mean, variance, true, 1, this.eps, true);

@@ -34,7 +34,7 @@ export const TIMM_BLOCK: BlockNames = {
   mlpOut: 'mlp.fc2.',
 };
 
-/** Standard deviations of a block's weights; without them PyTorch's defaults, as open_clip starts its image tower. */
+/** Standard deviations of initial weights. */
 export interface BlockStd {
   qkv: number;
   attentionOut: number;
@@ -42,7 +42,7 @@ export interface BlockStd {
   mlpOut: number;
 }
 
-/** Starts a weight [out, in] that holds so many matrices, one above the other: 3 for queries, keys and values. */
+/** Initialises a weight [out, in] of `parts` stacked matrices. */
 export type WeightStart = (init: Init, shape: readonly [number, number], parts: number) => Tensor;
 
 export interface BlockOptions {
@@ -52,12 +52,13 @@ export interface BlockOptions {
   causal: boolean;
   names: BlockNames;
   normEps: number;
+  /** Default: PyTorch's initialisation. */
   std?: BlockStd;
-  /** How all weights start, with biases of zero; goes before `std`. */
+  /** Initialises all weights, with zero biases, instead of `std`. */
   start?: WeightStart;
 }
 
-/** One pre-norm transformer block, [B, N, D] -> [B, N, D]: x += attention(norm(x)); x += mlp(norm(x)). */
+/** A pre-norm transformer block, [B, N, D] -> [B, N, D]. */
 export class Block extends Module {
   readonly #options: BlockOptions;
   readonly #norm1: LayerNorm;
@@ -114,7 +115,7 @@ export class Block extends Module {
     );
   }
 
-  /** @param scales [2, B]: what the attention and the MLP of each sample are multiplied by (stochastic depth) */
+  /** @param scales [2, B]: factors of each sample's attention and MLP (stochastic depth) */
   forward(x: Tensor, scales?: Tensor): Tensor {
     const attended = multiHeadAttention(this.#qkv.forward(this.#norm1.forward(x)), this.#options);
     const afterAttention = x.add(scaled(this.#attentionOut.forward(attended), scales?.select(0, 0)));
@@ -123,7 +124,6 @@ export class Block extends Module {
   }
 }
 
-/** [B, N, D], each sample multiplied by its own number. */
 function scaled(x: Tensor, scale: Tensor | undefined): Tensor {
   return scale ? x.mul(scale.view(-1, 1, 1)) : x;
 }

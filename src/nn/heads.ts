@@ -1,4 +1,4 @@
-// Heads of self-supervised methods, behind a backbone. B batch, V views, D width of the backbone, E embedding, K outputs.
+// B batch, V views, D width of the backbone, E embedding, K outputs.
 import type { Ranks } from '../ranks/index.ts';
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
@@ -8,7 +8,6 @@ import { Module } from './module.ts';
 import { SyncBatchNorm } from './sync-batch-norm.ts';
 import { unitRows } from './unit-rows.ts';
 
-/** One layer of a {@link Head}. */
 export type Layer =
   | { type: 'linear'; out: number; bias: boolean; std?: number }
   | { type: 'batchNorm'; ranks: Ranks; affine: Affine }
@@ -18,19 +17,18 @@ export type Layer =
 const relu: Layer = { type: 'relu' };
 const gelu: Layer = { type: 'gelu' };
 
-/** `std`: deviation of normal weights, with biases of zero; by default both start as in PyTorch. */
+/** `std`: deviation of normal weights, with zero biases; default PyTorch's initialisation. */
 function linear(out: number, { bias = true, ...start }: { bias?: boolean; std?: number } = {}): Layer {
   return { type: 'linear', out, bias, ...start };
 }
 
-/** Normalises by the batch of all ranks. */
 function batchNorm(ranks: Ranks, affine: Affine = 'both'): Layer {
   return { type: 'batchNorm', ranks, affine };
 }
 
 /**
- * Layers one behind the other, [B, D] -> [B, E], named by their place in the list as in PyTorch's Sequential.
- * Of views [B, V, D] -> [B, V, E] batch norms take each view by itself.
+ * A sequence of layers, [B, D] -> [B, E], named as in PyTorch's Sequential.
+ * On views [B, V, D], batch norms treat each view as its own batch.
  */
 export class Head extends Module {
   readonly #layers: ((x: Tensor) => Tensor)[] = [];
@@ -65,10 +63,7 @@ export class Head extends Module {
   }
 }
 
-/**
- * Linear layers of these widths, without biases, a batch norm behind each and ReLU between them.
- * @param last gain and bias of the last norm
- */
+/** Linear layers without biases, each with a batch norm, and ReLU between. */
 export function normedMlp(widths: readonly number[], { ranks, last }: { ranks: Ranks; last: Affine }) {
   return widths.flatMap((width, i): Layer[] => [
     linear(width, { bias: false }),
@@ -77,21 +72,17 @@ export function normedMlp(widths: readonly number[], { ranks, last }: { ranks: R
 }
 
 export interface DinoHeadOptions {
-  /** D. */
-  width: number;
-  /** Of hidden layers. */
+  width: number; // D
   hidden: number;
-  /** E. */
-  embedDim: number;
-  /** K. */
-  outputs: number;
-  /** Whether the rows of the last layer keep length one. */
+  embedDim: number; // E
+  outputs: number; // K
+  /** Whether the last layer's rows keep unit length. */
   normLastLayer: boolean;
 }
 
 /**
- * DINO's head (Caron et al. 2021, section 3 and appendix C): a GELU MLP, rows of unit length, and a last layer g v / |v| without bias.
- * Its outputs are cosines where g stays 1. [B, D] -> [B, K]. Names as in the released checkpoints.
+ * DINO's head (Caron et al. 2021, appendix C), [B, D] -> [B, K]: a GELU MLP, unit rows, and a last layer g v / |v|.
+ * Outputs are cosines while g is 1. Names as in the released checkpoints.
  */
 export class DinoHead extends Module {
   readonly #mlp: Head;

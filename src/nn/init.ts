@@ -1,7 +1,7 @@
 import { type DType, Generator, noGrad, ones, randn, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/** Makes initial values of parameters: drawn on the CPU, so that a seed gives the same model on every device, then moved. */
+/** Initial values, drawn on the CPU so that a seed gives the same model on every device. */
 export class Init {
   readonly device: string;
   readonly dtype: DType;
@@ -29,7 +29,7 @@ export class Init {
     return this.#place(noGrad(() => ops.uniform_(empty, -bound, bound, this.#generator)));
   }
 
-  /** PyTorch's default for linear layers and convolutions: uniform within 1 / sqrt(fanIn), weights and biases alike. */
+  /** PyTorch's default for weights and biases: uniform within 1 / sqrt(fanIn). */
   fanIn(shape: readonly number[], fanIn: number): Tensor {
     return this.uniform(shape, 1 / Math.sqrt(fanIn));
   }

@@ -8,7 +8,7 @@ export class Linear extends Module {
   readonly weight: Tensor; // [out, in]
   readonly bias: Tensor; // [out]
 
-  /** `weight` and `bias` start as PyTorch's defaults unless given. */
+  /** @param start initial values; default PyTorch's */
   constructor(init: Init, size: { in: number; out: number }, start: { weight?: Tensor; bias?: Tensor } = {}) {
     super();
     this.weight = this.parameter('weight', start.weight ?? init.fanIn([size.out, size.in], size.in));

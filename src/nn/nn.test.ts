@@ -21,7 +21,7 @@ import { bicubicGridMatrix, resizePositions, sinCosPositions } from './position.
 describe('patches', () => {
   test('row by row, each flattened channel, row, column', () => {
     scope(() => {
-      // Pixel value = 100 channel + 10 row + column of a 4 x 6 picture.
+      // A pixel is 100 channel + 10 row + column.
       const picture = Float32Array.from({ length: 3 * 4 * 6 }, (_, i) => {
         const [channel, row, column] = [Math.floor(i / 24), Math.floor((i % 24) / 6), i % 6];
         return 100 * channel + 10 * row + column;
@@ -115,7 +115,7 @@ describe('sinCosPositions', () => {
     const table = sinCosPositions({ grid: wide, baseGrid: 4, width, prefixTokens: 0 });
     const token = (i: number) => [...table.subarray(i * width, (i + 1) * width)];
     const [s, c] = [Math.sin, Math.cos];
-    // Row 1 of 2 is between rows 2 and 3 of 4; column 3 of 8 is a quarter after column 1 of 4.
+    // Row 1 of 2 lies at 2.5 of 4; column 3 of 8 at 1.25 of 4.
     const [x, y] = [1.25, 2.5];
     expect(token(8 + 3)).toEqual(
       [x, x / 100].map(s).concat([x, x / 100].map(c), [y, y / 100].map(s), [y, y / 100].map(c)),
@@ -175,7 +175,7 @@ describe('learned positions', () => {
 
   test('the cubic kernel of a = -0.75, by hand: two cells to four', () => {
     scope(() => {
-      // Cell 1 of 4 is at 0.25: weights of the cells -1, 0, 1, 2, those beyond the ends being the ends.
+      // Cell 1 of 4 is at 0.25; cells beyond the ends are clamped.
       const near = (d: number) => 1.25 * d ** 3 - 2.25 * d ** 2 + 1;
       const far = (d: number) => -0.75 * (d ** 3 - 5 * d ** 2 + 8 * d - 4);
       const left = far(1.25) + near(0.25);

@@ -1,13 +1,13 @@
 import { arange, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/** Rows and columns of patches. */
+/** Counts of patches. */
 export interface Grid {
   rows: number;
   columns: number;
 }
 
-/** The patches of images [B, 3, H, W]. Throws a RangeError when they do not cover them. */
+/** Images [B, 3, H, W]. Throws a RangeError unless the patch size divides both sides. */
 export function gridOf(images: Tensor, patchSize: number): Grid {
   const [, , height, width] = images.shape;
   if (height % patchSize !== 0 || width % patchSize !== 0)
@@ -17,7 +17,7 @@ export function gridOf(images: Tensor, patchSize: number): Grid {
   return { rows: height / patchSize, columns: width / patchSize };
 }
 
-/** Cuts images [B, 3, H, W] into patches [B, N, 3 p p], row by row, each flattened as a convolution's kernel is. */
+/** Images [B, 3, H, W] -> patches [B, N, 3 p p], row-major. */
 export function patchify(images: Tensor, patchSize: number): Tensor {
   const [batch, channels] = images.shape;
   const { rows, columns } = gridOf(images, patchSize);
@@ -27,7 +27,7 @@ export function patchify(images: Tensor, patchSize: number): Tensor {
     .reshape(batch, rows * columns, channels * patchSize * patchSize);
 }
 
-/** The patches at `keep` (int64 [B, K]) alone, [B, K, 3 p p]: the pixels of the others are never copied. */
+/** The patches at `keep`, int64 [B, K], -> [B, K, 3 p p]. Other pixels are never copied. */
 export function patchifyKept(images: Tensor, patchSize: number, keep: Tensor): Tensor {
   const [batch, channels] = images.shape;
   const { rows, columns } = gridOf(images, patchSize);
@@ -40,13 +40,13 @@ export function patchifyKept(images: Tensor, patchSize: number, keep: Tensor): T
     .reshape(batch, keep.shape[1], channels * patchSize * patchSize);
 }
 
-/** Patches [B, N, 3 p p] through a convolution's kernel [D, 3, p, p], as one matrix product: [B, N, D]. */
+/** Patches [B, N, 3 p p], kernel [D, 3, p, p] -> [B, N, D]. */
 export function embedPatches(patches: Tensor, kernel: Tensor, bias: Tensor | null): Tensor {
   const [width, channels, patchSize] = kernel.shape;
   return ops.linear(patches, kernel.view(width, channels * patchSize * patchSize), bias);
 }
 
-/** A convolution whose stride is its kernel's side: images [B, 3, H, W], kernel [D, 3, p, p] -> [B, N, D]. */
+/** Images [B, 3, H, W], kernel [D, 3, p, p] -> [B, N, D]. */
 export function patchEmbed(images: Tensor, kernel: Tensor, bias: Tensor | null): Tensor {
   return embedPatches(patchify(images, kernel.shape[2]), kernel, bias);
 }

@@ -1,6 +1,6 @@
 import { type Tensor, tensor } from '../torch/index.ts';
 
-/** Turns bytes into what a tower reads, on the device that the bytes are on. */
+/** Turns bytes into normalised pixels. */
 export class PixelNormalizer {
   readonly #shift: Tensor; // [3, 1, 1], in bytes
   readonly #scale: Tensor;

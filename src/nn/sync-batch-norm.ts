@@ -6,8 +6,8 @@ import { type AffineTensors, BatchNorm, type BatchNormOptions, type Normalized }
 import type { Init } from './init.ts';
 
 /**
- * A batch norm whose statistics are those of all ranks, gradient included: W ranks with b rows each are one rank with W b rows.
- * All ranks must bring as many rows. Its running statistics are the same on every rank. Alone it is a BatchNorm.
+ * A batch norm by the statistics of all ranks, with gradient: W ranks of b rows are one rank of W b rows.
+ * All ranks must have equally many rows.
  */
 export class SyncBatchNorm extends BatchNorm {
   readonly #ranks: Ranks;
@@ -37,11 +37,11 @@ export class SyncBatchNorm extends BatchNorm {
     };
   }
 
-  /** Mean and variance (of n) over the rows of all ranks, with gradient, from those of each: the parts of a variance add up. */
+  /** Mean and variance (of n) over all ranks: the variance is within ranks plus between ranks. */
   #statistics(x: Tensor): { mean: Tensor; variance: Tensor } {
     const dims = x.shape.map((_, dim) => dim).filter((dim) => dim !== 1);
-    const own = ops.stack([x.mean(dims), ops.var_correction(x, dims, 0)]).unsqueeze(0); // [1, 2, C]
-    const all = this.#ranks.allGatherWithGrad(own, 'batch_norm'); // [W, 2, C]
+    const local = ops.stack([x.mean(dims), ops.var_correction(x, dims, 0)]).unsqueeze(0); // [1, 2, C]
+    const all = this.#ranks.allGatherWithGrad(local, 'batch_norm'); // [W, 2, C]
     const means = all.select(1, 0);
     const mean = means.mean(0);
     const between = means.sub(mean).pow(2).mean(0);

@@ -1,4 +1,4 @@
-// Batches of views from pictures that the device holds. B samples of this rank, S side of a view.
+// B: samples of this rank. S: side of a view in pixels.
 import { scope, type Tensor } from '../torch/index.ts';
 import { upload } from '../torch/upload.ts';
 import type { ViewRecipe } from '../views/recipe.ts';
@@ -7,11 +7,10 @@ import { cropByAxes, linesOf } from './device-crop.ts';
 import { cropGroups, type StepDraws } from './step-draws.ts';
 
 /**
- * All views of a batch, with the loader's draws for the same seed, epoch, id and view: what differs is at most the rounding of a
- * byte, and for pictures that the loader resamples otherwise (more than 128 x 128 pixels) or that are held smaller, the filter.
- * One upload, however many views, and one for the ids where they are not given.
- * @param options.ids those of the draws on the device, int [B], where the caller has them there
- * @returns for each recipe uint8 [B, S, S, 3], before its photometric steps
+ * All views of a batch. Bytes differ from the loader's by rounding, and by the filter for pictures that were shrunk or have more than
+ * 128 x 128 pixels.
+ * @param options.ids draws.ids on the device, int [B]; uploaded if missing
+ * @returns uint8 [B, S, S, 3] for each recipe, before its photometric steps
  */
 export function batchCrops(
   { images }: DatasetOnDevice,
@@ -32,7 +31,7 @@ export function batchCrops(
         size,
         interpolation: crop.interpolation,
       });
-      for (const [at, view] of crops.unbind(0).entries()) views[group[at]!] = view;
+      for (const [index, view] of crops.unbind(0).entries()) views[group[index]!] = view;
       start += length;
     }
     return views;

@@ -13,9 +13,9 @@ import { drawStep } from './step-draws.ts';
 const COUNT = 40;
 const BATCH = 16;
 const folder = temporaryFolder();
-/** 40 pictures of noise of several sizes, of which three are damaged in their middle. */
+/** 40 pictures of noise of several sizes; three are damaged. */
 let small: Dataset;
-/** Pictures that are shrunk when they are held. */
+/** Pictures that are shrunk. */
 let large: Dataset;
 
 const options: OnDeviceOptions = { device: 'cpu', workers: 1, maxSide: 128, maxBadShare: 0.2 };
@@ -39,7 +39,7 @@ async function openPictures(
   return openDataset([{ type: 'folder', path: join(folder, name) }]);
 }
 
-/** A picture that says where each of its pixels is. */
+/** Red grows to the right, green downwards. */
 function rampJpeg(width: number, height: number): Promise<Buffer> {
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
     const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
@@ -59,7 +59,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The mean and the largest difference of bytes between held views and the loader's, over `steps` batches of two ranks. */
+/** Differences of bytes from the loader's views, over `steps` batches of two ranks. */
 async function compare(
   dataset: Dataset,
   held: DatasetOnDevice,
@@ -128,8 +128,7 @@ describe('pictures that are held', () => {
     const held = await loadDatasetOnDevice(large, { ...options, maxSide: 100 });
     expect(held.images.shape).toEqual([BATCH, 100, 100, 3]);
     expect([...held.sizes.subarray(0, 4)]).toEqual([150, 200, 160, 200]);
-    // Red grows to the right, green downwards, so a pixel of these views to one side is 1 to 4 bytes. Not shrunk by more than 4: from
-    // there on libvips cuts boxes to half a pixel.
+    // A shift by one pixel changes 1 to 4 bytes. Shrunk by at most 4: beyond it libvips cuts boxes to half a pixel.
     const views = { steps: 2, recipes: recipes.slice(0, 2).map((recipe) => ({ ...recipe, size: 64 })) };
     expect((await compare(large, held, views)).mean).toBeLessThan(0.5);
     held.dispose();

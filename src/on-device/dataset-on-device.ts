@@ -1,4 +1,4 @@
-// A data set that lives on the device: n pictures on canvases of M x M pixels, decoded once.
+// n: pictures. M: side of their canvases in pixels. L: context length.
 import { freemem } from 'node:os';
 import {
   captionTokens,
@@ -17,47 +17,43 @@ import * as ops from '../torch/ops.ts';
 import { upload } from '../torch/upload.ts';
 import { openPictureFile, type PictureFile, PictureFileWriter, pictureFilePath } from './picture-file.ts';
 
-/** All pictures of a data set on one device. The row of a sample is its id: its position in the data index. */
+/** All pictures of a data set on one device. A sample's row is its id. */
 export interface DatasetOnDevice {
-  /** uint8 [n, M, M, 3]: whole pictures, each in the upper left of its canvas; around it lies anything. */
+  /** uint8 [n, M, M, 3]: each picture in the upper left of its canvas; other pixels are undefined. */
   images: Tensor;
-  /** int32 [n, 2]: width and height of the upright pictures before they were shrunk, in pixels; 0 x 0 for a bad sample. */
+  /** int32 [n, 2]: width and height of the upright originals in pixels; 0 x 0 for a bad sample. */
   sizes: Int32Array;
-  /** [n, L] on the host, where there is a tokenizer: the captions of the first epoch. */
+  /** [n, L] on the host, with a tokenizer: captions of the first epoch. */
   tokens?: Int32Array;
-  /** Bad samples: they have no picture here. */
   problems: Problems;
   dispose(): void;
 }
 
 export interface OnDeviceOptions {
   device: string;
-  /** Longest side that is held, in pixels: larger pictures are shrunk to it, with their aspect kept. */
+  /** Longest side in pixels; larger pictures are shrunk to it. */
   maxSide: number;
   workers: number;
-  /** Largest share of samples that may be bad. */
+  /** Share of samples. */
   maxBadShare?: number;
   tokenizer?: Pick<Tokenizer, 'spec' | 'contextLength'>;
-  /** Bytes that may be taken; default a share of what the device has free. */
+  /** Default: measured on the device. */
   freeBytes?: number;
   onProgress?: (done: number, total: number) => void;
-  /** Folder in which a file of the decoded pictures is looked for. */
+  /** Folder for a file of the decoded pictures. */
   cache?: string;
-  /** Write that file when there is none: one of several ranks does. */
+  /** True on one rank only. */
   writesCache?: boolean;
-  /** Something was left undone that is not needed. */
   onWarning?: (message: string) => void;
 }
 
-/** Of the device's free memory: the rest is for what a step needs. */
-const SHARE = 0.7;
-/** Bytes of canvases that are on their way at a time. */
-const CHUNK_BYTES = 2 ** 25;
+/** The rest is for the training step. */
+const USABLE_SHARE = 0.7;
+const UPLOAD_BYTES = 2 ** 25;
 
 /**
- * Decodes every picture once, in worker threads that end with it, and puts it on the device. The headers are read first, because the
- * largest picture gives M. Every rank holds all pictures.
- * @throws CoupletError when the pictures do not fit, or when more are bad than allowed
+ * Decodes every picture once, or reads the cache, and uploads all pictures on every rank.
+ * @throws CoupletError when the pictures do not fit, the cache cannot be used, or more samples are bad than allowed
  */
 export async function loadDatasetOnDevice(
   dataset: Dataset,
@@ -65,75 +61,77 @@ export async function loadDatasetOnDevice(
 ): Promise<DatasetOnDevice> {
   const { device, maxSide, workers, writesCache = true } = options;
   const path = cachePath(dataset, options);
-  const kept = path ? openPictureFile(path, { count: dataset.size, maxSide }) : undefined;
+  const cached = path ? openPictureFile(path, { count: dataset.size, maxSide }) : undefined;
   let images: Tensor | undefined;
   let writer: PictureFileWriter | undefined;
   try {
-    if (!kept) options.onProgress?.(0, dataset.size);
-    const side = kept?.side ?? canvasOf(await pictureSizes(dataset, { workers }), maxSide);
-    refuseTooLarge({ count: dataset.size, side }, options);
-    if (path && !kept && writesCache)
+    if (!cached) options.onProgress?.(0, dataset.size);
+    const side = cached?.side ?? canvasSide(await pictureSizes(dataset, { workers }), maxSide);
+    checkMemory({ count: dataset.size, side }, options);
+    if (path && !cached && writesCache)
       writer = await PictureFileWriter.open(path, { count: dataset.size, side });
     images = zeros([dataset.size, side, side, 3], { dtype: 'uint8', device }).persist();
-    const found = kept
-      ? await takeKept(dataset, kept, images, options)
+    const result = cached
+      ? await uploadCached(dataset, cached, images, options)
       : await decodeAll(dataset, images, { ...options, writer });
-    const { sizes, problems } = found;
+    const { sizes, problems } = result;
     if (sizes.every((length) => length === 0))
-      throw new CoupletError(`No picture could be used.\n${listProblems(problems)}\nMend the data.`);
+      throw new CoupletError(
+        `data.train: no picture could be used.\n${listProblems(problems)}\nRepair or replace these files.`,
+      );
     writer?.finish(sizes, problems);
     if (writer?.failed !== undefined)
       options.onWarning?.(
         `data.cache: ${path} could not be written (${writer.failed}); the next run decodes again.`,
       );
-    const held = images;
-    return { images: held, ...found, dispose: () => held.dispose() };
+    const loaded = images;
+    return { images: loaded, ...result, dispose: () => loaded.dispose() };
   } catch (error) {
     images?.dispose();
     throw error;
   } finally {
-    kept?.close();
+    cached?.close();
     writer?.close();
   }
 }
 
-/** Where the decoded pictures are looked for; nowhere when they cannot be told from others. */
+/** Undefined without a cache, or when the data has no fingerprint. */
 function cachePath(dataset: Dataset, { cache, maxSide, tokenizer }: OnDeviceOptions): string | undefined {
   const fingerprint = cache === undefined ? undefined : fingerprintOf(dataset);
-  // A sample whose caption is missing is bad where captions are wanted.
+  // With captions, a sample without one is bad.
   return fingerprint && pictureFilePath(cache!, { fingerprint, maxSide, captions: tokenizer !== undefined });
 }
 
-type Found = Pick<DatasetOnDevice, 'sizes' | 'tokens' | 'problems'>;
+type LoadedSamples = Pick<DatasetOnDevice, 'sizes' | 'tokens' | 'problems'>;
 
-async function takeKept(
+async function uploadCached(
   dataset: Dataset,
   { side, sizes, problems, rows }: PictureFile,
   images: Tensor,
   { workers, tokenizer, maxBadShare }: OnDeviceOptions,
-): Promise<Found> {
+): Promise<LoadedSamples> {
   if (maxBadShare !== undefined) checkBadShare(problems, dataset.size, maxBadShare);
-  const chunk = chunkOf(side);
-  for (let from = 0; from < dataset.size; from += chunk) {
-    const count = Math.min(chunk, dataset.size - from);
-    const bytes = rows(from, count);
+  const chunk = picturesPerUpload(side);
+  for (let start = 0; start < dataset.size; start += chunk) {
+    const count = Math.min(chunk, dataset.size - start);
+    const bytes = rows(start, count);
     noGrad(() =>
-      scope(() => images.narrow(0, from, count).copy_(upload(bytes, [count, side, side, 3], images.device))),
+      scope(() => images.narrow(0, start, count).copy_(upload(bytes, [count, side, side, 3], images.device))),
     );
   }
   if (!tokenizer) return { sizes, problems };
   const tokens = await captionTokens(dataset, { workers, tokenizer });
   const length = tokenizer.contextLength;
   for (let id = 0; id < dataset.size; id++)
-    if (sizes[id * 2] === 0) tokens.fill(0, id * length, (id + 1) * length); // bad for its picture alone
+    if (sizes[id * 2] === 0) tokens.fill(0, id * length, (id + 1) * length); // bad picture, good caption
   return { sizes, tokens, problems };
 }
 
-/** Canvases of so many bytes at a time. */
-const chunkOf = (side: number) => Math.max(1, Math.min(4096, Math.floor(CHUNK_BYTES / (side * side * 3))));
+const picturesPerUpload = (side: number) =>
+  Math.max(1, Math.min(4096, Math.floor(UPLOAD_BYTES / (side * side * 3))));
 
-/** M: the longest side of all pictures as they will be held. */
-function canvasOf(sizes: Int32Array, maxSide: number): number {
+/** M: the longest side of all shrunk pictures. */
+function canvasSide(sizes: Int32Array, maxSide: number): number {
   const longest = sizes.reduce((most, length) => Math.max(most, length), 1);
   return Math.min(longest, maxSide);
 }
@@ -142,7 +140,7 @@ async function decodeAll(
   dataset: Dataset,
   images: Tensor,
   { workers, maxBadShare, tokenizer, onProgress, writer }: OnDeviceOptions & { writer?: PictureFileWriter },
-): Promise<Found> {
+): Promise<LoadedSamples> {
   const side = images.shape[1]!;
   const length = tokenizer?.contextLength ?? 0;
   const sizes = new Int32Array(dataset.size * 2);
@@ -153,7 +151,7 @@ async function decodeAll(
     ...(maxBadShare !== undefined && { maxBadShare }),
     captions: tokenizer !== undefined,
     ...(tokenizer && { tokenizer }),
-    microBatchSize: chunkOf(side),
+    microBatchSize: picturesPerUpload(side),
   });
   for await (const batch of batches) {
     putRows(images, batch.ids, batch.views[0]!.images);
@@ -181,21 +179,21 @@ function putRows(images: Tensor, ids: BigInt64Array, bytes: Uint8Array): void {
   );
 }
 
-/** Bytes that a device has to give: on CUDA all but what this process has allocated. */
+/** On CUDA, all memory but what this process has allocated. */
 function freeBytesOf(device: string): number {
   if (device === 'cpu') return freemem();
   const { cuda } = memoryStats(Number(device.slice('cuda:'.length)));
   return deviceMemory(device) - (cuda?.allocated ?? 0);
 }
 
-function refuseTooLarge(
+function checkMemory(
   { count, side }: { count: number; side: number },
   { device, freeBytes = freeBytesOf(device) }: OnDeviceOptions,
 ): void {
   const needed = count * side * side * 3;
-  if (needed <= SHARE * freeBytes) return;
+  if (needed <= USABLE_SHARE * freeBytes) return;
   throw new CoupletError(
-    `data.hold: ${count} pictures of up to ${side} x ${side} pixels need ${gibibytes(needed)} on ${device}, and ${gibibytes(SHARE * freeBytes)} of the ${gibibytes(freeBytes)} that are free may be taken: set data.hold to 'none', or hold fewer or smaller pictures.`,
+    `data.hold: ${count} pictures of up to ${side} x ${side} pixels need ${gibibytes(needed)} on ${device}, but only ${gibibytes(USABLE_SHARE * freeBytes)} of the ${gibibytes(freeBytes)} that are free can be used. Either set data.hold to 'none', or use fewer or smaller pictures.`,
   );
 }
 

@@ -7,7 +7,7 @@ import { scope, tensor } from '../torch/index.ts';
 import type { Cut } from './crop-axes.ts';
 import { cropOnDevice } from './device-crop.ts';
 
-/** Where pictures of less than the canvas end, and outside of boxes: bytes that would show. */
+/** Fills canvases around pictures and boxes, so that reading there shows. */
 const CANVAS = 40;
 const COUNT = 24;
 
@@ -17,7 +17,7 @@ interface Picture {
   data: Uint8Array;
 }
 
-/** Pictures of noise, of which every other one is smooth, and of all sizes up to the canvas. */
+/** Noise, every other picture smooth, of all sizes up to the canvas. */
 function pictures(seed: number): Picture[] {
   return Array.from({ length: COUNT }, (_, k) => {
     const draws = new Draws(seed, k);
@@ -79,7 +79,7 @@ describe('cropOnDevice', () => {
   ] as const)(
     'to %i pixels, %s: data/resample.ts to a byte, and 995 of 1000 equal',
     (size, interpolation) => {
-      // Unequal are sums just between two bytes: most in the smallest pictures, whose weights are the simplest fractions.
+      // Sums just between two bytes differ: most in the smallest pictures, whose weights are simple fractions.
       const { most, equal } = compare(size, interpolation);
       expect(most).toBeLessThanOrEqual(1);
       expect(equal).toBeGreaterThan(0.995);

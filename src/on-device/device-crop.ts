@@ -1,29 +1,27 @@
-// Crops of a batch on the device, as two products with banded matrices. B samples, H x W held pictures, V views of S x S pixels.
+// B samples, H x W canvases, V views of S x S pixels.
 import type { Box, Interpolation } from '../data/pictures/crop.ts';
 import { arange, full, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { constant } from '../views/color-steps.ts';
 import { AXIS_ROWS, CropAxes } from './crop-axes.ts';
 
-/** libtorch's number for plain row-major memory. */
+/** libtorch's MemoryFormat::Contiguous. */
 const CONTIGUOUS = 0;
 
 export interface CropSize {
-  /** Side of the view, in pixels. */
+  /** S, in pixels. */
   size: number;
   interpolation: Interpolation;
 }
 
 /**
- * Cuts V boxes out of each picture and brings them to S x S, with the definition of data/resample.ts (antialiased: the filter is stretched
- * when shrinking; each of the two passes rounds to a byte; pixels outside the box are not read): out = Wy image Wx^T per channel.
- * A mirrored crop has its matrix the other way round. Bytes differ from data/resample.ts by one at most, where float32 and fixed
- * point round apart.
+ * Cuts V boxes out of each picture and resizes them like data/pictures/resample.ts: out = Wy image Wx^T per channel, Wx and Wy
+ * banded. Bytes differ from it by one at most, where float32 and fixed point round apart.
  *
- * Cost: about 30 launches however many views, and for each 6 B (H W S + H S S) floating-point operations; at 64 px and 512 rows 1.6 G,
- * and 15 passes over 2 B S W weights of 4 bytes (17 MB). Call it outside of autocast() and with 'exact' matrix products (device.ts).
- * @param lines linesOf() the pictures: made once for all views
- * @param axes float32 [10 B V], a CropAxes on the device, of B V rows: the views of a sample one after the other
+ * Cost: about 30 launches, and for each view 6 B (H W S + H S S) floating-point operations and 15 passes over 2 B S W float32 weights.
+ * Call it outside autocast() and with 'exact' matrix products (device.ts).
+ * @param lines float32 [B, H, 3, W], of linesOf()
+ * @param axes float32 [10 B V], CropAxes of B V rows: the views of a sample side by side
  * @returns uint8 [V, B, S, S, 3]
  */
 export function cropByAxes(lines: Tensor, axes: Tensor, { size, interpolation }: CropSize): Tensor {
@@ -34,15 +32,15 @@ export function cropByAxes(lines: Tensor, axes: Tensor, { size, interpolation }:
   return noGrad(() =>
     scope(() => {
       const weights = axisWeights(axes, { size, interpolation, length });
-      // Columns of all views in one product, from which each view then takes its rows.
+      // Columns of all views in one product.
       const columns = weights
         .narrow(0, 0, crops)
         .narrow(2, 0, width)
         .view(batch, views * size, width);
       const rows = weights.narrow(0, crops, crops).narrow(2, 0, height);
-      const narrow = toBytes(lines.view(batch, height * 3, width), columns.transpose(1, 2)); // [B, 3 H, V S]
-      const ofView = narrow.view(batch, height, 3, views, size).permute(0, 3, 1, 2, 4);
-      const square = toBytes(rows, ofView.reshape(crops, height, 3 * size)); // [B V, S, 3 S]
+      const narrowed = toBytes(lines.view(batch, height * 3, width), columns.transpose(1, 2)); // [B, 3 H, V S]
+      const narrowedByView = narrowed.view(batch, height, 3, views, size).permute(0, 3, 1, 2, 4);
+      const square = toBytes(rows, narrowedByView.reshape(crops, height, 3 * size)); // [B V, S, 3 S]
       const pixels = square.view(batch, views, size, 3, size).permute(1, 0, 2, 4, 3);
       return ops._to_copy(pixels, 'uint8', null, null, null, false, CONTIGUOUS);
     }),
@@ -50,15 +48,15 @@ export function cropByAxes(lines: Tensor, axes: Tensor, { size, interpolation }:
 }
 
 /**
- * Pictures as both products of a crop take them, without a transposed copy between the two.
- * @param pictures uint8 [B, H, W, 3], each in the upper left of its canvas
+ * In this layout both products of a crop need no transposed copy.
+ * @param pictures uint8 [B, H, W, 3]
  * @returns float32 [B, H, 3, W]
  */
 export function linesOf(pictures: Tensor): Tensor {
   return ops._to_copy(pictures.permute(0, 1, 3, 2), 'float32', null, null, null, false, CONTIGUOUS);
 }
 
-/** As cropByAxes, from pictures [B, H, W, 3] and a box and a mirror a sample. @param boxes within the pictures, in pixels */
+/** cropByAxes with one box and flip for each of the pictures [B, H, W, 3]. @param boxes in pixels */
 export function cropOnDevice(
   pictures: Tensor,
   { boxes, flips, ...size }: CropSize & { boxes: readonly Box[]; flips: readonly boolean[] },
@@ -71,22 +69,19 @@ export function cropOnDevice(
   );
 }
 
-/**
- * Weights are whole numbers of this part, as in data/resample.ts: of a sum that lies between two bytes exactly, which is not rare
- * in small pictures, both then round the same way.
- */
-const PART = 2 ** -22;
+/** As in resample.ts, so that sums halfway between two bytes, frequent in small pictures, round alike. */
+const WEIGHT_STEP = 2 ** -22;
 
-/** PART a b, [B, N, M] of [B, N, K] and [B, K, M], rounded to bytes (halves go up, as in fixed point) and clamped. */
+/** WEIGHT_STEP a b, [B, N, K] x [B, K, M] -> [B, N, M], as bytes; halves go up, as in fixed point. */
 function toBytes(a: Tensor, b: Tensor): Tensor {
   const half = constant(`half ${a.device}`, () => full([1, 1, 1], 0.5, { device: a.device }));
-  return ops.floor_(ops.baddbmm(half, a, b, 1, PART)).clamp_(0, 255);
+  return ops.floor_(ops.baddbmm(half, a, b, 1, WEIGHT_STEP)).clamp_(0, 255);
 }
 
 /**
- * The weight that each output gives each input pixel, in PARTs; rows sum to 1.
+ * Weight of each input pixel in each output, in WEIGHT_STEPs; rows sum to 1.
  * @param axes float32 [5 R] for R axes
- * @param options.length inputs of each axis
+ * @param options.length input pixels
  * @returns float32 [R, S, length]
  */
 function axisWeights(axes: Tensor, options: CropSize & { length: number }): Tensor {
@@ -108,19 +103,19 @@ function axisWeights(axes: Tensor, options: CropSize & { length: number }): Tens
     const weights = interpolation === 'bicubic' ? cubic(distance) : ops.relu_(ops.rsub_Scalar(distance, 1));
     const inside = ops.logical_and(ops.ge_Tensor(inputs, low), ops.gt_Tensor(high, inputs)); // [R, 1, length]
     weights.mul_(inside);
-    ops.div__Tensor(weights, weights.sum(2, true).mul_(PART));
+    ops.div__Tensor(weights, weights.sum(2, true).mul_(WEIGHT_STEP));
     return ops.floor_(weights.add_(0.5));
   });
 }
 
 /**
- * Twice Keys' cubic with a = -1/2 (rows are normalised after it), of distances x >= 0, without branches: with u = max(0, 2 - x) and
- * v = max(0, 1 - x), the outer piece on [0, 2] is u u (u - 1), and what the inner one adds is v v (2 - 4 v).
+ * Twice Keys' cubic with a = -1/2, for distances x >= 0: rows are normalised later. With u = max(0, 2 - x) and v = max(0, 1 - x), it is
+ * u u (u - 1) + v v (2 - 4 v).
  */
 function cubic(distance: Tensor): Tensor {
   const u = ops.relu_(ops.rsub_Scalar(distance, 2));
-  const below = u.sub(1);
-  const outer = u.mul(u).mul_(below);
-  const v = ops.relu_(below);
+  const uMinusOne = u.sub(1);
+  const outer = u.mul(u).mul_(uMinusOne);
+  const v = ops.relu_(uMinusOne);
   return ops.addcmul_(outer, v.mul(v), v.mul(-4).add_(2));
 }

@@ -1,4 +1,4 @@
-// A thread that draws steps ahead (draw-ahead.ts). It must not load libtorch.
+// A thread of draw-ahead.ts. It must not load libtorch.
 import { workerData } from 'node:worker_threads';
 import { answerRequests } from '../data/loader/thread-channel.ts';
 import { type DrawContext, drawStep, type StepSamples } from './step-draws.ts';

@@ -48,7 +48,7 @@ async function hold(options: Partial<OnDeviceOptions> = {}) {
   const { sizes, tokens, problems } = held;
   held.dispose();
   dataset.close();
-  /** What is around a picture on its canvas is not defined. */
+  /** Pixels around a picture are not defined. */
   const pictures = Array.from({ length: n }, (_, id) =>
     Array.from({ length: Math.min(sizes[2 * id + 1]!, side) }, (_, y) => {
       const from = (id * side + y) * side * 3;
@@ -134,7 +134,7 @@ describe('a folder for decoded pictures', () => {
 
   test('a folder that cannot be is refused before anything is decoded', async () => {
     await expect(hold({ cache: join(folder, '1.jpg', 'cache') })).rejects.toThrow(
-      /data.cache: cannot write .*name a folder that can be written/,
+      /data.cache: cannot write .*Name a writable folder/,
     );
     rmSync(folder, { recursive: true });
   });

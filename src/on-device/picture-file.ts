@@ -1,6 +1,5 @@
-// Whole pictures of a data set in a file, so that the next run need not decode them: decoding a small JPEG costs a core a millisecond,
-// reading it back a microsecond. Written beside its place and moved there when it is whole.
-// The body: pictures [n, M, M, 3], sizes int32 [n, 2].
+// A file of decoded pictures: reading a small one is a thousand times faster than decoding its JPEG.
+// Body: pictures [n, M, M, 3], sizes int32 [n, 2].
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,12 +10,12 @@ import { frameEnd, MARK_BYTES, markOf, readFacts } from '../data/pictures/framed
 import { CoupletError } from '../errors.ts';
 import { removeStale, temporaryName } from '../io/atomic.ts';
 
-const MARK = markOf('couplet held 01');
+const FILE_MARK = markOf('couplet held 01');
 
 const factsSchema = z.strictObject({
   count: z.int().min(1),
   side: z.int().min(1),
-  /** SHA-256 of the sizes: crops are cut by them. */
+  /** SHA-256 of the sizes; wrong sizes would give wrong crops. */
   sizes: z.string(),
   problems: z.strictObject({
     count: z.int().min(0),
@@ -26,24 +25,22 @@ const factsSchema = z.strictObject({
 
 type PictureFileFacts = z.output<typeof factsSchema>;
 
-/** Where the pictures of a data set are kept, held in one way. */
 export function pictureFilePath(
   folder: string,
-  of: { fingerprint: string; maxSide: number; captions: boolean },
+  key: { fingerprint: string; maxSide: number; captions: boolean },
 ): string {
-  return join(folder, `${createHash('sha256').update(JSON.stringify(of)).digest('hex').slice(0, 32)}.held`);
+  return join(folder, `${createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32)}.held`);
 }
 
-/** A whole file, open to be read. */
 export interface PictureFile extends Omit<PictureFileFacts, 'sizes'> {
   /** int32 [n, 2] */
   sizes: Int32Array;
-  /** Rows [from, from + count) of the pictures, [count, M, M, 3]. */
-  rows(from: number, count: number): Uint8Array;
+  /** Pictures [start, start + count): [count, M, M, 3]. */
+  rows(start: number, count: number): Uint8Array;
   close(): void;
 }
 
-/** The file of that path; undefined when there is none, or it is not a whole one of this version. */
+/** Undefined when the file is missing, damaged, or of another version or data set. */
 export function openPictureFile(
   path: string,
   { count, maxSide }: { count: number; maxSide: number },
@@ -56,32 +53,34 @@ export function openPictureFile(
   }
   const close = () => closeSync(descriptor);
   const facts = readFacts(descriptor, {
-    mark: MARK,
+    mark: FILE_MARK,
     schema: factsSchema,
     bodyBytes: ({ count, side }) => count * (side ** 2 * 3 + 8),
   });
-  const row = (facts?.side ?? 0) ** 2 * 3;
+  const rowBytes = (facts?.side ?? 0) ** 2 * 3;
   const sizes = new Int32Array(count * 2);
   const fits = facts?.count === count && facts.side <= maxSide;
-  if (fits) read(descriptor, bytesOf(sizes), MARK_BYTES + count * row);
+  if (fits) read(descriptor, bytesOf(sizes), MARK_BYTES + count * rowBytes);
   if (!fits || digestOf(sizes) !== facts.sizes) {
     close();
     return undefined;
   }
-  const rows = (from: number, many: number) =>
-    read(descriptor, new Uint8Array(many * row), MARK_BYTES + from * row);
+  const rows = (start: number, count: number) =>
+    read(descriptor, new Uint8Array(count * rowBytes), MARK_BYTES + start * rowBytes);
   return { ...facts, sizes, rows, close };
 }
 
-function read<T extends Uint8Array>(descriptor: number, into: T, position: number): T {
-  if (readFully(descriptor, into, position) < into.length)
-    throw new CoupletError('data.cache: a file in it ends early. Delete the folder and start again.');
-  return into;
+function read<T extends Uint8Array>(descriptor: number, target: T, position: number): T {
+  if (readFully(descriptor, target, position) < target.length)
+    throw new CoupletError(
+      'data.cache: a file of decoded pictures ended while it was read. Delete this folder and start again.',
+    );
+  return target;
 }
 
-/** Writes a file row by row, in any order. What goes wrong on the way costs the file and no more. */
+/** Writes rows in any order. After an error there is no file, but the run goes on. */
 export class PictureFileWriter {
-  /** Why there will be no file. */
+  /** The error's code. */
   failed: string | undefined;
   readonly #path: string;
   readonly #temporary: string;
@@ -96,8 +95,8 @@ export class PictureFileWriter {
   }
 
   /**
-   * First removes what crashed processes left in the folder.
-   * @throws CoupletError when nothing can be written there
+   * Removes what crashed processes left in the folder.
+   * @throws CoupletError when the folder cannot be written
    */
   static async open(path: string, shape: { count: number; side: number }): Promise<PictureFileWriter> {
     const folder = dirname(path);
@@ -107,44 +106,44 @@ export class PictureFileWriter {
       return new PictureFileWriter(path, shape);
     } catch (error) {
       throw new CoupletError(
-        `data.cache: cannot write in ${folder} (${codeOf(error)}): name a folder that can be written, or leave data.cache out.`,
+        `data.cache: cannot write in ${folder} (${codeOf(error)}). Name a writable folder, or leave data.cache out.`,
       );
     }
   }
 
   /** @param ids [B], @param bytes [B, M, M, 3] */
   put(ids: BigInt64Array, bytes: Uint8Array): void {
-    const row = this.#shape.side ** 2 * 3;
-    for (let from = 0; from < ids.length; ) {
-      let to = from + 1;
-      while (to < ids.length && ids[to] === ids[to - 1]! + 1n) to++;
-      this.#write(bytes.subarray(from * row, to * row), Number(ids[from]) * row);
-      from = to;
+    const rowBytes = this.#shape.side ** 2 * 3;
+    for (let start = 0; start < ids.length; ) {
+      let end = start + 1;
+      while (end < ids.length && ids[end] === ids[end - 1]! + 1n) end++;
+      this.#write(bytes.subarray(start * rowBytes, end * rowBytes), Number(ids[start]) * rowBytes);
+      start = end;
     }
   }
 
-  /** Makes the file whole. */
+  /** Completes the file and gives it its name. */
   finish(sizes: Int32Array, problems: Problems): void {
     const { count, side } = this.#shape;
-    const rows = count * side ** 2 * 3;
+    const pictureBytes = count * side ** 2 * 3;
     const facts: PictureFileFacts = {
       count,
       side,
       sizes: digestOf(sizes),
       problems: { count: problems.count, first: [...problems.first] },
     };
-    this.#write(MARK, -MARK_BYTES);
-    this.#write(bytesOf(sizes), rows);
-    this.#write(frameEnd(facts, MARK), rows + sizes.byteLength);
-    this.#orFail(() => {
-      fsyncSync(this.#descriptor); // or its name might outlive its bytes
+    this.#write(FILE_MARK, -MARK_BYTES);
+    this.#write(bytesOf(sizes), pictureBytes);
+    this.#write(frameEnd(facts, FILE_MARK), pictureBytes + sizes.byteLength);
+    this.#recordFailure(() => {
+      fsyncSync(this.#descriptor); // a crash must not leave a name without its bytes
       renameSync(this.#temporary, this.#path);
       closeSync(this.#descriptor);
       this.#descriptor = -1;
     });
   }
 
-  /** Leaves nothing behind, unless it is finished. */
+  /** Removes an unfinished file. */
   close(): void {
     if (this.#descriptor < 0) return;
     closeSync(this.#descriptor);
@@ -152,15 +151,15 @@ export class PictureFileWriter {
     rmSync(this.#temporary, { force: true });
   }
 
-  /** @param at counted from the first picture */
-  #write(bytes: Uint8Array, at: number): void {
-    this.#orFail(() => {
+  /** @param offset in bytes from the first picture */
+  #write(bytes: Uint8Array, offset: number): void {
+    this.#recordFailure(() => {
       for (let done = 0; done < bytes.length; )
-        done += writeSync(this.#descriptor, bytes, done, bytes.length - done, MARK_BYTES + at + done);
+        done += writeSync(this.#descriptor, bytes, done, bytes.length - done, MARK_BYTES + offset + done);
     });
   }
 
-  #orFail(act: () => void): void {
+  #recordFailure(act: () => void): void {
     if (this.failed !== undefined) return;
     try {
       act();

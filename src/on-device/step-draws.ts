@@ -1,40 +1,43 @@
-// What the host draws for the views of one step of held pictures: numbers alone, so that a thread may draw them ahead. B samples.
+// Draws are plain numbers, so that a thread can make them ahead. B: samples.
 
 import { ATTEMPTS, candidateAt } from '../data/loader/order.ts';
 import { drawCrop, fitWithin } from '../data/pictures/crop.ts';
 import { CoupletError } from '../errors.ts';
-import { drawPhotometric, joined } from '../views/draws.ts';
+import { concatFloats, drawPhotometric } from '../views/draws.ts';
 import { groupViews, isPhotometric, type ViewRecipe } from '../views/recipe.ts';
 import { CropAxes } from './crop-axes.ts';
 
-/** What draws follow from besides the step. Plain data. */
+/** All that draws depend on, besides the step. Plain data. */
 export interface DrawContext {
-  /** int32 [n, 2]: width and height of the upright pictures; 0 x 0 for a bad sample. In shared memory where a thread draws. */
+  /** int32 [n, 2]: width and height of the upright pictures in pixels; 0 x 0 for a bad sample. */
   sizes: Int32Array;
-  /** M: side of the canvases that the pictures are held on, in pixels. */
+  /** M: side of the canvases, in pixels. */
   side: number;
   recipes: readonly ViewRecipe[];
   seed: number;
 }
 
-/** Of one step. */
 export interface StepDraws {
-  /** [B]: which samples, in which epoch of the stream. */
+  /** [B] */
   ids: BigInt64Array;
+  /** [B] */
   epochs: Float64Array;
-  /** The CropAxes of all groups of views, one after the other. */
+  /** CropAxes of all groups of views, concatenated. */
   axes: Float32Array;
-  /** Of each view drawPhotometric()'s rows; empty for one without photometric steps. */
+  /** drawPhotometric()'s rows of each view; empty without photometric steps. */
   colours: Float32Array[];
 }
 
-/** Where a step's samples are in the loader's stream: the position of the first, and how many. */
 export interface StepSamples {
+  /** Of the first sample, in the loader's stream. */
   position: number;
   count: number;
 }
 
-/** Draws for the samples of a step: the samples and crops that the loader has there. */
+/**
+ * The loader's samples and crops of a step.
+ * @throws CoupletError when no usable sample is found for a position
+ */
 export function drawStep(context: DrawContext, { position, count }: StepSamples): StepDraws {
   const { recipes, seed } = context;
   const places = placesAt(context, { position, count });
@@ -49,13 +52,12 @@ export function drawStep(context: DrawContext, { position, count }: StepSamples)
   };
 }
 
-/** One sample of a batch. */
 interface Place {
   id: number;
   epoch: number;
 }
 
-/** The samples at `count` positions; as in the loader, others take the places of bad ones. */
+/** As in the loader, other samples replace bad ones. */
 function placesAt(
   { sizes, seed }: DrawContext,
   { position, count }: { position: number; count: number },
@@ -67,42 +69,42 @@ function placesAt(
       if (sizes[2 * place.id]! > 0) return place;
     }
     throw new CoupletError(
-      `No usable sample was found for a place in a batch after ${ATTEMPTS} tries. Mend the data.`,
+      `No usable sample was found for a place in a batch after ${ATTEMPTS} tries: too many pictures cannot be decoded. Repair or remove them.`,
     );
   });
 }
 
 function drawAxes(context: DrawContext, places: readonly Place[]): Float32Array {
   const { sizes, side, recipes, seed } = context;
-  const pixels = places.map(({ id }) => {
-    const picture = { width: sizes[2 * id]!, height: sizes[2 * id + 1]! };
-    return { picture, held: fitWithin(picture, side) };
+  const pictureSizes = places.map(({ id }) => {
+    const original = { width: sizes[2 * id]!, height: sizes[2 * id + 1]! };
+    return { original, stored: fitWithin(original, side) };
   });
-  const all = cropGroups(recipes, { batch: places.length, side }).map((group) => {
+  const axesOfGroups = cropGroups(recipes, { batch: places.length, side }).map((group) => {
     const axes = new CropAxes(places.length * group.length, recipes[group[0]!]!.size);
-    for (const [at, view] of group.entries()) {
+    for (const [index, view] of group.entries()) {
       const { crop, flip } = recipes[view]!;
       const limits = { ...crop, flip };
       for (const [row, { id, epoch }] of places.entries()) {
-        const cut = drawCrop(pixels[row]!.picture, limits, { seed, epoch, id, view });
-        axes.set(row * group.length + at, cut, pixels[row]!);
+        const cut = drawCrop(pictureSizes[row]!.original, limits, { seed, epoch, id, view });
+        axes.set(row * group.length + index, cut, pictureSizes[row]!);
       }
     }
     return axes.numbers;
   });
-  return joined(all);
+  return concatFloats(axesOfGroups);
 }
 
-/** Weights of crops that are cut together may take so much. */
-const WEIGHT_BYTES = 2 ** 28;
+/** Of the weights of views that are cut together. */
+const MAX_WEIGHT_BYTES = 2 ** 28;
 
-/** Views that are cut together: those of one size and interpolation. */
+/** Indices of views that are cut together: one size and interpolation. */
 export function cropGroups(
   recipes: readonly ViewRecipe[],
   { batch, side }: { batch: number; side: number },
 ): number[][] {
   return groupViews(recipes, {
     key: ({ size, crop }) => `${size} ${crop.interpolation}`,
-    most: ({ size }) => WEIGHT_BYTES / (2 * batch * size * side * Float32Array.BYTES_PER_ELEMENT),
+    maxViews: ({ size }) => MAX_WEIGHT_BYTES / (2 * batch * size * side * Float32Array.BYTES_PER_ELEMENT),
   });
 }

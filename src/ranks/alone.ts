@@ -4,7 +4,6 @@ import type { GradientAverager, Ranks } from './group.ts';
 const same = (tensor: Tensor) => tensor;
 const nothing = () => {};
 
-/** The averager of a rank alone: its gradients are the mean already. */
 export const nothingToAverage: GradientAverager = {
   prepare: nothing,
   finish: nothing,
@@ -12,7 +11,7 @@ export const nothingToAverage: GradientAverager = {
   dispose: nothing,
 };
 
-/** The only rank: every collective is the identity and moves nothing. */
+/** One rank: every collective is the identity. */
 export const alone: Ranks = {
   rank: 0,
   localRank: 0,
@@ -29,7 +28,7 @@ export const alone: Ranks = {
   atWork: nothing,
   checkSame: nothing,
   averager: () => nothingToAverage,
-  anyWants: (wanted) => wanted,
+  anyWants: (vote) => vote,
   bytes: () => ({}),
   resetBytes: nothing,
   failed: (error) => error as Error,

@@ -1,4 +1,3 @@
-// One rank of many, on c10d: Gloo on the CPU, NCCL on GPUs.
 import { CoupletError } from '../errors.ts';
 import { backends, hasReducer, type ProcessGroup, type Reduction } from '../torch/dist.ts';
 import { type Tensor, TorchError, tensor } from '../torch/index.ts';
@@ -7,11 +6,11 @@ import type { AveragerOptions, GradientAverager, Ranks, Traffic } from './group.
 import { Meeting } from './meeting.ts';
 import type { Place } from './ranks.ts';
 
-/** Votes of anyWants() that may be under way on a GPU before one is read. */
-const GPU_VOTE_DELAY = 2;
+/** Calls of anyWants() on a GPU before the first vote is read. */
+const GPU_VOTE_DELAY_CALLS = 2;
 
-/** How an error looks whose cause is on another rank; one in backward() comes without the name of a collective. */
-const LOST =
+/** Errors with their cause on another rank; those in backward() do not name a collective. */
+const LOST_RANK =
   / failed on rank \d+ of \d+: |gloo|NCCL|Connection (?:closed|reset)|Timed out waiting|Broken pipe/i;
 
 function refuseBackend(device: string): void {
@@ -26,7 +25,7 @@ function refuseBackend(device: string): void {
     );
 }
 
-/** Meets the other ranks. Throws a CoupletError, within the timeout, when they do not all come or were started differently. */
+/** Throws a CoupletError when, within the timeout, a rank is missing or was started differently. */
 export function connect(place: Place, options: { device: string; timeoutMs: number }): Ranks {
   refuseBackend(options.device);
   const meeting = Meeting.join(place, options.timeoutMs);
@@ -72,18 +71,18 @@ class Connected implements Ranks {
       this.#group.allGatherWithGrad(mine, label),
     );
   }
-  allReduceSum(given: Tensor, label: string): Tensor {
-    return this.#allReduce(given, 'sum', label);
+  allReduceSum(mine: Tensor, label: string): Tensor {
+    return this.#allReduce(mine, 'sum', label);
   }
-  allReduceMean(given: Tensor, label: string): Tensor {
-    return this.#allReduce(given, 'mean', label);
+  allReduceMean(mine: Tensor, label: string): Tensor {
+    return this.#allReduce(mine, 'mean', label);
   }
-  allReduceMax(given: Tensor, label: string): Tensor {
-    return this.#allReduce(given, 'max', label);
+  allReduceMax(mine: Tensor, label: string): Tensor {
+    return this.#allReduce(mine, 'max', label);
   }
-  reduceScatter(given: Tensor, label: string): Tensor {
-    return this.#collective('reduce-scatter', { tensor: given, label }, () =>
-      this.#group.reduceScatter(given, label),
+  reduceScatter(mine: Tensor, label: string): Tensor {
+    return this.#collective('reduce-scatter', { tensor: mine, label }, () =>
+      this.#group.reduceScatter(mine, label),
     );
   }
   broadcast(target: Tensor, { root = 0, label }: { root?: number; label: string }): void {
@@ -115,14 +114,14 @@ class Connected implements Ranks {
       : new FlatAverager(this.#group, params, { label, guard });
   }
 
-  anyWants(wanted: boolean): boolean {
-    const mine = tensor([wanted ? 1 : 0], [1], { device: this.#device });
+  anyWants(vote: boolean): boolean {
+    const mine = tensor([vote ? 1 : 0], [1], { device: this.#device });
     this.#votes.push(this.allReduceMax(mine, 'votes').persist());
     mine.dispose();
-    if (this.#votes.length > (this.#device === 'cpu' ? 0 : GPU_VOTE_DELAY)) {
-      const vote = this.#votes.shift()!;
-      this.#stop ||= vote.item() > 0;
-      vote.dispose();
+    if (this.#votes.length > (this.#device === 'cpu' ? 0 : GPU_VOTE_DELAY_CALLS)) {
+      const oldest = this.#votes.shift()!;
+      this.#stop ||= oldest.item() > 0;
+      oldest.dispose();
     }
     return this.#stop;
   }
@@ -136,7 +135,7 @@ class Connected implements Ranks {
 
   failed(error: unknown): Error {
     if (this.#closed) return error as Error;
-    const lost = error instanceof TorchError && LOST.test(error.message);
+    const lost = error instanceof TorchError && LOST_RANK.test(error.message);
     return this.#break(error, lost ? 'a collective' : undefined);
   }
   close(): void {
@@ -147,13 +146,13 @@ class Connected implements Ranks {
     this.#group.close({ broken: false });
   }
 
-  #allReduce(given: Tensor, reduction: Reduction, label: string): Tensor {
-    return this.#collective(`all-reduce (${reduction})`, { tensor: given, label }, () =>
-      this.#group.allReduce(given, reduction, label),
+  #allReduce(mine: Tensor, reduction: Reduction, label: string): Tensor {
+    return this.#collective(`all-reduce (${reduction})`, { tensor: mine, label }, () =>
+      this.#group.allReduce(mine, reduction, label),
     );
   }
 
-  /** Ranks that disagree on a shape would hang, or abort deep inside of Gloo: compare each kind of call once, through the store. */
+  /** Compares each kind of call once: ranks with different shapes would hang, or abort inside Gloo. */
   #collective<T>(name: string, { tensor, label }: { tensor: Tensor; label: string }, body: () => T): T {
     const kind = `${name} of ${label}, ${tensor.dtype} [${tensor.shape.join(', ')}]`;
     if (!this.#agreed.has(kind)) {
@@ -180,11 +179,10 @@ class Connected implements Ranks {
     }
   }
 
-  /** After this nothing goes over the group any more. */
   #break(error: unknown, collective: string | undefined): Error {
     this.#closed = true;
     this.#dropVotes();
-    // First, so that the others' connections break and they do not wait for us.
+    // First, so that the other ranks stop waiting for this one.
     this.#group.close({ broken: true });
     return this.#meeting.failed(error, collective);
   }

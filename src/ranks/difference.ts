@@ -1,4 +1,3 @@
-/** One place where two values differ. */
 interface Difference {
   path: string;
   a: unknown;
@@ -24,7 +23,7 @@ function parsed(text: string): unknown {
 
 const shown = (value: unknown) => (value === undefined ? 'not set' : JSON.stringify(value));
 
-/** Says where two texts differ: by path when both are JSON objects, else by line. The first three places. */
+/** The first three differences of two texts: by key when both are JSON objects, else by line. */
 export function describeDifference(
   mine: string,
   theirs: string,
@@ -32,11 +31,11 @@ export function describeDifference(
 ): string {
   const [a, b] = [parsed(mine), parsed(theirs)];
   const trees = isTree(a) && isTree(b);
-  const found = trees ? differences(a, b) : differences(mine.split('\n'), theirs.split('\n'));
-  const places = found.slice(0, 3).map(({ path, a: left, b: right }) => {
+  const all = trees ? differences(a, b) : differences(mine.split('\n'), theirs.split('\n'));
+  const places = all.slice(0, 3).map(({ path, a: left, b: right }) => {
     const where = trees ? path : `line ${Number(path) + 1}`;
     return `${where} is ${shown(left)} on ${names.mine}, ${shown(right)} on ${names.theirs}`;
   });
-  const more = found.length > 3 ? ` (and ${found.length - 3} more)` : '';
+  const more = all.length > 3 ? ` (and ${all.length - 3} more)` : '';
   return places.join('; ') + more;
 }

@@ -1,16 +1,14 @@
-// How a rank leaves the others: in peace, or with the reason why it fails.
 import { CoupletError } from '../errors.ts';
 import type { Place } from './ranks.ts';
 import { causeOf, inSeconds, type RankStore } from './store.ts';
 
-/** How long a failing rank listens to the others, before it names those that are gone. */
+/** How long a failing rank waits for the causes of others. */
 const LAST_WORDS_MS = 5_000;
-/** How long the rank that serves the store waits for the goodbyes of a run that ended well. */
+/** How long the store's server waits for the others after a run that ended well. */
 const GOODBYE_MS = 10_000;
-/** Prefix of the word of a rank that failed because of another rank. */
-const LOST = 'lost: ';
+/** Prefix for a failure that another rank caused. */
+const LOST_PREFIX = 'lost: ';
 
-/** `rank 2`, `ranks 0 and 2`, `ranks 0, 1 and 2`. */
 export function rankList(ranks: readonly number[]): string {
   if (ranks.length === 1) return `rank ${ranks[0]}`;
   return `ranks ${ranks.slice(0, -1).join(', ')} and ${ranks.at(-1)}`;
@@ -29,57 +27,56 @@ export class Farewell {
   }
 
   /**
-   * The error to throw when this rank fails. Without `collective` the cause is this rank's own, and the others are told.
-   * When a collective failed the cause is on another rank: the error repeats that rank's word, or names the silent ranks.
-   * Takes at most some seconds.
+   * Publishes this rank's failure and returns the error to throw, within some seconds. With `collective` the cause is on
+   * another rank: the error repeats the cause of that rank, or names the ranks that do not answer.
    */
   failed(error: unknown, collective?: string): Error {
     if (collective === undefined) {
-      this.#tell(causeOf(error));
+      this.#publish(causeOf(error));
       this.#sayGoodbye(this.#others, LAST_WORDS_MS);
       return error as Error;
     }
-    this.#tell(LOST + collective);
-    const words = this.#lastWords();
-    this.#sayGoodbye([...words.keys()], LAST_WORDS_MS);
-    return new CoupletError(this.#blame(words, `${collective} failed (${causeOf(error)})`));
+    this.#publish(LOST_PREFIX + collective);
+    const causes = this.#causes();
+    this.#sayGoodbye([...causes.keys()], LAST_WORDS_MS);
+    return new CoupletError(this.#blame(causes, `${collective} failed (${causeOf(error)})`));
   }
 
-  /** Leaves after a run that ended well. The rank that serves the store goes last. */
+  /** Leaves after a run that ended well; the store's server leaves last. */
   inPeace(): void {
     this.#sayGoodbye(this.#others, Math.min(this.#store.timeoutMs, GOODBYE_MS));
     this.#store.close();
   }
 
-  /** Throws a CoupletError when one of these ranks has failed for a reason of its own. */
+  /** Throws a CoupletError when one of these ranks has published a cause. */
   stopIfFailed(ranks: readonly number[]): void {
     for (const rank of ranks) {
-      const word = this.#store.get(`failed/${rank}`, 0);
-      if (word !== undefined && !word.startsWith(LOST))
-        throw new CoupletError(`rank ${rank} stopped: ${word}`);
+      const cause = this.#store.get(`failed/${rank}`, 0);
+      if (cause !== undefined && !cause.startsWith(LOST_PREFIX))
+        throw new CoupletError(`rank ${rank} stopped: ${cause}`);
     }
   }
 
-  #tell(word: string): void {
-    this.#attempt(() => this.#store.set(`failed/${this.#place.rank}`, word, LAST_WORDS_MS));
+  #publish(cause: string): void {
+    this.#attempt(() => this.#store.set(`failed/${this.#place.rank}`, cause, LAST_WORDS_MS));
   }
 
-  /** The words of the other ranks that fail, until all have spoken or the time is up. */
-  #lastWords(): Map<number, string> {
+  /** Causes by rank, until all have published one or the time is up. */
+  #causes(): Map<number, string> {
     const end = performance.now() + Math.min(LAST_WORDS_MS, this.#store.timeoutMs);
-    const words = new Map<number, string>();
+    const causes = new Map<number, string>();
     this.#attempt(() => {
-      while (words.size < this.#others.length && performance.now() < end) {
+      while (causes.size < this.#others.length && performance.now() < end) {
         for (const rank of this.#others) {
-          const word = words.has(rank) ? undefined : this.#store.get(`failed/${rank}`, 20);
-          if (word !== undefined) words.set(rank, word);
+          const cause = causes.has(rank) ? undefined : this.#store.get(`failed/${rank}`, 20);
+          if (cause !== undefined) causes.set(rank, cause);
         }
       }
     });
-    return words;
+    return causes;
   }
 
-  /** The rank that serves the store waits until the living ranks have said goodbye too. */
+  /** The store's server waits for the living ranks. */
   #sayGoodbye(living: readonly number[], limitMs: number): void {
     const { rank, agentStore } = this.#place;
     this.#attempt(() => {
@@ -90,7 +87,7 @@ export class Farewell {
     });
   }
 
-  /** Without a store nobody is left to talk to, which is no error here. */
+  /** Ignores a lost store: then no rank can be reached. */
   #attempt(body: () => void): void {
     if (this.#store.isLost) return;
     try {
@@ -98,10 +95,10 @@ export class Farewell {
     } catch {}
   }
 
-  #blame(words: ReadonlyMap<number, string>, event: string): string {
-    const cause = [...words].find(([, word]) => !word.startsWith(LOST));
-    if (cause) return `rank ${cause[0]} stopped: ${cause[1]}`;
-    const silent = this.#others.filter((other) => !words.has(other));
+  #blame(causes: ReadonlyMap<number, string>, event: string): string {
+    const first = [...causes].find(([, cause]) => !cause.startsWith(LOST_PREFIX));
+    if (first) return `rank ${first[0]} stopped: ${first[1]}`;
+    const silent = this.#others.filter((other) => !causes.has(other));
     const seen = `rank ${this.#place.rank}: ${event}`;
     if (silent.length === 0) return `${seen}; every rank reports the same.`;
     const verb = silent.length === 1 ? 'does' : 'do';

@@ -1,18 +1,17 @@
-// Two ways to the same mean: c10d's Reducer, bucket by bucket while backward runs, and one all-reduce of everything after it.
 import { CoupletError } from '../errors.ts';
 import type { ProcessGroup, Reducer } from '../torch/dist.ts';
 import { backward, gradsOf, type Tensor } from '../torch/index.ts';
 import type { GradientAverager } from './group.ts';
 
 export type Params = ReadonlyMap<string, Tensor>;
-/** Runs a collective; what it throws names the rank that was lost. */
+/** Runs a collective; its errors name the lost rank. */
 export type Guard = <T>(collective: string, body: () => T) => T;
 
 function refuseMissing(names: readonly string[]): void {
   if (names.length === 0) return;
   const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more` : '');
   throw new CoupletError(
-    `backward gave no gradient to ${shown}: gradients are averaged over ranks for every parameter, so leave these out of the averager.`,
+    `backward gave no gradient to ${shown}: the averager expects one for each of its parameters on every rank. Leave these out.`,
   );
 }
 
@@ -33,6 +32,7 @@ abstract class Averager implements GradientAverager {
   }
 }
 
+/** Averages while backward runs, bucket by bucket (c10d's Reducer). */
 export class OverlappedAverager extends Averager {
   readonly #names: readonly string[];
   readonly #label: string;
@@ -60,6 +60,7 @@ export class OverlappedAverager extends Averager {
   }
 }
 
+/** Averages all gradients after backward, in one all-reduce. */
 export class FlatAverager extends Averager {
   readonly #group: ProcessGroup;
   readonly #params: Params;

@@ -1,71 +1,68 @@
-// What a rank can do with the others. One interface, two implementations: alone, where everything is the identity, and connected.
-
 import type { Traffic } from '../torch/dist.ts';
 import type { Tensor } from '../torch/index.ts';
 
 export type { Traffic };
 
-/** Makes the gradients of parameters the mean over ranks. */
+/** Replaces gradients by their mean over ranks. */
 export interface GradientAverager {
-  /** The next backward averages. Before it; not before those whose gradients are only accumulated. */
+  /** Before the backward that averages, not before one that only accumulates. */
   prepare(): void;
-  /** After that backward: every `.grad` holds the mean over ranks. */
+  /** After it: every `.grad` is then the mean over ranks. */
   finish(): void;
-  /** prepare, backward of `loss`, finish; a rank that is lost meanwhile is named. */
+  /** prepare(), backward of `loss`, finish(). Throws a CoupletError that names a lost rank. */
   backward(loss: Tensor): void;
   dispose(): void;
 }
 
 export interface AveragerOptions {
-  /** Average while backward runs (default, where libtorch can), or all at once after it. */
+  /** Average while backward runs; default where libtorch can. */
   overlap?: boolean;
-  /** Size of the pieces that are averaged at once; default 25 MiB, the first 1 MiB. */
+  /** Bytes averaged at once; default 25 MiB, the first at most 1 MiB. */
   bucketBytes?: number;
-  /** What the traffic is counted under; default `gradients`. */
+  /** Name of the traffic; default `gradients`. */
   label?: string;
 }
 
 /**
- * The ranks of this run, seen from one. Collectives are called by all ranks in the same order, with tensors of one shape;
- * the first call of each kind is compared between ranks. `label` is what the traffic is counted under: `features`, `u`, `ids`.
- * Waiting is bounded: when a rank is lost the others throw a CoupletError that names it.
- * Results may be the argument itself (when alone), so they are not to be changed in place.
+ * The ranks of this run, seen from one of W. All ranks call the same collectives in the same order, with tensors of the same
+ * shape. `label` names the traffic: `features`, `u`, `ids`. When a rank is lost, the others throw a CoupletError that names it.
+ * Do not change results in place: with one rank a result is the argument itself.
  */
 export interface Ranks {
   readonly rank: number;
   readonly localRank: number;
   readonly worldSize: number;
-  /** b rows of each rank -> all rows, [W b, ...], in order of ranks, without gradient. Any dtype. */
+  /** [b, ...] of each rank -> [W b, ...], in order of ranks, without gradient. Any dtype. */
   allGather(mine: Tensor, label: string): Tensor;
-  /** The same with gradient: what comes back to a rank's rows is summed over ranks (a reduce-scatter, label `..._gradient`). */
+  /** The same with gradient, which is summed over ranks (a reduce-scatter with the label `..._gradient`). */
   allGatherWithGrad(mine: Tensor, label: string): Tensor;
-  allReduceSum(given: Tensor, label: string): Tensor;
-  allReduceMean(given: Tensor, label: string): Tensor;
-  allReduceMax(given: Tensor, label: string): Tensor;
+  allReduceSum(mine: Tensor, label: string): Tensor;
+  allReduceMean(mine: Tensor, label: string): Tensor;
+  allReduceMax(mine: Tensor, label: string): Tensor;
   /** [W b, ...] -> [b, ...]: this rank's rows of the sum over ranks. */
-  reduceScatter(given: Tensor, label: string): Tensor;
-  /** Overwrites the tensor with that of rank `root`. */
+  reduceScatter(mine: Tensor, label: string): Tensor;
+  /** Overwrites `target` with that of rank `root`, default 0. */
   broadcast(target: Tensor, options: { root?: number; label: string }): void;
-  /** Waits until all ranks are here. On the host: work given to a GPU may still run. */
+  /** Waits for all ranks on the host; GPUs may still be at work. */
   barrier(what?: string): void;
-  /** Rank 0's text, on every rank; the others may pass undefined. */
+  /** Rank 0's text on every rank; the others may pass undefined. */
   share(what: string, text: string | undefined): string;
-  /** Said now and then by a rank that works alone while the others wait in share() or barrier(): their limit starts anew. */
+  /** Restarts the time limit of ranks that wait in share() or barrier() while this one works. */
   atWork(): void;
-  /** Throws a CoupletError that says what differs, when ranks have different texts (a config as JSON, say). */
+  /** Throws a CoupletError with the difference when ranks have different texts. */
   checkSame(label: string, text: string): void;
-  /** Averages the gradients of these parameters, named and in the same order on every rank; all must get one. */
+  /** Parameters have the same names and order on every rank, and each must get a gradient. */
   averager(params: ReadonlyMap<string, Tensor>, options?: AveragerOptions): GradientAverager;
   /**
-   * True on every rank at the same call, once any rank has wanted it: for stopping at the same step.
-   * On GPUs it answers two calls late, so that nobody waits for the device.
+   * True on every rank from the same call on, once any rank has voted true: so all stop at the same step.
+   * On GPUs it answers two calls late, and so does not wait for the device.
    */
-  anyWants(wanted: boolean): boolean;
-  /** Traffic of this rank since the last reset, by label, by the formulas of a ring (fastclip.md 4.2). */
+  anyWants(vote: boolean): boolean;
+  /** Traffic of this rank since the last reset, by label (formulas in docs/running-on-many.md). */
   bytes(): Record<string, Traffic>;
   resetBytes(): void;
-  /** Tells the others why this rank stops, and gives back what to throw: for an error, the sentence that names its cause. */
+  /** Tells the other ranks why this one stops. Returns the error to throw. */
   failed(error: unknown): Error;
-  /** Leaves. After failed() it does nothing. */
+  /** Leaves the group; does nothing after failed(). */
   close(): void;
 }

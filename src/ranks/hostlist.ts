@@ -4,17 +4,17 @@ function splitOutsideBrackets(text: string): string[] {
   return text.split(/,(?![^[]*\])/).filter((part) => part !== '');
 }
 
-/** `01-03` -> 01, 02, 03: the width is kept. */
+/** `01-03` -> 01, 02, 03 */
 function expandRange(range: string, list: string): string[] {
   const match = /^(\d+)(?:-(\d+))?$/.exec(range);
   if (!match)
-    throw new CoupletError(`The host list ${list} has the range ${range}: expected digits, as 01-04.`);
+    throw new CoupletError(`The host list ${list} has the range ${range}: expected digits, such as 01-04.`);
   const [, first, last = first] = match;
   const count = Number(last) - Number(first) + 1;
   return Array.from({ length: count }, (_, i) => String(Number(first) + i).padStart(first.length, '0'));
 }
 
-/** Slurm's short form of host names: `rack[1-2]node[01-03,07],gpu5` -> all names, in order. */
+/** Expands Slurm's short form, such as `rack[1-2]node[01-03,07],gpu5`. */
 export function expandHostlist(list: string): string[] {
   return splitOutsideBrackets(list.trim()).flatMap((part) => {
     let names = [''];

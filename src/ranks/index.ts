@@ -8,7 +8,6 @@ export { alone, nothingToAverage } from './alone.ts';
 export type { AveragerOptions, GradientAverager, Ranks, Traffic } from './group.ts';
 export { type Place, ranksFromEnvironment } from './ranks.ts';
 
-/** How long a rank waits for the others, at the start and in each collective. */
 const DEFAULT_TIMEOUT_SECONDS = 600;
 
 function timeoutOf(env: Readonly<Record<string, string | undefined>>): number {
@@ -18,18 +17,18 @@ function timeoutOf(env: Readonly<Record<string, string | undefined>>): number {
   throw new CoupletError(`COUPLET_RANKS_TIMEOUT_SECONDS is ${text}: expected seconds, more than 0.`);
 }
 
-/** The device of a rank where a config says which kind: its own GPU. A task that is shown only one GPU (Slurm) takes that one. */
+/** The device of a rank. A Slurm task that sees a single GPU uses that one, whatever its local rank. */
 export function deviceOfRank(
-  wanted: string,
+  device: string,
   { localRank, worldSize }: Pick<Place, 'localRank' | 'worldSize'>,
   cudaCount: number,
 ): string {
-  if (worldSize > 1 && /^cuda:\d+$/.test(wanted))
+  if (worldSize > 1 && /^cuda:\d+$/.test(device))
     throw new CoupletError(
-      `device ${wanted} would be shared by ${worldSize} ranks. Use 'auto' or 'cuda': each rank then takes its own.`,
+      `device ${device} would be shared by ${worldSize} ranks. Use 'auto' or 'cuda': each rank then takes its own.`,
     );
-  const gpu = wanted === 'cuda' || (wanted === 'auto' && cudaCount > 0);
-  if (!gpu || worldSize === 1 || cudaCount === 0) return wanted;
+  const gpu = device === 'cuda' || (device === 'auto' && cudaCount > 0);
+  if (!gpu || worldSize === 1 || cudaCount === 0) return device;
   if (localRank >= cudaCount && cudaCount > 1)
     throw new CoupletError(
       `local rank ${localRank} has no GPU: this machine shows ${cudaCount}. Start at most ${cudaCount} ranks here, or use device: 'cpu'.`,
@@ -37,7 +36,7 @@ export function deviceOfRank(
   return `cuda:${Math.min(localRank, cudaCount - 1)}`;
 }
 
-/** This process's ranks: alone when the environment names no others. `device` is 'cpu' or this rank's 'cuda:N'. */
+/** Connects to the ranks that the environment names. `device` is 'cpu' or this rank's 'cuda:N'. Throws a CoupletError. */
 export function openRanks(
   {
     device,

@@ -1,4 +1,3 @@
-// Where ranks meet, wait for each other and compare texts. Everything goes through the store, nothing over the device.
 import { createHash } from 'node:crypto';
 import { CoupletError } from '../errors.ts';
 import type { ProcessGroup } from '../torch/dist.ts';
@@ -7,22 +6,22 @@ import { Farewell, rankList } from './farewell.ts';
 import type { Place } from './ranks.ts';
 import { inSeconds, RankStore } from './store.ts';
 
-/** Longer texts are compared by their hashes only. */
-const TEXT_LIMIT = 1 << 20;
+/** Longer texts are compared only by hash. */
+const MAX_TEXT_CHARACTERS = 1 << 20;
 const POLL_MS = 100;
-/** A rank at work says so at most this often; more often when the limit is short. */
-const BEAT_MS = 5_000;
+const MIN_BEAT_INTERVAL_MS = 5_000;
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 
 interface Waiting {
-  /** Named in the error when a rank does not come. */
+  /** Name for errors. */
   what: string;
   ranks: readonly number[];
   keyOf: (rank: number) => string;
   check?: (text: string, rank: number) => void;
 }
 
+/** Ranks wait for each other and compare texts through the store, without the device. */
 export class Meeting {
   readonly #store: RankStore;
   readonly #place: Place;
@@ -39,7 +38,7 @@ export class Meeting {
     this.#everyone = Array.from({ length: place.worldSize }, (_, rank) => rank);
   }
 
-  /** Opens the store and waits until every rank is there. Throws a CoupletError when one does not come or does not fit. */
+  /** Waits for every rank. Throws a CoupletError when one is missing or was started differently. */
   static join(place: Place, timeoutMs: number): Meeting {
     const meeting = new Meeting(RankStore.open(place, timeoutMs), place);
     try {
@@ -50,39 +49,37 @@ export class Meeting {
     return meeting;
   }
 
-  /** A process group of the ranks that met. */
   group(device: string): ProcessGroup {
     return this.#store.group(device);
   }
 
-  /** Waits until every rank has come here. */
   barrier(what: string): void {
     this.#exchange(what, '');
   }
 
-  /** The text of rank `root`, on every rank. */
+  /** Rank `root`'s text on every rank. */
   share(what: string, text: string | undefined, root = 0): string {
     const key = this.#nextTopic();
     if (this.#place.rank === root) this.#store.set(key, text ?? '');
     return this.#wait({ what, ranks: [root], keyOf: () => key })[0];
   }
 
-  /** Says that this rank is at work, so that the ranks which wait for it start their time again. Cheap enough for every batch. */
+  /** Restarts the time limit of the ranks that wait for this one. Cheap enough for every batch. */
   beat(): void {
     const now = performance.now();
-    if (now - this.#beatAt < Math.min(BEAT_MS, this.#store.timeoutMs / 10)) return;
+    if (now - this.#beatAt < Math.min(MIN_BEAT_INTERVAL_MS, this.#store.timeoutMs / 10)) return;
     this.#beatAt = now;
     this.#store.set(`beat/${this.#place.rank}`, String(++this.#beats));
   }
 
-  /** Throws a CoupletError that names a rank and the difference, when the ranks' texts differ. */
+  /** Throws a CoupletError with the difference when ranks have different texts. */
   checkSame(label: string, text: string): void {
-    const isShort = text.length <= TEXT_LIMIT;
+    const isShort = text.length <= MAX_TEXT_CHARACTERS;
     const key = this.#nextTopic();
     const { rank } = this.#place;
     if (isShort) this.#store.set(`${key}/text/${rank}`, text);
     const hashes = this.#exchange(`the comparison of ${label}`, hash(text), key);
-    // Ranks compare with rank 0, so that all tell the same story. Rank 0 tells of the first rank that differs.
+    // All compare with rank 0, and rank 0 reports the first that differs.
     const other = hashes[rank] !== hashes[0] ? 0 : hashes.findIndex((value) => value !== hashes[0]);
     if (other === -1) return;
     const theirs = isShort ? this.#store.get(`${key}/text/${other}`, this.#store.timeoutMs) : undefined;
@@ -93,7 +90,7 @@ export class Meeting {
     );
   }
 
-  /** The error to throw when this rank fails: see Farewell.failed. */
+  /** See Farewell.failed(). */
   failed(error: unknown, collective?: string): Error {
     return this.#farewell.failed(error, collective);
   }
@@ -106,7 +103,7 @@ export class Meeting {
     const { rank, worldSize, host, port } = this.#place;
     if (this.#store.countSeat() > 1)
       throw new CoupletError(
-        `rank ${rank} at ${host}:${port} is taken: two processes were started with this rank. Is another run using the same MASTER_PORT?`,
+        `rank ${rank} at ${host}:${port} is taken: two processes were started with this rank. Give each rank its own RANK, and each run its own MASTER_PORT.`,
       );
     this.#store.set(`join/${rank}`, String(worldSize));
     this.#wait({
@@ -122,7 +119,6 @@ export class Meeting {
     });
   }
 
-  /** A key that all ranks arrive at in the same order. */
   #nextTopic(): string {
     return `topic/${this.#topics++}`;
   }
@@ -132,18 +128,17 @@ export class Meeting {
     return this.#wait({ what, ranks: this.#everyone, keyOf: (rank) => `${key}/${rank}` });
   }
 
-  /** The texts of these ranks, in order. Ends when all are there, when a rank has failed, or when a silent rank's time is up. */
+  /** The texts of these ranks. Throws when a rank has failed or its time is up. */
   #wait({ what, ranks, keyOf, check }: Waiting): string[] {
     const { timeoutMs } = this.#store;
     let end = performance.now() + timeoutMs;
     const texts = new Map<number, string>();
     const beats = new Map<number, string | undefined>();
-    // Other ranks first: a rank's own text is always there.
+    // Own text last: it is always there.
     const order = ranks.toSorted((a, b) => Number(a === this.#place.rank) - Number(b === this.#place.rank));
     const missing = () => order.filter((rank) => !texts.has(rank));
     while (missing().length > 0) {
       for (const rank of missing()) {
-        // Only the first in line is waited for: the others may be there by then.
         const text = this.#store.get(keyOf(rank), rank === missing()[0] ? POLL_MS : 0);
         if (text === undefined) continue;
         check?.(text, rank);
@@ -157,7 +152,7 @@ export class Meeting {
       }
       if (missing().length > 0 && performance.now() > end)
         throw new CoupletError(
-          `rank ${this.#place.rank} waited ${inSeconds(timeoutMs)} in ${what}, and ${rankList(missing())} of ${this.#place.worldSize} did not come. Were all ranks started, and does none of them hang?`,
+          `rank ${this.#place.rank} waited ${inSeconds(timeoutMs)} in ${what}, and ${rankList(missing())} of ${this.#place.worldSize} did not come. Check that all ranks were started and that none hangs.`,
         );
     }
     return ranks.map((rank) => texts.get(rank)!);

@@ -1,38 +1,38 @@
-// Which process of how many this is, as launchers tell it: torchrun and our own, then MPI, then Slurm. open_clip's order.
 import { CoupletError } from '../errors.ts';
 import { expandHostlist } from './hostlist.ts';
 
 export interface Place {
   rank: number;
-  /** The rank among those of this machine: which GPU is ours. */
+  /** Rank on this machine, which picks the GPU. */
   localRank: number;
   worldSize: number;
   localWorldSize: number;
-  /** Where rank 0 is, or the launcher's store. */
+  /** Address of rank 0, or of torchrun's store. */
   host: string;
   port: number;
-  /** torchrun serves the store itself; every rank is a client then. */
+  /** torchrun serves the store, so that every rank is a client. */
   agentStore: boolean;
-  /** How often torchrun has started these ranks again; its store outlives them. */
+  /** Count of torchrun's restarts, which its store outlives. */
   restart: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+// In the order of open_clip.
 const RANK = ['RANK', 'PMI_RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'];
 const WORLD_SIZE = ['WORLD_SIZE', 'PMI_SIZE', 'SLURM_NTASKS', 'OMPI_COMM_WORLD_SIZE'];
 const LOCAL_RANK = ['LOCAL_RANK', 'MPI_LOCALRANKID', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK'];
 const LOCAL_WORLD_SIZE = ['LOCAL_WORLD_SIZE', 'MPI_LOCALNRANKS', 'OMPI_COMM_WORLD_LOCAL_SIZE'];
-/** PyTorch's default, for MPI on one machine. */
+/** PyTorch's default. */
 const DEFAULT_PORT = 29_500;
 
-interface Found {
+interface Variable {
   name: string;
   value: number;
 }
 
-/** The first of these variables that is set, as a whole number. */
-function firstOf(env: Environment, names: readonly string[]): Found | undefined {
+/** The first variable that is set. Throws a CoupletError for anything but a whole number. */
+function firstOf(env: Environment, names: readonly string[]): Variable | undefined {
   const name = names.find((candidate) => env[candidate] !== undefined && env[candidate] !== '');
   if (name === undefined) return undefined;
   const text = env[name]!;
@@ -52,8 +52,8 @@ const ALONE: Place = {
 };
 
 /**
- * Reads the process's place from its environment. Without one of WORLD_SIZE, PMI_SIZE, SLURM_NTASKS and
- * OMPI_COMM_WORLD_SIZE above 1 it is alone. Throws a CoupletError that names the variable that is missing or wrong.
+ * Reads this process's rank from the variables of torchrun, MPI or Slurm. Without a number of ranks above 1 it is alone.
+ * Throws a CoupletError with the variable that is missing or wrong.
  */
 export function ranksFromEnvironment(env: Environment = process.env): Place {
   const size = firstOf(env, WORLD_SIZE);
@@ -72,7 +72,7 @@ export function ranksFromEnvironment(env: Environment = process.env): Place {
     );
   if (localSize && localSize.value > size.value)
     throw new CoupletError(
-      `${localSize.name} is ${localSize.value}, more than ${size.name}, which is ${size.value}.`,
+      `${localSize.name} is ${localSize.value}, but ${size.name} is ${size.value}: expected at most ${size.value} ranks on this machine.`,
     );
   return {
     rank: rank.value,
@@ -85,7 +85,7 @@ export function ranksFromEnvironment(env: Environment = process.env): Place {
   };
 }
 
-function alone(env: Environment, size: Found | undefined): Place {
+function alone(env: Environment, size: Variable | undefined): Place {
   if (size?.value === 0)
     throw new CoupletError(`${size.name} is 0: expected the number of ranks, 1 or more.`);
   const rank = env.RANK;
@@ -98,7 +98,7 @@ function alone(env: Environment, size: Found | undefined): Place {
   return ALONE;
 }
 
-function missingRank({ name, value }: Found): string {
+function missingRank({ name, value }: Variable): string {
   const how =
     name === 'SLURM_NTASKS'
       ? 'Start every rank with srun, or set WORLD_SIZE=1 to train in one process.'
@@ -106,16 +106,16 @@ function missingRank({ name, value }: Found): string {
   return `${name} is ${value}, but no variable says which rank this is (${RANK.join(', ')}). ${how}`;
 }
 
-/** Slurm says it as `2(x3),1`: two tasks on each of three nodes, then one. */
-function localWorldSize(env: Environment): Found | undefined {
-  const found = firstOf(env, LOCAL_WORLD_SIZE);
+/** Slurm's `2(x3),1` is two tasks on each of three nodes, then one. */
+function localWorldSize(env: Environment): Variable | undefined {
+  const variable = firstOf(env, LOCAL_WORLD_SIZE);
   const name = 'SLURM_TASKS_PER_NODE';
   const perNode = env.SLURM_STEP_TASKS_PER_NODE ?? env[name];
-  // Under another launcher inside of a Slurm job, Slurm's tasks are not the ranks.
-  if (found || !perNode || env.WORLD_SIZE || env.PMI_SIZE) return found;
+  // Slurm's tasks are not the ranks of another launcher in a Slurm job.
+  if (variable || !perNode || env.WORLD_SIZE || env.PMI_SIZE) return variable;
   const counts = perNode.split(',').flatMap((part) => {
     const match = /^(\d+)(?:\(x(\d+)\))?$/.exec(part.trim());
-    if (!match) throw new CoupletError(`${name} is ${perNode}: expected counts as 2(x3),1.`);
+    if (!match) throw new CoupletError(`${name} is ${perNode}: expected counts such as 2(x3),1.`);
     return new Array<number>(Number(match[2] ?? 1)).fill(Number(match[1]));
   });
   const value = counts[firstOf(env, ['SLURM_NODEID'])?.value ?? 0];
@@ -124,9 +124,9 @@ function localWorldSize(env: Environment): Found | undefined {
 
 function meetingPoint(
   env: Environment,
-  { size, localSize }: { size: Found; localSize: Found | undefined },
+  { size, localSize }: { size: Variable; localSize: Variable | undefined },
 ): { host: string; port: number } {
-  const given = firstOf(env, ['MASTER_PORT']);
+  const masterPort = firstOf(env, ['MASTER_PORT']);
   const hosts = env.SLURM_STEP_NODELIST ?? env.SLURM_JOB_NODELIST ?? env.SLURM_NODELIST;
   const oneMachine = localSize?.value === size.value;
   const host =
@@ -136,8 +136,9 @@ function meetingPoint(
       `${size.name} is ${size.value}, but MASTER_ADDR is not set: it is the address of rank 0, where the ranks meet. With mpirun, pass it on with -x MASTER_ADDR -x MASTER_PORT.`,
     );
   const job = firstOf(env, ['SLURM_JOB_ID', 'SLURM_JOBID']);
-  // Jobs that share a node get ports of their own.
-  const port = given?.value ?? (job ? 15_000 + (job.value % 10_000) : oneMachine ? DEFAULT_PORT : undefined);
+  // Jobs on one node need different ports.
+  const port =
+    masterPort?.value ?? (job ? 15_000 + (job.value % 10_000) : oneMachine ? DEFAULT_PORT : undefined);
   if (port === undefined)
     throw new CoupletError(
       `MASTER_ADDR is ${host}, but MASTER_PORT is not set: choose a free port there, the same on every rank.`,

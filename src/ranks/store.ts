@@ -1,14 +1,13 @@
-// The store where ranks find each other: names and texts, served by rank 0 or by torchrun.
 import { CoupletError } from '../errors.ts';
 import { type ProcessGroup, Store } from '../torch/dist.ts';
 import type { Place } from './ranks.ts';
 
-/** torchrun serves its store before it starts a rank, so a rank need not wait long for it. */
+/** Short, because torchrun serves its store before it starts a rank. */
 const AGENT_LIMIT_MS = 30_000;
 
 export const inSeconds = (ms: number) => `${ms / 1000} s`;
 
-/** The first line of an error, without the addon's function and the library's source line. */
+/** The first line of an error, without the addon's function and libtorch's source line. */
 export function causeOf(error: unknown): string {
   return (error as Error).message
     .replace(/^[a-z]+[A-Z]\w*: /, '')
@@ -16,7 +15,7 @@ export function causeOf(error: unknown): string {
     .split('\n')[0];
 }
 
-/** A rank's connection to the store. Every call throws a CoupletError when the connection breaks: then the server is gone. */
+/** Connection to the store, which rank 0 or torchrun serves. Calls throw a CoupletError when the connection breaks. */
 export class RankStore {
   readonly timeoutMs: number;
   readonly #place: Place;
@@ -29,13 +28,12 @@ export class RankStore {
     this.timeoutMs = timeoutMs;
   }
 
-  /** Serves the store (rank 0, unless the launcher does) or connects to it. Throws a CoupletError that says where it failed. */
+  /** Serves the store or connects to it. Throws a CoupletError. */
   static open(place: Place, timeoutMs: number): RankStore {
     const store = openStore(place, timeoutMs).prefixed(`couplet/${place.restart}/`);
     return new RankStore(store, place, timeoutMs);
   }
 
-  /** The connection broke. */
   get isLost(): boolean {
     return this.#isLost;
   }
@@ -44,12 +42,12 @@ export class RankStore {
     this.#guard(() => this.#store.set(key, text, limitMs));
   }
 
-  /** Waits until another rank has set the key; undefined when none has within the limit. */
+  /** Waits until a rank sets the key; undefined after the limit. */
   get(key: string, limitMs: number): string | undefined {
     return this.#guard(() => this.#store.get(key, limitMs));
   }
 
-  /** How many processes have taken this rank, this one included. */
+  /** How many processes have this rank. */
   countSeat(): number {
     const { rank, host, port, agentStore } = this.#place;
     const count = (limitMs: number) => this.#store.add(`seat/${rank}`, 1, limitMs);
@@ -58,14 +56,13 @@ export class RankStore {
       return count(Math.min(this.timeoutMs, AGENT_LIMIT_MS));
     } catch (error) {
       this.#isLost = true;
-      // Stores of PyTorch 2.4 and later cannot be read by earlier versions, nor the other way round.
+      // The store of PyTorch 2.4 and later is incompatible with that of earlier versions.
       throw new CoupletError(
         `rank ${rank} does not understand torchrun's store at ${host}:${port} (${causeOf(error)}): torchrun comes from another PyTorch than Couplet's libtorch. Start it with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment; rank 0 then serves a store of its own.`,
       );
     }
   }
 
-  /** A process group of all ranks. */
   group(device: string): ProcessGroup {
     const { rank, worldSize: size, host } = this.#place;
     return this.#store.prefixed('group/').group({ device, rank, size, timeoutMs: this.timeoutMs, host });
@@ -104,7 +101,7 @@ function openStore(place: Place, limitMs: number): Store {
     if (isServer) throw new CoupletError(`rank 0 cannot serve the ranks' store at ${host}:${port}: ${cause}`);
     const server = agentStore ? "the launcher's store" : 'rank 0';
     throw new CoupletError(
-      `rank ${rank} found no answer from ${server} at ${host}:${port} within ${inSeconds(timeoutMs)} (${cause}). Is it running, and are MASTER_ADDR and MASTER_PORT right?`,
+      `rank ${rank} found no answer from ${server} at ${host}:${port} within ${inSeconds(timeoutMs)} (${cause}). Check that it runs, and that MASTER_ADDR and MASTER_PORT are right.`,
     );
   }
 }

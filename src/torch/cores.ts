@@ -1,19 +1,19 @@
 import { availableParallelism } from 'node:os';
 
-/** Ranks on this machine, as launchers tell it; Slurm's is `2(x3)`, and set inside of a step only. */
-const RANKS_HERE = [
+/** Variables with the number of ranks on this machine. Slurm's looks like `2(x3)`. */
+const LOCAL_SIZE_VARIABLES = [
   'LOCAL_WORLD_SIZE',
   'MPI_LOCALNRANKS',
   'OMPI_COMM_WORLD_LOCAL_SIZE',
   'SLURM_STEP_TASKS_PER_NODE',
 ];
 
-/** This process's share of the cores, 1 or more: what Slurm gives each task, else those of the machine over its ranks. */
+/** Cores for this process: Slurm's cores per task, else an equal share of the machine. */
 export function coresOfRank(
   env: Readonly<Record<string, string | undefined>> = process.env,
   cores = availableParallelism(),
 ): number {
-  const name = RANKS_HERE.find((candidate) => env[candidate]);
+  const name = LOCAL_SIZE_VARIABLES.find((candidate) => env[candidate]);
   const perTask = Number(env.SLURM_CPUS_PER_TASK);
   if (name?.startsWith('SLURM') && perTask > 0) return Math.min(cores, perTask);
   const ranks = name ? Number.parseInt(env[name]!, 10) : 1;

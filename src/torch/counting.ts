@@ -1,7 +1,7 @@
 import { native } from './native.ts';
 
-/** Ops that are made of others; those count in their place. */
-const MADE_OF_OTHERS = [
+/** Composite ops, whose parts are counted instead. */
+const COMPOSITE_OPS = [
   ...['matmul', 'linear', 'logsumexp', 'masked_fill', 'stack', 'repeat'],
   ...['softmax', 'log_softmax', 'layer_norm', 'native_layer_norm', 'batch_norm', '_batch_norm_impl_index'],
   ...[
@@ -20,7 +20,7 @@ const MADE_OF_OTHERS = [
   ...['square', 'pow_', 'norm'],
 ].map((name) => `aten::${name}`);
 
-/** Ops that look at a tensor in another way, or give memory: they launch nothing. */
+/** Views and allocations launch no kernel. */
 const WITHOUT_KERNEL = new Set(
   [
     ...[
@@ -73,12 +73,11 @@ const WITHOUT_KERNEL = new Set(
 );
 
 /**
- * Runs `body` and counts what it would launch on a GPU, backward passes included, by the op's name without its overload. Otherwise
- * nothing is counted, and counting costs nothing. What is counted is what libtorch's dispatcher runs: an op is one launch, but for those that are made
- * of others and those without a kernel. `_foreach_` ops are one each, as they are on a GPU for some dozens of tensors.
+ * Runs `body` and estimates its kernel launches on a GPU by the op's name without overload, backward included. Each op that
+ * libtorch dispatches counts as one launch, except composite ops and those without a kernel. A `_foreach_` op is one launch too.
  */
 export function countLaunches<T>(body: () => T): { result: T; launches: Map<string, number> } {
-  native.countBegin(MADE_OF_OTHERS);
+  native.countBegin(COMPOSITE_OPS);
   let counts: [string, number][] = [];
   let result: T;
   try {

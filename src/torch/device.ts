@@ -4,33 +4,33 @@ import { native } from './native.ts';
 
 export const cudaCount = (): number => native.cudaCount();
 
-/** Turns 'auto' into 'cuda:0' where there is a GPU, else 'cpu'; refuses a GPU that is not there. Sets the current CUDA device. */
-export function resolveDevice(wanted: string): string {
+/** 'auto' is 'cuda:0' if there is a GPU, else 'cpu'. Sets the current CUDA device. Throws a CoupletError for a missing one. */
+export function resolveDevice(name: string): string {
   const count = cudaCount();
-  const device = wanted === 'auto' ? (count > 0 ? 'cuda:0' : 'cpu') : wanted === 'cuda' ? 'cuda:0' : wanted;
+  const device = name === 'auto' ? (count > 0 ? 'cuda:0' : 'cpu') : name === 'cuda' ? 'cuda:0' : name;
   if (device === 'cpu') return device;
   if (!/^cuda:\d+$/.test(device)) {
-    throw new CoupletError(`device ${wanted} is not known: expected 'auto', 'cpu', 'cuda' or 'cuda:N'.`);
+    throw new CoupletError(`device ${name} is not known: expected 'auto', 'cpu', 'cuda' or 'cuda:N'.`);
   }
   const index = Number(device.slice('cuda:'.length));
   if (index >= count) {
     throw new CoupletError(
-      `device ${wanted}: this machine shows ${count} CUDA devices. Use device: 'cpu', or run couplet doctor.`,
+      `device ${name}: this machine shows ${count} CUDA devices. Use device: 'cpu', or run couplet doctor.`,
     );
   }
   native.setCudaDevice(index);
   return device;
 }
 
-/** Bytes of memory that a device has, whoever uses them. */
+/** Bytes of memory of a device, used or free. */
 export function deviceMemory(device: string): number {
   return device === 'cpu' ? totalmem() : native.cudaTotalMemory(Number(device.slice('cuda:'.length)));
 }
 
-/** Gives back the memory of CUDA devices that the allocator keeps for later and nothing uses. Without CUDA it does nothing. */
+/** Frees the unused memory that the CUDA allocator caches. */
 export const emptyCache = (): void => native.cudaEmptyCache();
 
-/** Waits until the device has done all it was given. The CPU always has. */
+/** Waits until a GPU has finished its work. */
 export function synchronize(device: string): void {
   if (device.startsWith('cuda')) native.cudaSynchronize();
 }
@@ -39,15 +39,12 @@ export function setThreads(count: number): void {
   native.setThreads(count);
 }
 
-/**
- * Float32 matrix products on CUDA: 'exact', or 'tf32' (tensor cores, 10 bits of mantissa). Set at the start of every
- * run and shown, because a default that differs between bindings is the usual reason for "slower than PyTorch".
- */
+/** Float32 matrix products on CUDA: 'exact', or 'tf32' (tensor cores, 10 bits of mantissa). Every run sets it: defaults differ. */
 export function setMatmulPrecision(precision: 'exact' | 'tf32'): void {
   native.setTf32(precision === 'tf32');
 }
 
-/** Frees every tensor, for a clean exit. */
+/** Frees every tensor. */
 export function shutdown(): void {
   native.clearTable();
 }

@@ -1,24 +1,22 @@
-// What src/dist is built on: a store where processes meet, a process group, a reducer. As thin as they can be.
 import { native } from './native.ts';
 import { handles, one } from './results.ts';
 import type { Tensor } from './tensor.ts';
 
 export type Reduction = 'sum' | 'mean' | 'max';
 
-/** What went over the wire for one purpose, on this rank, by the formulas of a ring. */
+/** Traffic of this rank for one label, by the formulas of a ring. */
 export interface Traffic {
   calls: number;
   bytesSent: number;
   bytesReceived: number;
 }
 
-/** Which kinds of group this addon was built with: Gloo for the CPU, NCCL for GPUs. */
+/** Backends of this addon: Gloo for the CPU, NCCL for GPUs. */
 export const backends = (): { gloo: boolean; nccl: boolean } => native.backends();
 
-/** Whether gradients can be averaged while backward runs. */
 export const hasReducer = (): boolean => native.hasReducer();
 
-/** c10d's TCPStore: names and texts, served by one process. No call waits longer than it is told. */
+/** c10d's TCPStore: keys and texts, served by one process. */
 export class Store {
   readonly #id: number;
   readonly port: number;
@@ -28,24 +26,24 @@ export class Store {
     this.port = port;
   }
 
-  /** Serves a store, or connects to one. Port 0 serves at a free port. */
+  /** Serves a store or connects to one. Port 0 takes a free port. */
   static open(options: { host: string; port: number; isServer: boolean; timeoutMs: number }): Store {
     const { id, port } = native.storeOpen(options.host, options.port, options.isServer, options.timeoutMs);
     return new Store(id, port);
   }
 
-  /** The same store, with keys of its own. */
+  /** The same store with a prefix for all keys. */
   prefixed(prefix: string): Store {
     return new Store(native.storePrefix(this.#id, prefix), this.port);
   }
   set(key: string, text: string, timeoutMs: number): void {
     native.storeSet(this.#id, key, text, timeoutMs);
   }
-  /** Waits until somebody has set the key; undefined when nobody has in this time. */
+  /** Waits until the key is set; undefined after the timeout. */
   get(key: string, timeoutMs: number): string | undefined {
     return native.storeGet(this.#id, key, timeoutMs);
   }
-  /** Adds to a counter; returns the sum so far. */
+  /** Adds to a counter and returns the sum. */
   add(key: string, amount: number, timeoutMs: number): number {
     return native.storeAdd(this.#id, key, amount, timeoutMs);
   }
@@ -56,7 +54,7 @@ export class Store {
     native.storeClose(this.#id);
   }
 
-  /** Forms a process group with the ranks that call this on the same store. 'cpu' speaks Gloo, 'cuda:N' NCCL. */
+  /** Forms a process group with all ranks that call this. */
   group(options: {
     device: string;
     rank: number;
@@ -69,7 +67,7 @@ export class Store {
   }
 }
 
-/** Collectives of c10d. All ranks call the same ones in the same order. `label` is what the traffic is counted under. */
+/** c10d's collectives, called by all ranks in the same order. `label` names the traffic. */
 export class ProcessGroup {
   readonly #id: number;
 
@@ -84,11 +82,11 @@ export class ProcessGroup {
   allGatherWithGrad(mine: Tensor, label: string): Tensor {
     return one(native.allGatherWithGrad(this.#id, mine.handle, label));
   }
-  allReduce(given: Tensor, reduction: Reduction, label: string): Tensor {
-    return one(native.allReduce(this.#id, given.handle, reduction, label));
+  allReduce(mine: Tensor, reduction: Reduction, label: string): Tensor {
+    return one(native.allReduce(this.#id, mine.handle, reduction, label));
   }
-  reduceScatter(given: Tensor, label: string): Tensor {
-    return one(native.reduceScatter(this.#id, given.handle, label));
+  reduceScatter(mine: Tensor, label: string): Tensor {
+    return one(native.reduceScatter(this.#id, mine.handle, label));
   }
   broadcast(target: Tensor, root: number, label: string): void {
     native.broadcast(this.#id, target.handle, root, label);
@@ -106,7 +104,7 @@ export class ProcessGroup {
   resetTraffic(): void {
     native.resetTraffic(this.#id);
   }
-  /** Ends the group. A broken one is ended on another thread, because its own may be waiting. */
+  /** Ends a broken group on another thread, because this one could wait forever. */
   close(options: { broken: boolean }): void {
     native.groupClose(this.#id, options.broken);
   }
@@ -124,7 +122,7 @@ export class Reducer {
   prepare(): void {
     native.reducerPrepare(this.#id);
   }
-  /** Positions of the parameters that got no gradient; what shared a bucket with them was not averaged. */
+  /** Indices of parameters without a gradient, whose buckets were not averaged. */
   finish(label: string): number[] {
     return native.reducerFinish(this.#id, label);
   }

@@ -14,16 +14,16 @@ export interface DoctorReport {
   cpu: { model: string; cores: number; threads: number };
   libtorch: { version: string; library: string; flashAttention: boolean; fusedAdamW: boolean };
   blas: { library: string; advice?: string };
-  /** Measured on a product of two 1024 x 1024 matrices. */
+  /** Of a product of two 1024 x 1024 matrices. */
   gflops: { float32: number; bfloat16: number };
   images: { sharp: string; libvips: string };
   cuda: { built: boolean; devices: string[]; tflopsBfloat16?: number };
-  /** Each part that was tried: 'ok', or what went wrong. */
+  /** 'ok' or an error for each tested part. */
   smoke: Record<string, string>;
 }
 
-/** Files that this process has loaded, whose name matches. */
-function loaded(pattern: RegExp): string | undefined {
+/** The first loaded library that matches. */
+function loadedLibrary(pattern: RegExp): string | undefined {
   try {
     const paths = readFileSync('/proc/self/maps', 'utf8')
       .split('\n')
@@ -35,15 +35,15 @@ function loaded(pattern: RegExp): string | undefined {
 }
 
 function blas(): DoctorReport['blas'] {
-  const fast = loaded(/openblas|libmkl/);
+  const fast = loadedLibrary(/openblas|libmkl/);
   if (fast) return { library: fast };
   const config = native.versions().config;
   if (/BLAS_INFO=mkl|USE_MKL=ON/.test(config)) return { library: 'MKL, inside libtorch' };
-  const plain = loaded(/libblas/);
+  const plain = loadedLibrary(/libblas/);
   if (!plain) return { library: 'inside libtorch' };
   return {
     library: plain,
-    advice: 'this is the reference BLAS, 30 times slower: install libopenblas0-pthread',
+    advice: 'the reference BLAS is 30 times slower: install libopenblas0-pthread',
   };
 }
 
@@ -75,7 +75,7 @@ async function decodes(): Promise<void> {
   if (red !== 255) throw new Error(`a red picture came back with red ${red}`);
 }
 
-/** Says what is installed here, and tries each part. */
+/** Lists what is installed, and tests each part. */
 export async function doctor(): Promise<DoctorReport> {
   const { compiled, builtWithCuda } = native.versions();
   const devices = Array.from({ length: cudaCount() }, (_, i) => `cuda:${i} ${native.cudaName(i)}`);
@@ -86,7 +86,7 @@ export async function doctor(): Promise<DoctorReport> {
     cpu: { model: processors[0]?.model ?? 'unknown', cores: processors.length, threads: native.threads() },
     libtorch: {
       version: compiled,
-      library: loaded(/libtorch_cpu/) ?? 'unknown',
+      library: loadedLibrary(/libtorch_cpu/) ?? 'unknown',
       flashAttention: has('aten::scaled_dot_product_attention'),
       fusedAdamW: has('aten::_fused_adamw_'),
     },

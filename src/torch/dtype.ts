@@ -1,6 +1,6 @@
 import type { HostArray } from '../../native/native.d.ts';
 
-/** libtorch's numbers for its scalar types (c10/core/ScalarType.h). */
+/** libtorch's scalar types (c10/core/ScalarType.h). */
 export const DTYPE_CODE = {
   uint8: 0,
   int8: 1,
@@ -22,12 +22,12 @@ export function dtypeOf(code: number): DType {
   const name = NAME.get(code);
   if (!name)
     throw new TypeError(
-      `libtorch's scalar type ${code} has no name here; known: ${Object.keys(DTYPE_CODE).join(', ')}`,
+      `libtorch's scalar type ${code} is not supported: expected one of ${Object.keys(DTYPE_CODE).join(', ')}`,
     );
   return name;
 }
 
-/** The typed array that holds a dtype; 16-bit floats come as their bits. */
+/** 16-bit floats are given as their bits. */
 export function hostArray(dtype: DType, length: number): HostArray {
   switch (dtype) {
     case 'float32':
@@ -58,5 +58,5 @@ export function dtypeOfArray(array: HostArray): DType {
   if (array instanceof Int16Array) return 'int16';
   if (array instanceof Int8Array) return 'int8';
   if (array instanceof Uint8Array) return 'uint8';
-  throw new TypeError(`a ${(array as object).constructor.name} has no dtype of its own; name one`);
+  throw new TypeError(`a ${(array as object).constructor.name} does not say its dtype: use tensorFromBits()`);
 }

@@ -3,15 +3,12 @@ import { native } from './native.ts';
 import { handles } from './results.ts';
 import { Tensor } from './tensor.ts';
 
-/** Adds d(loss)/d(leaf) to each leaf's gradient. `loss` is a scalar, or `seed` has its shape. */
+/** Adds d(loss)/d(leaf) to each leaf's gradient. `loss` is a scalar unless `seed`, of its shape, is there. */
 export function backward(loss: Tensor, seed?: Tensor): void {
   native.backward(loss.handle, seed?.handle);
 }
 
-/**
- * d(sum of outputs)/d(input), each output weighed by its seed where seeds are given, without touching the leaves' own
- * gradients; null where an input was not used.
- */
+/** d(sum of outputs * seeds)/d(input), null for an unused input. Leaves' `.grad` stays as it is. */
 export function gradients(
   outputs: readonly Tensor[],
   inputs: readonly Tensor[],
@@ -22,17 +19,17 @@ export function gradients(
     .map((handle) => (handle === null ? null : new Tensor(handle)));
 }
 
-/** The gradients that backward() left, null where there is none. */
+/** Gradients from backward(), null where there is none. */
 export function gradsOf(tensors: readonly Tensor[]): (Tensor | null)[] {
   return native.gradsOf(handles(tensors)).map((handle) => (handle === null ? null : new Tensor(handle)));
 }
 
-/** Makes each tensor's gradient the given one, not a copy of it. */
+/** Sets each tensor's gradient without a copy. */
 export function setGrads(tensors: readonly Tensor[], grads: readonly Tensor[]): void {
   native.setGrads(handles(tensors), handles(grads));
 }
 
-/** Drops the gradients, so that the next backward writes instead of adding. */
+/** Drops the gradients, so that the next backward does not add. */
 export function clearGrads(tensors: readonly Tensor[]): void {
   native.clearGrads(handles(tensors));
 }
@@ -41,13 +38,13 @@ function refusePromise<T>(result: T, where: string): T {
   if (result instanceof Promise) {
     result.catch(() => {});
     throw new TypeError(
-      `${where}: the body returned a promise; this mode belongs to the thread, so the body must be synchronous.`,
+      `${where}: the body returned a promise, but the mode holds for the whole thread. Pass a synchronous function.`,
     );
   }
   return result;
 }
 
-/** Runs `body` without recording for gradients. Synchronous only. */
+/** Runs a synchronous `body` without gradients. */
 export function noGrad<T>(body: () => T): T {
   const before = native.setGradMode(false);
   try {
@@ -57,7 +54,7 @@ export function noGrad<T>(body: () => T): T {
   }
 }
 
-/** Runs `body` with matrix products in a lower precision; 'float32' changes nothing. Synchronous only. */
+/** Runs a synchronous `body` with matrix products in `dtype`; 'float32' changes nothing. */
 export function autocast<T>({ device, dtype }: { device: string; dtype: DType }, body: () => T): T {
   if (dtype === 'float32' || dtype === 'float64') return body();
   const kind = device.startsWith('cuda') ? 'cuda' : 'cpu';

@@ -1,4 +1,4 @@
-// What goes into a recorded step is tested everywhere; that a recorded step is the same step, where there is a GPU.
+// Captured steps are compared on a GPU only, static inputs everywhere.
 import { expect, test } from 'vitest';
 import { batchAt, clock } from '../../tests/contract/method-fixture.ts';
 import { error } from '../../tests/contract/numbers.ts';
@@ -15,7 +15,6 @@ import { full, type Tensor } from './tensor.ts';
 
 const FIRST: Draw = { step: 1, rows: { first: 0, total: 4 } };
 const OTHER: Draw = { step: 7, rows: { first: 2, total: 4 } };
-/** Two inputs of a step: one that depends on the step, one on the rows. */
 const twoInputs = () => [
   stepInput(FIRST, ({ step }) => full([2], step)),
   stepInput(FIRST, ({ rows }) => full([3], 10 + rows.first)),
@@ -26,7 +25,7 @@ test('inputs are kept in the order of their making, and written in place for ano
   const inputs = new StaticInputs();
   scope(() => {
     const kept = inputs.collect(twoInputs);
-    for (const _ of [1, 2]) // the very tensors, each time from the first on
+    for (const _ of [1, 2])
       expect(inputs.reuse(twoInputs).every((tensor, i) => tensor === kept[i])).toBe(true);
     expect(numbers(kept)).toEqual([
       [1, 1],
@@ -53,7 +52,7 @@ test('inputs outlive the scope of their making; dispose() frees them, and refres
   expect(memoryStats().liveTensors).toBe(before);
 });
 
-test('outside of a record, and after one that threw, inputs are drawn afresh and kept by nobody', () => {
+test('outside of collect(), and after one that threw, inputs are drawn again and not kept', () => {
   const inputs = new StaticInputs();
   const failing = () => {
     throw new Error('in the body');
@@ -69,7 +68,7 @@ test('outside of a record, and after one that threw, inputs are drawn afresh and
   inputs.dispose();
 });
 
-test('records within records have inputs of their own', () => {
+test('nested static inputs are separate', () => {
   const [outer, inner] = [new StaticInputs(), new StaticInputs()];
   scope(() => {
     const [a, b, c] = outer.collect(() => {
@@ -83,7 +82,7 @@ test('records within records have inputs of their own', () => {
   inner.dispose();
 });
 
-test('without CUDA nothing is recorded, and nothing is run as if it were', ({ skip }) => {
+test('without CUDA nothing is captured, and the body does not run', ({ skip }) => {
   skip(cudaCount() > 0, 'this machine has a CUDA device');
   let ran = false;
   const body = () => {
@@ -95,7 +94,7 @@ test('without CUDA nothing is recorded, and nothing is run as if it were', ({ sk
 });
 
 const DEVICE = 'cuda:0';
-/** Texts of the batches have 6 tokens: a record pads them to 8. */
+/** Texts have 6 tokens; a capture pads them to 8. */
 const MODEL = {
   embedDim: 8,
   image: {
@@ -110,11 +109,11 @@ const MODEL = {
   },
   text: { contextLength: 8, vocabSize: 32, width: 16, heads: 2, layers: 1 },
 } as const;
-/** Of each step: two kinds of batches in turn, so that the first is replayed after the second was captured. */
+/** Two kinds of steps in turn, so that the first is replayed after the second was captured. */
 const DROPOUT = [0.5, 0.25, 0.5, 0.25, 0.5, 0.25];
 const LR = 3e-4;
 const BATCH = 16;
-/** SimCLR's usual 0.1 makes much of little: of a batch this small also of rounding. */
+/** SimCLR's usual temperature 0.1 magnifies rounding errors. */
 const OPTIONS: Record<string, object> = { simclr: { temperature: 0.5 } };
 
 const makeMethod = (name: string): Method =>
@@ -137,11 +136,11 @@ const onDevice = ({ views, tokens, ids, rows }: Batch): Batch => ({
   rows,
 });
 
-/** Plain gradient descent: Adam divides by a gradient's size, and makes a whole step of the rounding of one that is zero. */
+/** Not Adam, which magnifies the rounding error of a gradient near zero. */
 const makeOptimizer = (method: Method) =>
   new Sgd(decayGroups(method.params, 0, method.decays), { sgdMomentum: 0, nesterov: false });
 
-/** A method that is trained six steps at a time, in float32: by the third of a shape its loss is captured, and of the last it is read. */
+/** Six steps in float32 at a time: the loss is captured by the third step of a shape. */
 class Training {
   readonly #name: string;
   readonly #method: Method;
@@ -156,7 +155,6 @@ class Training {
     if (how === 'captured') this.#graphs = new StepGraphs(this.#method);
   }
 
-  /** Returns the last loss. */
   sixSteps(): number {
     const losses = DROPOUT.map((tokenDropout, i) =>
       this.#next(tokenDropout, { log: i === DROPOUT.length - 1 }),
@@ -209,7 +207,7 @@ test.for(Object.keys(methods))(
       const loss = eager.sixSteps();
       expect(Math.abs(captured.sixSteps() / loss - 1), round).toBeLessThan(1e-5);
       expect(error(captured.weights(), eager.weights()), round).toBeLessThan(1e-5);
-      expect(error(eager.weights(), before), round).toBeGreaterThan(3e-4); // far more than what is let pass
+      expect(error(eager.weights(), before), round).toBeGreaterThan(3e-4); // far above the bounds
       captured.disposeGraphs();
     }
     eager.dispose();

@@ -4,8 +4,8 @@ import { scope } from './scope.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
- * A CUDA graph: kernels that were captured once and are replayed as one launch. It reads and writes the tensors of its capture, so
- * these must stay alive and in place (docs/cuda-graphs.md).
+ * Kernels that were captured once and are replayed as one launch, on the same tensors: these must stay alive and in place
+ * (docs/cuda-graphs.md).
  */
 export class Graph {
   readonly #id: number;
@@ -14,7 +14,7 @@ export class Graph {
     this.#id = id;
   }
 
-  /** Runs `body` on the stream of captures: what is captured must have run there before. Synchronous only. */
+  /** Runs a synchronous `body` on the stream of captures, where each warm-up must run too. */
   static onCaptureStream<T>(body: () => T): T {
     native.captureStreamEnter();
     try {
@@ -25,20 +25,19 @@ export class Graph {
   }
 
   /**
-   * Captures the kernels of `body` instead of running them, inside onCaptureStream(). replay() writes what `body` returns.
-   * @param options.ownPool takes memory from a pool of its own. Graphs of the shared pool must be replayed in the order of their capture
+   * Captures the kernels of `body` instead of running them, inside onCaptureStream(). replay() writes the tensors of `result`.
+   * @param options.ownPool own memory pool; graphs in the shared pool must be replayed in the order of their capture
    */
   static capture<T>(
     body: () => T,
     { ownPool = false }: { ownPool?: boolean } = {},
   ): { graph: Graph; result: T } {
-    emptyCache(); // the warm-up took as much memory as the capture will, and a capture frees none
+    emptyCache(); // of the warm-up: a capture frees no memory
     native.graphBegin(ownPool);
     const result = scope(body);
     return { graph: new Graph(native.graphEnd()), result };
   }
 
-  /** Launches the captured kernels on the current stream. */
   replay(): void {
     native.graphReplay(this.#id);
   }
@@ -48,36 +47,37 @@ export class Graph {
   }
 }
 
-/** Which step random tensors are drawn for, and for which rows of its batch. */
+/** Step and rows of its batch for which random tensors are drawn. */
 export interface Draw {
   step: number;
   rows: { first: number; total: number };
 }
 
-/** Tensors that a captured step reads and that change with each step: random masks are drawn outside of the graph. */
+/** Inputs of a captured step that change with each step, such as random masks: they are drawn outside the graph. */
 export class StaticInputs {
-  readonly #drawn: { tensor: Tensor; draw: (at: Draw) => Tensor }[] = [];
-  #next: number | undefined;
+  readonly #drawn: { tensor: Tensor; draw: (target: Draw) => Tensor }[] = [];
+  #nextIndex: number | undefined;
 
-  /** Runs `body` and keeps what it draws. */
+  /** Runs `body` and keeps its draws. */
   collect<T>(body: () => T): T {
     return withInputs(this, body);
   }
 
   /** Runs `body` again on the kept tensors, in the same order. */
   reuse<T>(body: () => T): T {
-    this.#next = 0;
+    this.#nextIndex = 0;
     return withInputs(this, body);
   }
 
-  /** Draws all for another step, in place. */
-  refresh(at: Draw): void {
-    for (const { tensor, draw } of this.#drawn) scope(() => tensor.copy_(draw(at)));
+  /** Overwrites all tensors with draws for another step. */
+  refresh(target: Draw): void {
+    for (const { tensor, draw } of this.#drawn) scope(() => tensor.copy_(draw(target)));
   }
 
-  take(at: Draw, draw: (at: Draw) => Tensor): Tensor {
-    if (this.#next !== undefined) return this.#drawn[this.#next++].tensor;
-    const tensor = draw(at).persist();
+  /** A kept tensor in reuse(), else a new draw. */
+  next(target: Draw, draw: (target: Draw) => Tensor): Tensor {
+    if (this.#nextIndex !== undefined) return this.#drawn[this.#nextIndex++].tensor;
+    const tensor = draw(target).persist();
     this.#drawn.push({ tensor, draw });
     return tensor;
   }
@@ -99,7 +99,7 @@ function withInputs<T>(inputs: StaticInputs, body: () => T): T {
   }
 }
 
-/** A tensor that depends on the step alone, as a random mask does. All of them come through here, so that a captured step gets new ones. */
-export function stepInput(at: Draw, draw: (at: Draw) => Tensor): Tensor {
-  return current ? current.take(at, draw) : draw(at);
+/** Draws a tensor that depends on the step alone. A replayed step gets new values only for tensors from here. */
+export function stepInput(target: Draw, draw: (target: Draw) => Tensor): Tensor {
+  return current ? current.next(target, draw) : draw(target);
 }

@@ -3,13 +3,12 @@ import { native } from './native.ts';
 import * as ops from './ops.ts';
 import { Tensor } from './tensor.ts';
 
-/** A stream of random numbers on one device, whose state can be saved and restored. */
+/** A random generator on one device. */
 export class Generator {
-  /** The addon's number of it. */
   readonly id: number;
   readonly device: string;
 
-  /** A new stream. Without a seed: the device's default one, which ops use when they are given none. */
+  /** Without a seed: the device's default generator. */
   constructor(device: string, seed?: number) {
     this.device = device;
     this.id = native.generator(device, seed ?? null);
@@ -17,7 +16,7 @@ export class Generator {
   seed(seed: number): void {
     native.seedGenerator(this.id, seed);
   }
-  /** A uint8 tensor on the CPU. */
+  /** uint8, on the CPU. */
   state(): Tensor {
     return new Tensor(native.generatorState(this.id));
   }
@@ -26,7 +25,7 @@ export class Generator {
   }
 }
 
-/** Standard normal numbers. The CPU's stream is the same on every machine with the same libtorch. */
+/** Standard normal numbers. On CPUs they depend only on the seed and libtorch's version. */
 export function randn(shape: readonly number[], generator: Generator, dtype: DType = 'float32'): Tensor {
   return ops.randn_generator(shape, generator, dtype, undefined, generator.device);
 }

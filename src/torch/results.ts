@@ -1,7 +1,6 @@
 import type { Result } from '../../native/native.d.ts';
 import { Tensor } from './tensor.ts';
 
-/** The tensor that an op returned. */
 export function one(result: Result): Tensor {
   return new Tensor(result as number);
 }

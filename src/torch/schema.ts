@@ -1,7 +1,6 @@
-/** One argument of an operator's schema, without its default's value: libtorch knows that one. */
 export interface SchemaArgument {
   name: string;
-  /** Base type: Tensor, Tensor[], Tensor?[], Scalar, int[] ... */
+  /** Tensor, Tensor[], Tensor?[], Scalar, int[] ... */
   type: string;
   optional: boolean;
   hasDefault: boolean;
@@ -11,7 +10,7 @@ export interface Schema {
   name: string;
   overload: string;
   arguments: SchemaArgument[];
-  /** `writes`: the result is an argument that the op changed in place. */
+  /** `writes`: the op changes this argument in place. */
   returns: { type: string; writes: boolean }[];
 }
 
@@ -50,7 +49,7 @@ function parseArgument(text: string): SchemaArgument {
   return { name: declaration.slice(space + 1), type, optional, hasDefault: fallback !== undefined };
 }
 
-/** Parses libtorch's text of a schema: `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`. */
+/** Parses `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`. */
 export function parseSchema(text: string): Schema {
   const open = text.indexOf('(');
   const arrow = text.lastIndexOf(' -> ');

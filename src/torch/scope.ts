@@ -1,20 +1,20 @@
 import { native } from './native.ts';
 import { Tensor } from './tensor.ts';
 
-/** The tensors inside a value of nested arrays, maps and plain objects. */
-export function tensorsIn(value: unknown, found: Tensor[] = []): Tensor[] {
-  if (value instanceof Tensor) found.push(value);
+/** Tensors in nested arrays, maps and plain objects. */
+export function tensorsIn(value: unknown, tensors: Tensor[] = []): Tensor[] {
+  if (value instanceof Tensor) tensors.push(value);
   else if (Array.isArray(value) || value instanceof Map)
-    for (const inner of value.values()) tensorsIn(inner, found);
+    for (const inner of value.values()) tensorsIn(inner, tensors);
   else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-    for (const inner of Object.values(value)) tensorsIn(inner, found);
+    for (const inner of Object.values(value)) tensorsIn(inner, tensors);
   }
-  return found;
+  return tensors;
 }
 
 /**
- * Runs `body` and frees every tensor it made, in one call, also when it throws. Tensors in what it returns (nested
- * arrays, maps and plain objects) move to the scope outside. Synchronous only: ops of another task would land in it.
+ * Runs a synchronous `body` and frees every tensor that it made, also when it throws. Tensors in its result (nested arrays,
+ * maps and plain objects) move to the outer scope.
  */
 export function scope<T>(body: () => T): T {
   native.scopeEnter();
@@ -24,7 +24,7 @@ export function scope<T>(body: () => T): T {
     if (result instanceof Promise) {
       result.catch(() => {});
       throw new TypeError(
-        'scope(): the body returned a promise; scopes are synchronous. Await first, then open the scope.',
+        'scope(): the body returned a promise, but scopes are synchronous. Await first, then open the scope.',
       );
     }
     kept = tensorsIn(result).map((tensor) => tensor.handle);
@@ -35,11 +35,11 @@ export function scope<T>(body: () => T): T {
 }
 
 export interface MemoryStats {
-  /** Tensors that JavaScript can name. */
+  /** Tensors that JavaScript has not disposed of. */
   liveTensors: number;
-  /** Bytes of their storages on the CPU, each counted once. */
+  /** Bytes of their CPU storages, each counted once. */
   cpuBytes: number;
-  /** Bytes of the CUDA allocator, when there is one. */
+  /** Bytes of the CUDA allocator. */
   cuda?: { allocated: number; reserved: number; peak: number };
 }
 

@@ -3,7 +3,7 @@ import { autocast } from './grad.ts';
 import { Generator, rand } from './random.ts';
 import { scope } from './scope.ts';
 
-/** 10^9 operations a second in a square product. */
+/** 10^9 operations per second in a product of square matrices. */
 export function gflops(dtype: 'float32' | 'bfloat16', device: string, side: number): number {
   const generator = new Generator('cpu', 1);
   return scope(() => {
@@ -19,11 +19,9 @@ export function gflops(dtype: 'float32' | 'bfloat16', device: string, side: numb
   });
 }
 
-/** Side of a product that tells the two apart in milliseconds. */
-const SIDE = 256;
+/** Measured in milliseconds. */
+const MATRIX_SIDE = 256;
 
-/**
- * How many times as fast as float32 matrix products are in bfloat16 on this processor: two to three with AVX512-BF16 or AMX, a twentieth
- * where it has no such arithmetic and libtorch converts number by number.
- */
-export const bfloat16Gain = (): number => gflops('bfloat16', 'cpu', SIDE) / gflops('float32', 'cpu', SIDE);
+/** Speed of bfloat16 matrix products relative to float32: two to three with AVX512-BF16 or AMX, far below one without. */
+export const bfloat16Gain = (): number =>
+  gflops('bfloat16', 'cpu', MATRIX_SIDE) / gflops('float32', 'cpu', MATRIX_SIDE);

@@ -6,14 +6,14 @@ import * as ops from './ops.ts';
 type Operand = Tensor | number;
 
 /**
- * An n-dimensional array of libtorch. It belongs to the scope it was made in (see scope.ts) and is freed with it;
- * garbage collection frees nothing. Methods whose name ends in `_` change the tensor in place and return it.
+ * An n-dimensional array of libtorch. Its scope frees it (scope.ts), garbage collection does not.
+ * Methods whose name ends in `_` change the tensor in place and return it.
  */
 export class Tensor {
   readonly handle: Handle;
   #shape: readonly number[] | undefined;
 
-  /** Only results.ts and this folder make tensors from handles. */
+  /** For files of `src/torch/` only. */
   constructor(handle: Handle) {
     this.handle = handle;
   }
@@ -32,7 +32,7 @@ export class Tensor {
   get dim(): number {
     return this.shape.length;
   }
-  /** Count of elements. */
+  /** Number of elements. */
   get size(): number {
     return this.shape.reduce((product, length) => product * length, 1);
   }
@@ -43,11 +43,11 @@ export class Tensor {
     return native.requiresGrad(this.handle);
   }
 
-  /** Frees the tensor now. Twice is harmless. */
+  /** Frees the tensor now; a second call does nothing. */
   dispose(): void {
     native.dispose(this.handle);
   }
-  /** Takes the tensor out of every scope: whoever calls this frees it. */
+  /** Takes the tensor out of every scope: the caller frees it. */
   persist(): this {
     native.persist(this.handle);
     return this;
@@ -57,25 +57,24 @@ export class Tensor {
     return this;
   }
 
-  // Out of the device: each of these waits for it.
-  /** The one element of a one-element tensor. */
+  // Copies to the host, which wait for the device.
+  /** Of a tensor with one element. */
   item(): number {
     return native.item(this.handle);
   }
-  /** A copy of the elements in row-major order; 16-bit floats come as their bits. */
+  /** In row-major order; 16-bit floats as their bits. */
   toArray(): HostArray {
     const out = hostArray(this.dtype, this.size);
     native.copyOut(this.handle, out);
     return out;
   }
-  /** The elements as JavaScript numbers. */
   toNumbers(): number[] {
     const exact = this.dtype === 'float16' || this.dtype === 'bfloat16' ? this.to('float32') : this;
     const numbers = Array.from(exact.toArray() as ArrayLike<number | bigint>, Number);
     if (exact !== this) exact.dispose();
     return numbers;
   }
-  /** Overwrites the elements, also of a parameter; the gradient's graph does not see it. */
+  /** Overwrites the elements outside autograd. */
   set_(source: Tensor | HostArray): this {
     if (!(source instanceof Tensor)) native.copyIn(this.handle, source);
     else {
@@ -89,7 +88,7 @@ export class Tensor {
     return this;
   }
 
-  // Arithmetic, elementwise with broadcasting.
+  // Elementwise, with broadcasting.
   add(other: Operand, alpha?: number): Tensor {
     return typeof other === 'number'
       ? ops.add_Scalar(this, other, alpha)
@@ -161,7 +160,7 @@ export class Tensor {
     return ops.logical_not(this);
   }
 
-  // Reduction. Without dims: over everything, to a scalar tensor.
+  // Reductions; without dims to a scalar tensor.
   sum(dims?: number | readonly number[], keepDim?: boolean): Tensor {
     return dims === undefined ? ops.sum(this) : ops.sum_dim_IntList(this, dims, keepDim);
   }
@@ -172,7 +171,7 @@ export class Tensor {
     return ops.argmax(this, dim);
   }
 
-  // Shape: views where possible.
+  // Shapes; views where possible.
   view(...shape: number[]): Tensor {
     return ops.view(this, shape);
   }
@@ -185,7 +184,7 @@ export class Tensor {
   transpose(a: number, b: number): Tensor {
     return ops.transpose_int(this, a, b);
   }
-  /** The transpose of a matrix. */
+  /** Transpose of a matrix. */
   get t(): Tensor {
     return ops.t(this);
   }
@@ -201,7 +200,7 @@ export class Tensor {
   select(dim: number, index: number): Tensor {
     return ops.select_int(this, dim, index);
   }
-  /** A copy in page-locked memory, from which CUDA copies without waiting; libtorch recycles it when that copy is done. */
+  /** A copy in page-locked memory, from which CUDA copies asynchronously. */
   pinMemory(): Tensor {
     return ops.pin_memory(this);
   }
@@ -224,7 +223,6 @@ export class Tensor {
   clone(): Tensor {
     return ops.clone(this);
   }
-  /** The same values, cut from the graph of gradients. */
   detach(): Tensor {
     return ops.detach(this);
   }
@@ -232,16 +230,15 @@ export class Tensor {
     return ops.diagonal(this);
   }
 
-  // Linear algebra.
   matmul(other: Tensor): Tensor {
     return ops.matmul(this, other);
   }
 
-  /** A copy of another type; the tensor itself when it has that type already. */
+  /** A copy of another dtype; the tensor itself when it has that dtype. */
   to(dtype: DType): Tensor {
     return this.dtype === dtype ? this : ops._to_copy(this, dtype);
   }
-  /** A copy on another device; the tensor itself when it is there already. */
+  /** A copy on another device; the tensor itself when it is there. */
   toDevice(device: string, nonBlocking?: boolean): Tensor {
     const here = this.device;
     const same = here === device || (device === 'cuda' && here.startsWith('cuda'));
@@ -254,7 +251,7 @@ export interface TensorOptions {
   device?: string;
 }
 
-/** A tensor from numbers or a typed array; `shape` defaults to one dimension. Numbers become float32 unless `dtype` says otherwise. */
+/** Copies numbers (float32 by default) or a typed array; `shape` is one dimension by default. */
 export function tensor(
   values: HostArray | readonly number[],
   shape?: readonly number[],
@@ -263,24 +260,21 @@ export function tensor(
   const isList = Array.isArray(values);
   const source: HostArray = isList ? Float64Array.from(values) : (values as HostArray);
   const from = dtypeOfArray(source);
-  const made = new Tensor(native.fromHost(source, shape ?? [source.length], DTYPE_CODE[from]));
+  const copy = new Tensor(native.fromHost(source, shape ?? [source.length], DTYPE_CODE[from]));
   const dtype = options.dtype ?? (isList ? 'float32' : from);
   const device = options.device ?? 'cpu';
-  if (dtype === from && device === 'cpu') return made;
-  const moved = ops._to_copy(made, dtype, undefined, device);
-  made.dispose();
+  if (dtype === from && device === 'cpu') return copy;
+  const moved = ops._to_copy(copy, dtype, undefined, device);
+  copy.dispose();
   return moved;
 }
 
-/** A tensor from the raw bits of a typed array, e.g. bfloat16 from a Uint16Array. */
+/** Copies raw bits, such as bfloat16 in a Uint16Array. */
 export function tensorFromBits(bits: HostArray, shape: readonly number[], dtype: DType): Tensor {
   return new Tensor(native.fromHost(bits, shape, DTYPE_CODE[dtype]));
 }
 
-/**
- * A CPU tensor that reads a typed array in place (also one over a SharedArrayBuffer), without a copy.
- * The array is kept alive; whoever writes into it changes the tensor.
- */
+/** A CPU tensor in the memory of a typed array, also over a SharedArrayBuffer. Writing to the array changes the tensor. */
 export function borrow(array: HostArray, shape: readonly number[]): Tensor {
   return new Tensor(native.borrowHost(array, shape, DTYPE_CODE[dtypeOfArray(array)]));
 }

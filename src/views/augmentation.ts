@@ -1,4 +1,3 @@
-// What a config may say about the photometric steps of its method's views.
 import { z } from 'zod';
 import type { BlurRecipe, ColorJitterRecipe, ViewRecipe } from './recipe.ts';
 
@@ -24,7 +23,7 @@ const blur = z.strictObject({
     ),
 });
 
-/** Overrides of a method's views. What is left out stays as the method has it, view by view. */
+/** A key that is left out keeps the method's value in each view. */
 export const augmentationSchema = z.strictObject({
   colorJitter: z
     .union([z.literal(false), colorJitter])
@@ -40,31 +39,35 @@ export const augmentationSchema = z.strictObject({
 
 export type Augmentation = z.output<typeof augmentationSchema>;
 
-/** What a step that the method does not have starts from. */
-const JITTER: ColorJitterRecipe = {
+/** Defaults for steps that the method does not have. */
+const DEFAULT_JITTER: ColorJitterRecipe = {
   probability: 0.8,
   brightness: 0.4,
   contrast: 0.4,
   saturation: 0.2,
   hue: 0.1,
 };
-const BLUR: BlurRecipe = { probability: 0.5, sigma: [0.1, 2] };
+const DEFAULT_BLUR: BlurRecipe = { probability: 0.5, sigma: [0.1, 2] };
 
-/** A recipe with a config's overrides. */
 export function withAugmentation(recipe: ViewRecipe, overrides: Augmentation): ViewRecipe {
   const result: ViewRecipe = { ...recipe };
   if (overrides.colorJitter === false) delete result.colorJitter;
   else if (overrides.colorJitter) {
-    result.colorJitter = { ...JITTER, ...recipe.colorJitter, ...given(overrides.colorJitter) };
+    result.colorJitter = {
+      ...DEFAULT_JITTER,
+      ...recipe.colorJitter,
+      ...withoutUndefined(overrides.colorJitter),
+    };
   }
   if (overrides.blur === false) delete result.blur;
-  else if (overrides.blur) result.blur = { ...BLUR, ...recipe.blur, ...given(overrides.blur) };
+  else if (overrides.blur)
+    result.blur = { ...DEFAULT_BLUR, ...recipe.blur, ...withoutUndefined(overrides.blur) };
   if (overrides.grayscale !== undefined) result.grayscale = overrides.grayscale;
   if (overrides.solarize !== undefined) result.solarize = overrides.solarize;
   return result;
 }
 
-/** Without the keys that are there but undefined, which a spread would copy. */
-function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+/** A spread would copy undefined over the method's value. */
+function withoutUndefined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }

@@ -9,14 +9,14 @@ const rows = drawPhotometric(second, { seed: 7, positions, view: 1 });
 const columnOf = (which: number, draws = rows) =>
   Array.from({ length: draws.length / COLUMNS }, (_, row) => draws[row * COLUMNS + which]!);
 
-/** Share of rows, with five standard deviations of a binomial around what is expected. */
+/** Expected share of rows, within five standard deviations of a binomial. */
 function expectShare(hits: readonly boolean[], probability: number): void {
   const share = hits.filter(Boolean).length / hits.length;
   const spread = Math.sqrt((probability * (1 - probability)) / hits.length);
   expect(Math.abs(share - probability)).toBeLessThan(5 * spread);
 }
 
-/** The Kolmogorov-Smirnov distance to the uniform law, against its bound at one in 10,000: 2.23 / sqrt(n). */
+/** Kolmogorov-Smirnov distance to the uniform law; bound at one in 10,000: 2.23 / sqrt(n). */
 function expectUniform(values: readonly number[], low: number, high: number): void {
   const sorted = values.map((value) => (value - low) / (high - low)).sort((a, b) => a - b);
   const distances = sorted.map((value, i) =>
@@ -25,7 +25,7 @@ function expectUniform(values: readonly number[], low: number, high: number): vo
   expect(Math.max(...distances)).toBeLessThan(2.23 / Math.sqrt(sorted.length));
 }
 
-/** The amounts of one kind: of the round whose weights of gray and mean are these. */
+/** Of rounds with these weights of gray and mean. */
 function amountsOf(gray: number, mean: number, draws = rows): number[] {
   const amounts: number[] = [];
   for (let start = 0; start < draws.length; start += COLUMNS) {

@@ -1,26 +1,26 @@
-// The random parameters of the photometric steps: a function of (seed, position in the stream, view), whatever the ranks.
+// Draws depend on seed, stream position and view, not on the ranks.
 import { Draws } from '../data/random.ts';
 import type { ColorJitterRecipe, ViewRecipe } from './recipe.ts';
 
-/** Where each parameter is in a row of `drawPhotometric`. */
+/** Of a row of `drawPhotometric`. */
 export const column = {
-  /** When the hue is shifted: before the round 0, 1 or 2 of the other three, or after them (3); -1: no jitter. */
+  /** Round before which the hue is shifted; 3: after all rounds; -1: no jitter. */
   hueTurn: 0,
-  /** Three rounds of [amount, towards gray, towards the mean]: see `blend` in color-steps.ts. */
+  /** Three rounds of [amount, towards gray, towards the mean]; see `blend`. */
   rounds: 1,
-  /** The hue's shift in sixths of a turn. */
+  /** Shift in sixths of a turn. */
   hue: 10,
   /** 1 or 0. */
   grayscale: 11,
-  /** Standard deviation in pixels; 0: no blur. */
+  /** Pixels; 0: no blur. */
   sigma: 12,
   /** 1 or 0. */
   solarize: 13,
 } as const;
 export const COLUMNS = 14;
 
-/** Apart from the purposes of data/random.ts, so that crops and colours are independent. */
-const PHOTOMETRIC = 32;
+/** No purpose of data/random.ts: crops and colours are independent. */
+const PHOTOMETRIC_PURPOSE = 32;
 
 /** [towards gray, towards the mean] of brightness, contrast and saturation. */
 const TARGETS = [
@@ -29,7 +29,7 @@ const TARGETS = [
   [1, 0],
 ] as const;
 
-/** The orders of brightness (0), contrast (1) and saturation (2). */
+/** Orders of brightness (0), contrast (1) and saturation (2). */
 const ORDERS = [
   [0, 1, 2],
   [0, 2, 1],
@@ -40,10 +40,9 @@ const ORDERS = [
 ] as const;
 
 /**
- * Draws for the views at `positions` of the stream of samples. Every step takes its draws whether it is in the recipe or not, so
- * that switching one off leaves the others as they were.
- * @param options.view which view of the sample: views of one sample are independent
- * @returns [positions.length, COLUMNS], row by row, as `column` says
+ * Draws for the views at `positions` of the sample stream. A step that the recipe leaves out takes its draws too: switching it off
+ * does not change the others.
+ * @returns [positions.length, COLUMNS]
  */
 export function drawPhotometric(
   recipe: ViewRecipe,
@@ -52,15 +51,14 @@ export function drawPhotometric(
   const { seed, positions, view } = options;
   const rows = new Float32Array(positions.length * COLUMNS);
   for (let i = 0; i < positions.length; i++) {
-    drawRow({ rows, start: i * COLUMNS }, recipe, new Draws(seed, positions[i]!, view, PHOTOMETRIC));
+    drawRow({ rows, start: i * COLUMNS }, recipe, new Draws(seed, positions[i]!, view, PHOTOMETRIC_PURPOSE));
   }
   return rows;
 }
 
-/** The sigma of a recipe without blur. */
-const NONE = [0, 0] as const;
+const NO_BLUR = [0, 0] as const;
 
-/** One row of the whole: views of typed arrays cost more than all draws of a row. */
+/** Cheaper than a subarray. */
 interface Row {
   rows: Float32Array;
   start: number;
@@ -71,17 +69,17 @@ function drawRow(row: Row, recipe: ViewRecipe, draws: Draws): void {
   drawJitter(row, recipe.colorJitter, draws);
   rows[start + column.grayscale] = chance(recipe.grayscale, draws);
   const isBlurred = chance(recipe.blur?.probability, draws);
-  const [least, most] = recipe.blur?.sigma ?? NONE;
+  const [least, most] = recipe.blur?.sigma ?? NO_BLUR;
   rows[start + column.sigma] = draws.between(least, most) * isBlurred;
   rows[start + column.solarize] = chance(recipe.solarize, draws);
 }
 
-/** 1 with a probability, else 0. One draw. */
+/** One draw. */
 function chance(probability: number | undefined, draws: Draws): 0 | 1 {
   return draws.unit() < (probability ?? 0) ? 1 : 0;
 }
 
-/** Six draws: whether, in which of the 24 orders, and four strengths. */
+/** Six draws. */
 function drawJitter(row: Row, jitter: ColorJitterRecipe | undefined, draws: Draws): void {
   const isJittered = chance(jitter?.probability, draws) === 1;
   const order = draws.below(24);
@@ -94,7 +92,7 @@ function drawJitter(row: Row, jitter: ColorJitterRecipe | undefined, draws: Draw
 }
 
 /**
- * Writes one sample's jitter. @param jitter.order 0..23: the hue's turn (the remainder by 4) and one of the orders of the rest
+ * @param jitter.order 0..23: 4 times the index in ORDERS, plus the hue's turn
  * @param jitter.amounts 1 - factor of brightness, contrast and saturation, @param jitter.shift sixths of a turn
  */
 export function writeJitter(
@@ -106,10 +104,10 @@ export function writeJitter(
   const steps = ORDERS[Math.floor(order / 4)]!;
   for (let round = 0; round < 3; round++) {
     const step = steps[round]!;
-    const at = start + column.rounds + 3 * round;
-    rows[at] = amounts[step]!;
-    rows[at + 1] = TARGETS[step]![0];
-    rows[at + 2] = TARGETS[step]![1];
+    const offset = start + column.rounds + 3 * round;
+    rows[offset] = amounts[step]!;
+    rows[offset + 1] = TARGETS[step]![0];
+    rows[offset + 2] = TARGETS[step]![1];
   }
 }
 
@@ -118,8 +116,7 @@ function amount(strength = 0, draws: Draws): number {
   return draws.between(-strength, Math.min(1, strength));
 }
 
-/** Arrays one after the other. */
-export function joined(parts: readonly Float32Array[]): Float32Array {
+export function concatFloats(parts: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
   let start = 0;
   for (const part of parts) {
@@ -129,11 +126,11 @@ export function joined(parts: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** Which rows of a batch each step changes, known on the host, so that a step runs on those and no others. */
+/** Rows that each step changes. */
 export interface StepRows {
   /** Sorted by the hue's turn. */
   jitter: number[];
-  /** How many of `jitter` have the turn 0, 1, 2, 3. */
+  /** Counts of turns 0, 1, 2, 3. */
   hueTurns: number[];
   grayscale: number[];
   blur: number[];
@@ -144,12 +141,12 @@ export interface StepRows {
 export function rowsOfSteps(draws: Float32Array): StepRows {
   const turns: number[][] = [[], [], [], []];
   const rows: StepRows = { jitter: [], hueTurns: [], grayscale: [], blur: [], solarize: [] };
-  for (let row = 0, at = 0; at < draws.length; row++, at += COLUMNS) {
-    const turn = draws[at + column.hueTurn]!;
+  for (let row = 0, start = 0; start < draws.length; row++, start += COLUMNS) {
+    const turn = draws[start + column.hueTurn]!;
     if (turn >= 0) turns[turn]!.push(row);
-    if (draws[at + column.grayscale]! > 0) rows.grayscale.push(row);
-    if (draws[at + column.sigma]! > 0) rows.blur.push(row);
-    if (draws[at + column.solarize]! > 0) rows.solarize.push(row);
+    if (draws[start + column.grayscale]! > 0) rows.grayscale.push(row);
+    if (draws[start + column.sigma]! > 0) rows.blur.push(row);
+    if (draws[start + column.solarize]! > 0) rows.solarize.push(row);
   }
   rows.jitter = turns.flat();
   rows.hueTurns = turns.map(({ length }) => length);

@@ -75,7 +75,7 @@ describe('applyPhotometric', () => {
     scope(() => {
       const pictures = images();
       const draws = drawPhotometric(second, { seed: 1, positions, view: 1 });
-      applyPhotometric(pictures, second, draws); // makes what is kept for the life of the process
+      applyPhotometric(pictures, second, draws); // makes the constants of the process
       const { liveTensors } = memoryStats();
       applyPhotometric(pictures, second, draws);
       expect(memoryStats().liveTensors).toBe(liveTensors + 1);
@@ -121,11 +121,11 @@ describe('groupViews', () => {
   it('puts views of one key together, in order, as many as may be', () => {
     const recipes = [6, 6, 4, 6, 4].map((size) => ({ ...plain, size }));
     const key = ({ size }: ViewRecipe) => `${size}`;
-    expect(groupViews(recipes, { key, most: () => 9 })).toEqual([
+    expect(groupViews(recipes, { key, maxViews: () => 9 })).toEqual([
       [0, 1, 3],
       [2, 4],
     ]);
-    expect(groupViews(recipes, { key, most: ({ size }) => (size === 6 ? 2.5 : 0.1) })).toEqual([
+    expect(groupViews(recipes, { key, maxViews: ({ size }) => (size === 6 ? 2.5 : 0.1) })).toEqual([
       [0, 1],
       [2],
       [3],

@@ -1,30 +1,28 @@
-// B rows of a batch, n those that a step changes, S side.
+// B: batch rows. n: rows that a step changes. S: side in pixels.
 import { CoupletError } from '../errors.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { upload } from '../torch/upload.ts';
 import { blur, blurRadius } from './blur.ts';
 import { colorJitter, grayscale, solarize } from './color-steps.ts';
-import { COLUMNS, column, joined, rowsOfSteps } from './draws.ts';
+import { COLUMNS, column, concatFloats, rowsOfSteps } from './draws.ts';
 import { groupViews, isPhotometric, type ViewRecipe } from './recipe.ts';
 
-/** libtorch's number for plain row-major memory. */
+/** libtorch's MemoryFormat::Contiguous. */
 const CONTIGUOUS = 0;
 
 /**
- * The photometric steps in the papers' order: colour jitter, grayscale, blur, solarize. Each runs on the rows that drew it, on the
- * device, without waiting for it; the draws and the row numbers go there in one copy. Values stay float: they are clamped
- * to [0, 255] where torchvision clamps, and never rounded to bytes between the steps (the papers' code, on Pillow pictures, rounds).
+ * Colour jitter, grayscale, blur and solarize, in the papers' order, each on the rows that drew it. Values are
+ * clamped as in torchvision, but stay float between steps, where the papers' code rounds to bytes.
  *
- * Cost: about 90 launches, and with u = 12 B S S bytes (one pass over the batch) two u to get planes of floats, then for the share of
- * rows that a step has: jitter 50 u (4 in and out, three rounds of 7, hue 25), grayscale 4, blur 9 and two products of 2 S^3 per
- * plane, solarize 7. MoCo v3's view 1 at 64 px and 512 rows: u = 25 MB, 1.3 GB. bench/augmentation.ts measures; on one H200 such a
- * view takes 1.5 ms, all of it the host's handing over (a training step of the device hides that), and 3.7 ms at 224 px and 256 rows.
+ * Cost: about 90 launches, and with u = 12 B S S bytes: 2 u for float planes, and of a step's share of rows 50 u for jitter, 4 u for
+ * grayscale, 9 u for blur (and two products of 2 S^3 per plane), 7 u for solarize.
  *
- * Call it outside of autocast() and with 'exact' matrix products (device.ts): gray values and blur are products.
- * @param images uint8 or float32 [B, S, S, 3], 0..255; stays as it is
+ * Call it outside autocast() and with 'exact' matrix products (device.ts).
+ * @param images uint8 or float32 [B, S, S, 3], 0..255; not changed
  * @param draws [B, COLUMNS] of drawPhotometric for the same recipe
- * @returns float32 [B, S, S, 3], 0..255 (a view of planes); `images` itself when the recipe has no such step
+ * @returns float32 [B, S, S, 3], 0..255 (a view of planes); `images` itself without such steps
+ * @throws CoupletError when size or draws do not fit the recipe and batch
  */
 export function applyPhotometric(images: Tensor, recipe: ViewRecipe, draws: Float32Array): Tensor {
   if (!isPhotometric(recipe)) return images;
@@ -38,13 +36,13 @@ export function applyPhotometric(images: Tensor, recipe: ViewRecipe, draws: Floa
   );
 }
 
-/** Bytes of planes that a group of views may have: where there are more, launches are not what takes the time. */
-const PLANE_BYTES = 2 ** 27;
+/** Larger groups save no time. */
+const MAX_GROUP_BYTES = 2 ** 27;
 
 /**
- * applyPhotometric on all views of a batch, views of one size together: each row has the values that it has alone, up to rounding.
- * @param views of B pictures each, with a recipe each, @param draws what drawPhotometric gives for a view
- * @returns in the same order; a view without photometric steps as it is
+ * applyPhotometric on all views, those of one size together: the same values up to rounding.
+ * @param views each [B, S, S, 3], @param draws drawPhotometric's rows of a view
+ * @returns in the same order; views without photometric steps are unchanged
  */
 export function applyToViews(
   views: readonly Tensor[],
@@ -53,9 +51,9 @@ export function applyToViews(
 ): Tensor[] {
   const batch = views[0]?.shape[0] ?? 0;
   const groups = groupViews(recipes, {
-    // Blurs of one group have one radius.
+    // One blur radius per group.
     key: (recipe) => `${isPhotometric(recipe)} ${recipe.size} ${recipe.blur?.sigma[1]}`,
-    most: ({ size }) => PLANE_BYTES / (batch * 3 * size * size * Float32Array.BYTES_PER_ELEMENT),
+    maxViews: ({ size }) => MAX_GROUP_BYTES / (batch * 3 * size * size * Float32Array.BYTES_PER_ELEMENT),
   });
   const out = [...views];
   for (const group of groups) {
@@ -63,15 +61,19 @@ export function applyToViews(
     if (!isPhotometric(recipe)) continue;
     const images = group.map((view) => views[view]!);
     const changed = scope(() =>
-      applyPhotometric(images.length > 1 ? ops.cat(images, 0) : images[0]!, recipe, joined(group.map(draws))),
+      applyPhotometric(
+        images.length > 1 ? ops.cat(images, 0) : images[0]!,
+        recipe,
+        concatFloats(group.map(draws)),
+      ),
     );
-    for (const [at, view] of group.entries())
-      out[view] = group.length > 1 ? changed.narrow(0, at * batch, batch) : changed;
+    for (const [index, view] of group.entries())
+      out[view] = group.length > 1 ? changed.narrow(0, index * batch, batch) : changed;
   }
   return out;
 }
 
-/** @param planes float32 [B, 3, S, S], which this may overwrite */
+/** @param planes float32 [B, 3, S, S]; may be overwritten */
 function runSteps(planes: Tensor, recipe: ViewRecipe, draws: Float32Array): Tensor {
   const rows = rowsOfSteps(draws);
   const batch = new RowBatch(planes, draws, [rows.jitter, rows.grayscale, rows.blur, rows.solarize]);
@@ -85,31 +87,30 @@ function runSteps(planes: Tensor, recipe: ViewRecipe, draws: Float32Array): Tens
   return batch.planes;
 }
 
-/** A batch on the device of which steps change some rows. */
 class RowBatch {
   planes: Tensor;
   readonly #parameters: Tensor; // [B, COLUMNS]
-  readonly #index: Tensor; // int64: the lists one after the other
-  readonly #lists: readonly (readonly number[])[];
+  readonly #index: Tensor; // int64, all rowLists
+  readonly #rowLists: readonly (readonly number[])[];
 
-  constructor(planes: Tensor, draws: Float32Array, lists: readonly (readonly number[])[]) {
+  constructor(planes: Tensor, draws: Float32Array, rowLists: readonly (readonly number[])[]) {
     this.planes = planes;
-    this.#lists = lists;
-    const index = Float32Array.from(lists.flat()); // exact: no batch has 2^24 rows
-    const numbers = joined([draws, index]);
-    const here = upload(numbers, [numbers.length], planes.device);
-    this.#parameters = here.narrow(0, 0, draws.length).view(-1, COLUMNS);
-    this.#index = here.narrow(0, draws.length, index.length).to('int64');
+    this.#rowLists = rowLists;
+    const index = Float32Array.from(rowLists.flat()); // exact below 2^24 rows
+    const hostNumbers = concatFloats([draws, index]);
+    const deviceNumbers = upload(hostNumbers, [hostNumbers.length], planes.device);
+    this.#parameters = deviceNumbers.narrow(0, 0, draws.length).view(-1, COLUMNS);
+    this.#index = deviceNumbers.narrow(0, draws.length, index.length).to('int64');
   }
 
-  /** Runs a step on the rows of one list, [n, 3, S, S] and their parameters [n, COLUMNS, 1, 1], and puts its result in their place. */
+  /** @param step maps rows [n, 3, S, S] and their parameters [n, COLUMNS, 1, 1] to new rows */
   change(list: number, step: (images: Tensor, parameters: Tensor) => Tensor): void {
-    const rows = this.#lists[list]!;
+    const rows = this.#rowLists[list]!;
     if (rows.length === 0) return;
     const isWhole = rows.length === this.planes.shape[0] && rows.every((row, i) => row === i);
     this.planes = scope(() => {
       if (isWhole) return step(this.planes, this.#parameters.view(-1, COLUMNS, 1, 1));
-      const start = this.#lists.slice(0, list).reduce((sum, { length }) => sum + length, 0);
+      const start = this.#rowLists.slice(0, list).reduce((sum, { length }) => sum + length, 0);
       const index = this.#index.narrow(0, start, rows.length);
       const parameters = this.#parameters.indexSelect(0, index).view(-1, COLUMNS, 1, 1);
       const changed = step(this.planes.indexSelect(0, index), parameters);

@@ -1,11 +1,11 @@
-// The views of the papers, with the numbers of the authors' code. All crops have torchvision's aspect limits and mirror half.
+// Numbers are from the authors' code, ratio limits from torchvision.
 import { CoupletError } from '../errors.ts';
 import type { BlurRecipe, ColorJitterRecipe, ViewRecipe } from './recipe.ts';
 
-const RATIO: [number, number] = [3 / 4, 4 / 3];
-const FLIP = 0.5;
+const CROP_RATIO: [number, number] = [3 / 4, 4 / 3];
+const FLIP_PROBABILITY = 0.5;
 
-/** BYOL's jitter, which MoCo v3 and DINO use. */
+/** BYOL's, also in MoCo v3 and DINO. */
 const mildJitter = (): ColorJitterRecipe => ({
   probability: 0.8,
   brightness: 0.4,
@@ -14,11 +14,11 @@ const mildJitter = (): ColorJitterRecipe => ({
   hue: 0.1,
 });
 
-/** All three papers draw sigma from [0.1, 2] pixels of 224. */
+/** All three papers draw sigma from [0.1, 2] pixels at 224. */
 const blurWith = (probability: number): BlurRecipe => ({ probability, sigma: [0.1, 2] });
 
 /**
- * MoCo v3 (Chen et al., 2021; facebookresearch/moco-v3, main_moco.py): view 1 is always blurred, view 2 rarely, but solarized at times.
+ * MoCo v3 (Chen et al., 2021; facebookresearch/moco-v3, main_moco.py).
  * @param size side of a view in pixels; 224 in the paper
  */
 export function mocoV3Recipes(size: number): [ViewRecipe, ViewRecipe] {
@@ -26,10 +26,10 @@ export function mocoV3Recipes(size: number): [ViewRecipe, ViewRecipe] {
     size,
     crop: {
       scale: [0.08, 1] as [number, number],
-      ratio: [...RATIO] as [number, number],
+      ratio: [...CROP_RATIO] as [number, number],
       interpolation: 'bilinear' as const,
     },
-    flip: FLIP,
+    flip: FLIP_PROBABILITY,
     colorJitter: mildJitter(),
     grayscale: 0.2,
   });
@@ -40,11 +40,12 @@ export function mocoV3Recipes(size: number): [ViewRecipe, ViewRecipe] {
 }
 
 /**
- * SimCLR (Chen et al., 2020; google-research/simclr, data_util.py): both views the same. Its code takes contrast about each
- * channel's own mean, ours, like torchvision, about the mean of the gray values.
+ * SimCLR (Chen et al., 2020; google-research/simclr, data_util.py). Its code has contrast about each channel's
+ * mean, ours, like torchvision, about the mean gray value.
  * @param size side of a view in pixels; 224 in the paper
- * @param options.strength of the jitter: 1 for ImageNet; the paper's CIFAR-10 runs take 0.5
- * @param options.blur false for small pictures, as the paper's CIFAR-10 runs (32 px)
+ * @param options.strength of the jitter; 0.5 in the paper's CIFAR-10 runs
+ * @param options.blur false in the paper's CIFAR-10 runs
+ * @throws CoupletError for a strength outside 0 to 2.5
  */
 export function simclrRecipes(
   size: number,
@@ -57,8 +58,8 @@ export function simclrRecipes(
   }
   const view = (): ViewRecipe => ({
     size,
-    crop: { scale: [0.08, 1], ratio: [...RATIO], interpolation: 'bicubic' },
-    flip: FLIP,
+    crop: { scale: [0.08, 1], ratio: [...CROP_RATIO], interpolation: 'bicubic' },
+    flip: FLIP_PROBABILITY,
     colorJitter: {
       probability: 0.8,
       brightness: 0.8 * strength,
@@ -72,31 +73,30 @@ export function simclrRecipes(
   return [view(), view()];
 }
 
-/** Sizes and shares of DINO's crops; see dinoRecipes. */
 export interface DinoCrops {
-  /** Side of a global view in pixels; 224 in the paper. */
+  /** Pixels; 224 in the paper. */
   globalSize: number;
-  /** Side of a local view in pixels; 96 in the paper. */
+  /** Pixels; 96 in the paper. */
   localSize: number;
-  /** How many local views; 8 by default. */
+  /** Default 8. */
   localCrops?: number;
-  /** Share of the area; [0.4, 1] by default, [0.25, 1] in the long runs. */
+  /** Share of the area; default [0.4, 1], in long runs [0.25, 1]. */
   globalScale?: readonly [number, number];
-  /** Share of the area; [0.05, 0.4] by default, [0.05, 0.25] in the long runs. */
+  /** Default [0.05, 0.4], in long runs [0.05, 0.25]. */
   localScale?: readonly [number, number];
 }
 
-/** DINO (Caron et al., 2021; facebookresearch/dino, main_dino.py): two global views, then the local ones. */
+/** DINO (Caron et al., 2021; facebookresearch/dino, main_dino.py): two global views, then local ones. */
 export function dinoRecipes(crops: DinoCrops): ViewRecipe[] {
   const { globalSize, localSize, localCrops = 8, globalScale = [0.4, 1], localScale = [0.05, 0.4] } = crops;
   const view = (size: number, scale: readonly [number, number]) => ({
     size,
     crop: {
       scale: [...scale] as [number, number],
-      ratio: [...RATIO] as [number, number],
+      ratio: [...CROP_RATIO] as [number, number],
       interpolation: 'bicubic' as const,
     },
-    flip: FLIP,
+    flip: FLIP_PROBABILITY,
     colorJitter: mildJitter(),
     grayscale: 0.2,
   });

@@ -132,7 +132,7 @@ describe('classification by features of a run that was saved', () => {
     ).rejects.toThrow(/^--train has no labels/);
     const wrong = await couplet(['eval', runDir, '--linear', '--epochs', 'many'], { cwd: folder }).ended;
     expect(wrong.code).not.toBe(0);
-    expect(wrong.stderr).toMatch(/'--epochs <count>' argument 'many' is invalid. expected a whole number/);
+    expect(wrong.stderr).toMatch(/'--epochs <count>' argument 'many' is invalid. Expected a whole number/);
   });
 
   test('an encoder without texts is not asked for them', async () => {

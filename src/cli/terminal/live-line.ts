@@ -1,4 +1,3 @@
-/** The part of a stream that is used: `process.stderr`, or a test's. */
 export interface TerminalStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -7,15 +6,14 @@ export interface TerminalStream {
 
 export interface TerminalOptions {
   readonly stream?: TerminalStream;
-  /** A monotonic clock, in seconds. */
+  /** Monotonic clock in seconds. */
   readonly now?: () => number;
-  /** `NO_COLOR`, `TERM` and `CI` are read. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 const REDRAW_SECONDS = 0.1;
 
-/** A line that is redrawn in place on a terminal. Elsewhere (a file, CI, `TERM=dumb`) only lines that stay are written. */
+/** A line that is redrawn in place on a terminal. Elsewhere (a file, CI, `TERM=dumb`) only permanent lines are printed. */
 export class LiveLine {
   readonly isLive: boolean;
   readonly #stream: TerminalStream;
@@ -31,17 +29,16 @@ export class LiveLine {
     this.#hasColor = this.isLive && !env.NO_COLOR;
   }
 
-  /** Characters that fit: one less than the columns, because some terminals wrap after the last one. */
+  /** One less than the columns, because some terminals wrap after the last one. */
   get width(): number {
     return (this.#stream.columns || 80) - 1;
   }
 
-  /** Whether the last drawing is a tenth of a second old. */
   get isDue(): boolean {
     return this.isLive && this.#now() - this.#drawnAt >= REDRAW_SECONDS;
   }
 
-  /** Replaces the line, at once; `bold` is the part that stands out. Does nothing without a terminal. */
+  /** Replaces the line now; does nothing without a terminal. */
   draw(text: string, { bold = /^$/ }: { bold?: RegExp } = {}): void {
     if (!this.isLive) return;
     this.#drawnAt = this.#now();
@@ -53,7 +50,7 @@ export class LiveLine {
     this.#isShown = true;
   }
 
-  /** Writes a line that stays, in the place of the live one. */
+  /** Prints a permanent line in place of the live one. */
   print(text: string): void {
     this.erase();
     this.#stream.write(`${text}\n`);
@@ -64,7 +61,7 @@ export class LiveLine {
     this.#isShown = false;
   }
 
-  /** Leaves the line on the screen and goes to the next. */
+  /** Makes the live line permanent. */
   keep(): void {
     if (this.#isShown) this.#stream.write('\n');
     this.#isShown = false;

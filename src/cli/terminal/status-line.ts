@@ -1,20 +1,18 @@
 import { formatCount, formatDuration, formatLoss } from '../../io/human.ts';
 import { LiveLine, secondsNow, type TerminalOptions } from './live-line.ts';
 
-/** The numbers of a status line. */
 export interface Status {
-  /** Steps done of `totalSteps`. */
+  /** Steps done. */
   readonly step: number;
   readonly totalSteps: number;
   readonly loss?: number;
   /** Of all ranks. */
   readonly samplesPerSecond?: number;
   readonly elapsedSeconds: number;
-  /** Left out while it is unknown. */
   readonly secondsLeft?: number;
 }
 
-/** One line of text; with `width`, its last parts are left out until it fits. */
+/** Drops the last parts until the line fits into `width` characters. */
 export function formatStatus(
   status: Status,
   { width = Number.POSITIVE_INFINITY }: { width?: number } = {},
@@ -30,7 +28,7 @@ export function formatStatus(
   return parts.join('  ').slice(0, Math.max(0, Math.min(width, 10_000)));
 }
 
-/** The speed over the last `windowSteps` steps, so that a slow start or a pause is forgotten. */
+/** Speed over the last `windowSteps` steps, so that a slow start or a pause does not count for long. */
 export class Pace {
   readonly #windowSteps: number;
   readonly #marks: { step: number; seconds: number; samples: number }[] = [];
@@ -39,7 +37,7 @@ export class Pace {
     this.#windowSteps = windowSteps;
   }
 
-  /** Notes that `step` steps and `samples` samples were done at `seconds`. */
+  /** Totals at a time in seconds. */
   mark(step: number, { seconds, samples }: { seconds: number; samples: number }): void {
     this.#marks.push({ step, seconds, samples });
     while (this.#marks.length > 2 && step - (this.#marks[1]?.step as number) >= this.#windowSteps)
@@ -60,11 +58,11 @@ export class Pace {
 
 export interface StatusLineOptions extends TerminalOptions {
   readonly totalSteps: number;
-  /** Steps done before this process, on resume. */
+  /** Steps done before a resume. */
   readonly startStep?: number;
 }
 
-/** The state of a run as a live line on a terminal; elsewhere a line for each `log`. */
+/** A live line on a terminal; elsewhere a line for each `log`. */
 export class StatusLine {
   readonly #line: LiveLine;
   readonly #now: () => number;
@@ -84,7 +82,7 @@ export class StatusLine {
     this.#pace.mark(startStep, { seconds: this.#startedAt, samples: 0 });
   }
 
-  /** After each step: `samples` are those of this step, of all ranks. */
+  /** Call after each step, with its samples on all ranks. */
   tick(step: number, { samples }: { samples: number }): void {
     this.#step = step;
     this.#samples += samples;
@@ -92,31 +90,29 @@ export class StatusLine {
     if (this.#line.isDue) this.#draw();
   }
 
-  /** A better estimate of the number of steps, where the budget is in seconds. */
+  /** Corrects the estimate of a budget in seconds. */
   expect(totalSteps: number): void {
     this.#total = totalSteps;
   }
 
-  /** On log steps, when the loss is known. */
+  /** Call on log steps. */
   log({ loss }: { loss: number }): void {
     this.#loss = loss;
     if (this.#line.isLive) this.#draw();
     else this.#line.print(formatStatus(this.status()));
   }
 
-  /** Writes a line that stays, above the live one. */
+  /** Prints a permanent line above the live one. */
   print(text: string): void {
     this.#line.print(text);
     this.#draw();
   }
 
-  /** Leaves the last state on the screen. */
   finish(): void {
     this.#draw();
     this.#line.keep();
   }
 
-  /** The numbers that the line shows. */
   status(): Status {
     const rates = this.#pace.rates();
     return {

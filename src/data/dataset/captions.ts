@@ -4,9 +4,9 @@ import type { Classes } from './classes.ts';
 import { type Columns, captionIn } from './columns.ts';
 
 const DEFAULT_TEMPLATES = ['a photo of a {}.'];
-const LONGEST_TEXT = 1 << 20;
+const MAX_CAPTION_BYTES = 1 << 20;
 
-/** What is needed to caption the samples of one source; plain data, so that it can be sent to a worker. */
+/** How the samples of one source get captions: plain data for worker threads. */
 export interface CaptionRules {
   /** Id of the source's first sample. */
   start: number;
@@ -23,28 +23,27 @@ export function captionRules(
   return { start, captionKey, classes, templates: source.templates ?? DEFAULT_TEMPLATES };
 }
 
-/** Reads bytes of a container. */
 export type ReadBytes = (container: number, offset: number, length: number) => Uint8Array;
 
 /**
- * The caption of sample `id`: its own, else a template with its class name, chosen by a hash of (seed, epoch, id).
- * @returns undefined when it has neither
+ * The sample's own caption, else a template with its class name, chosen by a hash of (seed, epoch, id).
+ * @returns undefined without either
  */
 export function captionOf(
   id: number,
-  at: { rules: CaptionRules; columns: Columns; read: ReadBytes },
+  source: { rules: CaptionRules; columns: Columns; read: ReadBytes },
   draw: { seed: number; epoch: number },
 ): string | undefined {
-  return ownCaption(id, at) ?? classCaption(at.columns.label[id]!, at.rules, { ...draw, id });
+  return ownCaption(id, source) ?? classCaption(source.columns.label[id]!, source.rules, { ...draw, id });
 }
 
-/** Whether a sample has a caption itself, so that no template is asked; it may still turn out to be empty. */
+/** Whether the index places a caption, which may turn out to be empty. */
 export function hasOwnCaption(
   id: number,
   { rules, columns }: { rules: CaptionRules; columns: Columns },
 ): boolean {
   const kind = columns.kind[id]! >> 4;
-  // A set whose JSON holds labels alone is not read again for captions that are not there.
+  // An empty key: the JSON members hold labels alone.
   return kind !== captionIn.nothing && !(kind === captionIn.archiveJson && rules.captionKey === '');
 }
 
@@ -55,7 +54,7 @@ function ownCaption(
   if (!hasOwnCaption(id, { rules, columns })) return undefined;
   const kind = columns.kind[id]! >> 4;
   const length = columns.captionLength[id]!;
-  if (length > LONGEST_TEXT) return undefined;
+  if (length > MAX_CAPTION_BYTES) return undefined;
   if (kind === captionIn.arena)
     return utf8(columns.arena.slice(columns.caption[id]!, columns.caption[id]! + length));
   const text = utf8(read(columns.container[id]!, columns.offset[id]! + (columns.caption[id]! | 0), length));
@@ -90,8 +89,8 @@ function classCaption(
 }
 
 /**
- * Class names of joined sources: those that name their classes must agree.
- * @throws CoupletError with the first difference
+ * Class names of joined sources.
+ * @throws CoupletError with the first difference between two that name their classes
  */
 export function agreeOnClasses(
   sources: readonly { name: string; classes: Classes | undefined }[],
@@ -101,9 +100,8 @@ export function agreeOnClasses(
   for (const other of others) {
     const ours = first!.classes!.map(([name]) => name);
     const theirs = other.classes!.map(([name]) => name);
-    const label = Array.from({ length: Math.max(ours.length, theirs.length) }, (_, k) => k).find(
-      (k) => ours[k] !== theirs[k],
-    );
+    const labels = Array.from({ length: Math.max(ours.length, theirs.length) }, (_, label) => label);
+    const label = labels.find((label) => ours[label] !== theirs[label]);
     if (label === undefined) continue;
     throw new CoupletError(
       `joined sources must agree on their classes. Label ${label} is ${ours[label] ?? 'missing'} in ${first!.name} ` +

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
 
-/** The classes of a source: for each label its names, the first of which is the class's name. */
+/** Names of each label, the main one first. */
 export type Classes = readonly (readonly string[])[];
 
 const namesFile = z.union([
@@ -10,41 +10,44 @@ const namesFile = z.union([
   z.array(z.object({ label: z.int().min(0), names: z.array(z.string()).min(1) })).min(1),
 ]);
 
-/** Class names as given in a source: the names themselves, or the path of a JSON file. */
-export function loadClasses(given: string[] | string | undefined): Classes | undefined {
-  if (given === undefined) return undefined;
-  if (typeof given !== 'string') return given.map((name) => [name]);
-  const parsed = namesFile.safeParse(readJson(given));
+/** @throws CoupletError when `names` is the path of a file without class names */
+export function loadClasses(names: string[] | string | undefined): Classes | undefined {
+  if (names === undefined) return undefined;
+  if (typeof names !== 'string') return names.map((name) => [name]);
+  const parsed = namesFile.safeParse(readJson(names));
   if (!parsed.success) {
     throw new CoupletError(
-      `classNames: ${given} should hold an array of strings, or of { "label": 0, "names": ["cat"] }; ` +
-        `it does not: ${z.prettifyError(parsed.error)}`,
+      `classNames: \`${names}\` has another form: ${z.prettifyError(parsed.error)}\n` +
+        'Expected an array of strings, or of { "label": 0, "names": ["cat"] }.',
     );
   }
-  return byLabel(parsed.data, given);
+  return byLabel(parsed.data, names);
 }
 
 function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new CoupletError(`classNames: ${path} could not be read as JSON: ${(error as Error).message}`);
+    throw new CoupletError(`classNames: \`${path}\` could not be read as JSON: ${(error as Error).message}`);
   }
 }
 
 function byLabel(entries: z.infer<typeof namesFile>, path: string): Classes {
   const classes: string[][] = [];
-  entries.forEach((entry, place) => {
-    if (typeof entry === 'string') classes[place] = [entry];
+  entries.forEach((entry, index) => {
+    if (typeof entry === 'string') classes[index] = [entry];
     else classes[entry.label] = entry.names;
   });
   for (let label = 0; label < classes.length; label++) {
-    if (!classes[label]) throw new CoupletError(`classNames: ${path} has no entry for label ${label}.`);
+    if (!classes[label])
+      throw new CoupletError(
+        `classNames: \`${path}\` has no entry for label ${label}. Give each label a name.`,
+      );
   }
   return classes;
 }
 
-/** Turns what a data set holds as a label (3, '3', 3n or 'cat') into a class number. */
+/** Turns a label of a data set (3, '3', 3n or 'cat') into a class number. */
 export class LabelReader {
   readonly classes: Classes | undefined;
   readonly #numbers = new Map<string, number>();
@@ -56,7 +59,7 @@ export class LabelReader {
     });
   }
 
-  /** @returns the class; -1 for a word when no classes were given, which is then no label; undefined when `value` names none */
+  /** @returns the class; -1 for a word where no class has a name; undefined when `value` names no class */
   read(value: unknown): number | undefined {
     const text = typeof value === 'string' ? value.trim() : value;
     const named = typeof text === 'string' ? this.#numbers.get(text) : undefined;

@@ -1,22 +1,21 @@
-/** How a sample's image and caption are found; one byte of the index. */
 export const imageIn = { file: 0, archive: 1 } as const;
 export const captionIn = { nothing: 0, arena: 1, archiveText: 2, archiveJson: 3 } as const;
 
 /**
- * The index of all samples, one typed array per field, each in shared memory, so that ten million samples cost about 290 MB (and the
- * names and captions that are not in archives), and worker threads read them without a copy.
+ * The index of all samples, one typed array per field. Shared memory spares worker threads a copy. Ten million samples take about
+ * 290 MB, beside the arena.
  */
 export interface Columns {
   size: number;
   /** Bits 0-3: imageIn; bits 4-7: captionIn. */
   kind: Uint8Array;
-  /** Which of the containers: an archive, or the folder that holds the file. */
+  /** Index of the archive, or of the file's folder. */
   container: Uint32Array;
-  /** Where the image's bytes (in an archive) or its file's name (in the arena) begin, in bytes. */
+  /** First byte of the image in its archive, or of the file's name in the arena. */
   offset: Float64Array;
-  /** How many bytes that are. */
+  /** Bytes of that image or name. */
   length: Uint32Array;
-  /** Where the caption begins: in the arena, or as an int32 relative to `offset` in the same archive. */
+  /** First byte of the caption: in the arena, or as an int32 relative to `offset` in the archive. */
   caption: Uint32Array;
   captionLength: Uint32Array;
   /** Class, or -1. */
@@ -25,14 +24,12 @@ export interface Columns {
   arena: Uint8Array;
 }
 
-/** One sample on its way into the index. */
 export interface Row {
   image: { in: number; container: number; offset: number; length: number };
   caption: { in: number; offset: number; length: number };
   label: number;
 }
 
-/** A typed array that doubles. */
 class Growing<T extends Uint8Array | Uint32Array | Int32Array | Float64Array> {
   data: T;
   length = 0;
@@ -68,7 +65,6 @@ class Growing<T extends Uint8Array | Uint32Array | Int32Array | Float64Array> {
 const bytes = (count: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(count));
 const words = (count: number): Uint32Array => new Uint32Array(new SharedArrayBuffer(count * 4));
 
-/** Collects rows into columns. */
 export class ColumnsBuilder {
   readonly #kind = new Growing(bytes);
   readonly #container = new Growing(words);
@@ -94,18 +90,21 @@ export class ColumnsBuilder {
     this.#label.push(row.label);
   }
 
-  /** Puts a text into the arena. Texts may fill 4 GiB. */
+  /** Adds a text to the arena. @throws RangeError over 4 GiB of texts, which `caption` cannot address */
   text(text: string): { offset: number; length: number } {
     const arena = this.#arena;
     const offset = arena.length;
     arena.reserve(text.length * 3);
     const written = Buffer.from(arena.data.buffer).write(text, offset);
     arena.length += written;
-    if (arena.length > 0xffff_ffff) throw new RangeError('file names and captions fill more than 4 GiB');
+    if (arena.length > 0xffff_ffff)
+      throw new RangeError(
+        'file names and captions fill more than 4 GiB: use WebDataset shards, whose captions stay on disk',
+      );
     return { offset, length: written };
   }
 
-  /** Renames the classes of the samples from `start` on. */
+  /** For the samples from `start` on. */
   relabel(start: number, rename: (label: number) => number): void {
     const labels = this.#label.data;
     for (let row = start; row < this.size; row++) labels[row] = rename(labels[row]!);
@@ -126,5 +125,4 @@ export class ColumnsBuilder {
   }
 }
 
-/** No caption. */
 export const noCaption = { in: captionIn.nothing, offset: 0, length: 0 } as const;

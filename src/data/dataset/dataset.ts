@@ -15,39 +15,37 @@ import {
   sourceSchema,
 } from './sources/index.ts';
 
-/** All samples of all sources. The id of a sample is its position here, whatever the order it is read in. */
+/** All samples of all sources. A sample's id is its position here. */
 export interface Dataset {
-  /** Number of samples. */
   readonly size: number;
-  /** Class names in label order, when the sources name their classes. */
+  /** In label order. */
   readonly classNames: string[] | undefined;
-  /** Samples have captions, their own or made from class names. */
   readonly hasCaptions: boolean;
   readonly hasLabels: boolean;
-  /** What was left out while indexing. */
+  /** Samples left out while indexing. */
   readonly problems: Problems;
   readonly index: DatasetIndex;
-  /** Some of it was unpacked to a temporary folder, which is gone with the process. */
+  /** Some pictures lie in a temporary folder of this process. */
   readonly unpacked: boolean;
-  /** Captions in index order, for training a tokenizer; samples without one are passed over. */
+  /** In index order, without samples that have none. */
   captions(limit?: number): AsyncGenerator<string>;
-  /** Removes what was unpacked to a temporary folder. Also done when the process exits. */
+  /** Removes the temporary folder. */
   close(): void;
 }
 
 export interface DatasetOptions {
-  /** Where images from compressed parquet files are unpacked; default: the system's temporary folder. */
+  /** Parent of the folder for images of compressed parquet files; default: the system's temporary folder. */
   spoolFolder?: string;
-  /** Key of the config that names the sources, for errors. */
+  /** Key of the config, for errors. */
   key?: string;
 }
 
-/** A source with the id of its first sample. */
+/** `start` is the id of its first sample. */
 type PlacedSource = IndexedSource & { start: number; name: string; templates: readonly string[] | undefined };
 
 /**
- * Indexes the sources, one after the other. Reads names, headers and captions, no images.
- * @throws CoupletError when a source is misspelled, cannot be opened, or disagrees with another on its classes; when there is no sample
+ * Indexes the sources in order. Reads names, headers and captions, no images.
+ * @throws CoupletError when a source is invalid or cannot be opened, classes differ, or there is no sample
  */
 export async function openDataset(
   sources: readonly SourceInput[],
@@ -108,12 +106,12 @@ function makeDataset(writer: IndexWriter, sources: readonly PlacedSource[], spoo
 
 async function* captions(index: DatasetIndex, limit = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
   const reader = new Reader(index);
-  let given = 0;
+  let yielded = 0;
   try {
-    for (let id = 0; id < index.columns.size && given < limit; id++) {
+    for (let id = 0; id < index.columns.size && yielded < limit; id++) {
       const caption = captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
       if (caption === undefined) continue;
-      given++;
+      yielded++;
       yield caption;
     }
   } finally {
@@ -121,7 +119,7 @@ async function* captions(index: DatasetIndex, limit = Number.POSITIVE_INFINITY):
   }
 }
 
-/** A temporary folder that is made when it is first needed. */
+/** A temporary folder, made on first use. */
 class Spool {
   readonly #parent: string;
   #folder: string | undefined;

@@ -6,8 +6,8 @@ import type { Dataset } from './dataset.ts';
 import { Reader } from './reader.ts';
 
 /**
- * Hex digits that change when a sample, its place or its caption may have changed: places, names and captions of the index, and path, size and time of
- * change of every file that samples are read from. Reads no sample. Undefined for data that was unpacked for this process alone.
+ * SHA-256 (hex) of the index, and of path, size and modification time of every file it points at. Reads no sample.
+ * @returns undefined for data unpacked to a temporary folder
  */
 export function fingerprintOf({ index, unpacked }: Dataset): string | undefined {
   if (unpacked) return undefined;
@@ -25,7 +25,7 @@ export function fingerprintOf({ index, unpacked }: Dataset): string | undefined 
   return hash.digest('hex');
 }
 
-/** What tells one state of a file from another; a file that is gone has a state too. */
+/** A missing file has a stamp too. */
 function stamp(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   return JSON.stringify([resolve(path), stat?.size, stat?.mtimeMs]);

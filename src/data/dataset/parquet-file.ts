@@ -4,11 +4,11 @@ import { CoupletError } from '../../errors.ts';
 import type { Classes } from './classes.ts';
 import { readFully } from './tar.ts';
 
-/** Bytes of a file that know where in the file they lie. */
+/** Bytes that know their offset in the file. */
 class PlacedBuffer extends ArrayBuffer {
   start = Number.NaN;
 
-  /** hyparquet cuts columns out of larger reads; the pieces know their place too. */
+  /** hyparquet cuts columns out of larger reads. */
   override slice(begin = 0, end?: number): PlacedBuffer {
     const part = super.slice(begin, end) as PlacedBuffer;
     part.start = this.start + begin;
@@ -16,7 +16,7 @@ class PlacedBuffer extends ArrayBuffer {
   }
 }
 
-/** A file whose slices remember where they came from. */
+/** A file whose slices remember their offset. */
 export class SliceFile implements AsyncBuffer {
   readonly byteLength: number;
   readonly #descriptor: number;
@@ -33,8 +33,8 @@ export class SliceFile implements AsyncBuffer {
     return buffer;
   }
 
-  /** Where in the file `value` lies, if it is a view of a slice and not a decompressed copy. */
-  placeOf(value: Uint8Array): number | undefined {
+  /** Offset of `value` in the file; undefined for a decompressed copy. */
+  offsetOf(value: Uint8Array): number | undefined {
     return value.buffer instanceof PlacedBuffer ? value.buffer.start + value.byteOffset : undefined;
   }
 
@@ -48,12 +48,12 @@ export async function openMetadata(file: SliceFile, path: string): Promise<FileM
     return await parquetMetadataAsync(file);
   } catch (error) {
     throw new CoupletError(
-      `\`${path}\` could not be opened as Parquet (${(error as Error).message}). A file that was cut has lost the index at its end.`,
+      `\`${path}\` could not be opened as Parquet (${(error as Error).message}). A file that was cut has lost the index at its end: make or download it again.`,
     );
   }
 }
 
-/** Class names that the datasets library keeps in the file's metadata. */
+/** Class names as the datasets library stores them. */
 export function huggingFaceClasses(metadata: FileMetaData, column: string): Classes | undefined {
   const text = metadata.key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
   try {
@@ -64,14 +64,16 @@ export function huggingFaceClasses(metadata: FileMetaData, column: string): Clas
   }
 }
 
-/** Names of the root's children: the schema is a flattened tree. */
+/** The schema is a flattened tree; these are its root's children. */
 export function topLevelColumns(metadata: FileMetaData): string[] {
   const names: string[] = [];
-  const skip = (at: number): number => {
-    let next = at + 1;
-    for (let child = 0; child < (metadata.schema[at]?.num_children ?? 0); child++) next = skip(next);
+  const afterSubtree = (index: number): number => {
+    let next = index + 1;
+    for (let child = 0; child < (metadata.schema[index]?.num_children ?? 0); child++)
+      next = afterSubtree(next);
     return next;
   };
-  for (let at = 1; at < metadata.schema.length; at = skip(at)) names.push(metadata.schema[at]!.name);
+  for (let index = 1; index < metadata.schema.length; index = afterSubtree(index))
+    names.push(metadata.schema[index]!.name);
   return names;
 }

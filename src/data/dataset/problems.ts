@@ -1,38 +1,35 @@
 import { CoupletError } from '../../errors.ts';
 
-/** One thing that could not be used, and why. */
 export interface Problem {
   /** A path, or `archive.tar:member`. */
   name: string;
   reason: string;
 }
 
-/** What was left out: how often, and the first ten. */
 export interface Problems {
   readonly count: number;
   readonly first: readonly Problem[];
 }
 
-const KEPT = 10;
+const MAX_LISTED_PROBLEMS = 10;
 
 export class ProblemLog implements Problems {
   count = 0;
   readonly first: Problem[] = [];
 
-  /** Counts one problem, or `times` of one kind. */
   add(name: string, reason: string, times = 1): void {
     this.count += times;
     const known = this.first.some((problem) => problem.name === name && problem.reason === reason);
-    if (this.first.length < KEPT && !known) this.first.push({ name, reason });
+    if (this.first.length < MAX_LISTED_PROBLEMS && !known) this.first.push({ name, reason });
   }
 
   addAll(problems: Problems): void {
     this.count += problems.count;
-    this.first.push(...problems.first.slice(0, KEPT - this.first.length));
+    this.first.push(...problems.first.slice(0, MAX_LISTED_PROBLEMS - this.first.length));
   }
 }
 
-/** Problems that go on from those `before`: live, and without a name twice. */
+/** A live sum of `before` and `live` that lists no problem twice. */
 export function continued(before: Problems, live: Problems): Problems {
   return {
     get count() {
@@ -46,9 +43,7 @@ export function continued(before: Problems, live: Problems): Problems {
   };
 }
 
-/**
- * @throws CoupletError when more than `maxBadShare` of `seen` samples were bad
- */
+/** @throws CoupletError when more than `maxBadShare` of `seen` samples were bad */
 export function checkBadShare(problems: Problems, seen: number, maxBadShare: number): void {
   if (problems.count <= maxBadShare * seen) return;
   const share = ((100 * problems.count) / Math.max(1, seen)).toFixed(1);
@@ -58,7 +53,7 @@ export function checkBadShare(problems: Problems, seen: number, maxBadShare: num
   );
 }
 
-/** The first problems, one a line. */
+/** One problem a line. */
 export function listProblems(problems: Problems): string {
   const lines = problems.first.map(({ name, reason }) => `  ${name}: ${reason}`);
   const more = problems.count - problems.first.length;

@@ -5,12 +5,10 @@ import { type Columns, imageIn } from './columns.ts';
 import type { DatasetIndex } from './dataset-index.ts';
 import { readFully } from './tar.ts';
 
-/** Archives kept open by one reader. */
-const OPEN_FILES = 128;
-/** A single image file larger than this is refused before it is read. */
-const LARGEST_FILE = 512 * 2 ** 20;
+const MAX_OPEN_ARCHIVES = 128;
+const MAX_FILE_BYTES = 512 * 2 ** 20;
 
-/** Reads the bytes of samples by number. Each worker has its own. */
+/** Reads samples by id. Each worker thread has its own. */
 export class Reader {
   readonly #index: DatasetIndex;
   /** Least recently used first. */
@@ -20,14 +18,14 @@ export class Reader {
     this.#index = index;
   }
 
-  /** The encoded image. Throws when the file is missing or shorter than the index says. */
+  /** The encoded image. @throws Error when the file is missing, too large, or shorter than the index says */
   image(id: number): Uint8Array {
     const { kind, container, offset, length } = this.#index.columns;
     if ((kind[id]! & 15) === imageIn.archive) return this.bytes(container[id]!, offset[id]!, length[id]!);
     return readWhole(this.#path(id));
   }
 
-  /** What a person calls the sample, for messages. */
+  /** Path of the sample, for messages. */
   name(id: number): string {
     const { kind, container, offset } = this.#index.columns;
     if ((kind[id]! & 15) === imageIn.file) return this.#path(id);
@@ -45,8 +43,8 @@ export class Reader {
 
   bytes(container: number, offset: number, length: number): Uint8Array {
     const bytes = Buffer.allocUnsafeSlow(length);
-    const got = readFully(this.#descriptor(container), bytes, offset);
-    if (got < length) throw new Error(`expected ${length} bytes, the archive has ${got}`);
+    const bytesRead = readFully(this.#descriptor(container), bytes, offset);
+    if (bytesRead < length) throw new Error(`expected ${length} bytes, the archive has ${bytesRead}`);
     return bytes;
   }
 
@@ -71,7 +69,7 @@ export class Reader {
   }
 
   #makeRoom(): void {
-    if (this.#open.size < OPEN_FILES) return;
+    if (this.#open.size < MAX_OPEN_ARCHIVES) return;
     const [oldest, descriptor] = this.#open.entries().next().value!;
     closeSync(descriptor);
     this.#open.delete(oldest);
@@ -79,13 +77,14 @@ export class Reader {
 }
 
 function readWhole(path: string): Uint8Array {
-  // Not blocking, so that a named pipe is refused and not waited for.
+  // O_NONBLOCK: a named pipe would block.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(descriptor);
-    if (!stat.isFile()) throw new Error('not a file');
+    if (!stat.isFile()) throw new Error('not a regular file');
     const { size } = stat;
-    if (size > LARGEST_FILE) throw new Error(`the file has ${size} bytes`);
+    if (size > MAX_FILE_BYTES)
+      throw new Error(`the file has ${size} bytes: expected at most ${MAX_FILE_BYTES}`);
     const bytes = Buffer.allocUnsafeSlow(size);
     return bytes.subarray(0, readFully(descriptor, bytes, 0));
   } finally {

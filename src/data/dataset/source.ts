@@ -5,25 +5,23 @@ import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
 import type { IndexedSource, IndexWriter } from './index-writer.ts';
 
-/** A kind of source: how a config names it, and how its samples are found. */
 interface SourceDefinition<Type extends string, Options extends z.ZodRawShape> {
   /** `type` in a config. */
   type: Type;
-  /** What it is, for the docs. */
   summary: string;
-  /** Paths that mean this source where a command is given a path alone; others mean a folder. */
+  /** Paths that mean this source on the command line; others mean a folder. */
   paths?: RegExp;
-  /** Keys beside `type`, each with a description. */
+  /** Keys beside `type`. */
   options: Options;
   /**
-   * Hands every sample to `writer`, in an order that is the same on every machine: the order of ids. Reads no pictures. What cannot be
-   * used goes to `writer.problems`.
+   * Adds every sample to `writer` in the order of ids, the same on every machine. Reads no pictures. Bad samples go to
+   * `writer.problems`.
    * @throws CoupletError when the source cannot be opened
    */
   index(source: z.output<z.ZodObject<Options>>, writer: IndexWriter): IndexedSource | Promise<IndexedSource>;
 }
 
-/** A source for the list in sources/index.ts. Its schema is strict: a misspelled key is an error. */
+/** A source for sources/index.ts. Its schema refuses unknown keys. */
 export function defineSource<const Type extends string, Options extends z.ZodRawShape>({
   options,
   ...definition
@@ -36,7 +34,6 @@ export function defineSource<const Type extends string, Options extends z.ZodRaw
 
 const path = z.string().min(1);
 
-/** Keys that several sources have. */
 export const pathOption = path;
 export const patternsOption = z
   .union([path, z.array(path).min(1)])
@@ -52,11 +49,11 @@ export const templatesOption = z
   .optional()
   .describe('captions made from a class name, each with {} in it; one is drawn for each sample and epoch');
 
-/** No limits: a cut list would silently be a smaller data set. */
+/** A cut list would silently be a smaller data set. */
 const UNLIMITED = { max: Number.POSITIVE_INFINITY, maxLength: Number.POSITIVE_INFINITY };
 
 /**
- * The files of a source's patterns, in order. Those that are missing are counted.
+ * Files of the patterns, in order. Missing ones go to `writer.problems`.
  * @throws CoupletError when a pattern matches no file
  */
 export function filesOf(patterns: string | readonly string[], writer: IndexWriter): string[] {
@@ -70,15 +67,14 @@ export function filesOf(patterns: string | readonly string[], writer: IndexWrite
 }
 
 function noFile(pattern: string, paths: readonly string[]): CoupletError {
-  if (paths.length === 1) return notThere('file', pattern);
+  if (paths.length === 1) return doesNotExist('file', pattern);
   return new CoupletError(
     `\`${pattern}\` matches no file. The first of the ${paths.length} that it stands for is \`${paths[0]}\`. ` +
       'Check the folder and the number of digits in {000..012}.',
   );
 }
 
-/** The error about a file or a folder that does not exist. */
-export function notThere(kind: 'file' | 'folder', path: string): CoupletError {
+export function doesNotExist(kind: 'file' | 'folder', path: string): CoupletError {
   if (isAbsolute(path)) return new CoupletError(`there is no ${kind} \`${path}\`.`);
   return new CoupletError(
     `there is no ${kind} \`${path}\` in ${process.cwd()}. Paths are relative to where the command runs.`,

@@ -1,26 +1,25 @@
 import { CoupletError } from '../../errors.ts';
 
-/** The columns of a table that training reads. */
+/** Column names of a table. */
 export interface Columns {
   image: string;
   caption: string | undefined;
   label: string | undefined;
 }
 
-/** Column names as a config has them. */
 interface NamedColumns {
   imageColumn?: string | undefined;
   captionColumn?: string | undefined;
   labelColumn?: string | undefined;
 }
 
-/** Names that are looked for where the config has none: the first that exists is taken. */
+/** The first that exists is taken. */
 type UsualColumns = Record<keyof Columns, readonly string[]>;
 
 /**
- * The columns that a config names, or the usual ones.
- * @param table path of the table, for errors
- * @throws CoupletError that lists the columns and the option to set, when a named column or every image column is missing
+ * The named columns, or the usual ones.
+ * @param table path, for errors
+ * @throws CoupletError when a named column or every image column is missing
  */
 export function chooseColumns(
   table: string,

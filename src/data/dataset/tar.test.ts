@@ -5,7 +5,6 @@ import { describe, expect, test } from 'vitest';
 import { makeTar, put, tarHeader, temporaryFolder } from '../../../tests/data/make.ts';
 import { DamagedTar, TarFile, tarMembers } from './tar.ts';
 
-/** Names and contents of all members. */
 function contents(path: string): Record<string, string> {
   const file = new TarFile(path);
   try {

@@ -1,4 +1,4 @@
-/** A binary heap: `pop` gives the item that goes before all others. */
+/** Binary heap: `pop` gives the item that is before all others. */
 export class Heap<T> {
   readonly #items: T[] = [];
   readonly #before: (a: T, b: T) => boolean;
@@ -9,15 +9,15 @@ export class Heap<T> {
 
   push(item: T): void {
     const items = this.#items;
-    let at = items.length;
+    let index = items.length;
     items.push(item);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
       if (!this.#before(item, items[parent] as T)) break;
-      items[at] = items[parent] as T;
-      at = parent;
+      items[index] = items[parent] as T;
+      index = parent;
     }
-    items[at] = item;
+    items[index] = item;
   }
 
   pop(): T | undefined {
@@ -30,15 +30,15 @@ export class Heap<T> {
 
   #sink(item: T): void {
     const items = this.#items;
-    let at = 0;
+    let index = 0;
     for (;;) {
-      let child = 2 * at + 1;
+      let child = 2 * index + 1;
       if (child >= items.length) break;
       if (child + 1 < items.length && this.#before(items[child + 1] as T, items[child] as T)) child++;
       if (!this.#before(items[child] as T, item)) break;
-      items[at] = items[child] as T;
-      at = child;
+      items[index] = items[child] as T;
+      index = child;
     }
-    items[at] = item;
+    items[index] = item;
   }
 }

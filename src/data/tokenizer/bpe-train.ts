@@ -5,20 +5,19 @@ import { squeeze } from './clean.ts';
 import { clipTokens } from './clip.ts';
 import { clipTokenizerJson, type TokenizerJson } from './json.ts';
 
-const PAIR = 2 ** 24;
+const PAIR_BASE = 2 ** 24;
 const FIXED_TOKENS = 512 + 2;
 
 export interface TrainBpeOptions {
-  /** Tokens in all: 512 for bytes, what is learned, 2 special ones. Fewer come out when the captions hold no more pairs. */
+  /** Upper limit of tokens: 512 for bytes, the learned ones, 2 special ones. */
   readonly vocabSize: number;
-  /** A pair seen less often than this is not learned. */
+  /** Smallest count of a learned pair. */
   readonly minCount?: number;
 }
 
 /**
- * Learns a byte-level BPE (Sennrich et al. 2016) over the words of captions, split as CLIP splits them.
- * The same captions give the same result: ties go to the pair of smaller ids. Returns a `tokenizer.json`.
- * Throws a CoupletError when the captions hold no word.
+ * Learns a byte-level BPE (Sennrich et al. 2016) from words, split as CLIP splits them. Ties go to the pair of smaller ids.
+ * @throws CoupletError when the captions hold no word
  */
 export async function trainBpe(
   captions: AsyncIterable<string> | Iterable<string>,
@@ -38,7 +37,6 @@ export async function trainBpe(
   return clipTokenizerJson(clipTokens(tokens), merges);
 }
 
-/** How often each word occurs. */
 async function countWords(captions: AsyncIterable<string> | Iterable<string>): Promise<Map<string, number>> {
   const words = wordRegExp(WORDS);
   const counts = new Map<string, number>();
@@ -57,7 +55,7 @@ interface Candidate {
   readonly count: number;
 }
 
-/** Words as lists of ids, with the count of every adjacent pair kept up to date. */
+/** Words as ids, with an up-to-date count of every adjacent pair. */
 class Learner {
   readonly #words: number[][] = [];
   readonly #weights: number[] = [];
@@ -77,7 +75,7 @@ class Learner {
     });
     for (const [word, count] of counts) {
       const ids = Array.from(Buffer.from(word, 'utf8'), (byte) => idOfByte[byte] as number);
-      ids[ids.length - 1] = (ids.at(-1) as number) + BYTE_CHARS.length; // at the end of a word
+      ids[ids.length - 1] = (ids.at(-1) as number) + BYTE_CHARS.length;
       this.#weights.push(count);
       this.#words.push(ids);
       this.#count(this.#words.length - 1, count);
@@ -88,14 +86,14 @@ class Learner {
   learn(newTokens: number, minCount: number) {
     const merges: [string, string][] = [];
     const learned = new Set<number>();
-    const wanted = 512 + newTokens;
-    while (this.#tokens.length < wanted) {
+    const tokenLimit = 512 + newTokens;
+    while (this.#tokens.length < tokenLimit) {
       const best = this.#heap.pop();
       if (!best || best.count < minCount) break;
-      if (this.#pairCounts.get(best.pair) !== best.count) continue; // counted anew since, and offered again
-      const right = best.pair % PAIR;
-      const left = (best.pair - right) / PAIR;
-      // A pair can come back when a later merge makes one of its halves again: it is joined, and listed once.
+      if (this.#pairCounts.get(best.pair) !== best.count) continue; // stale: a changed count is offered again
+      const right = best.pair % PAIR_BASE;
+      const left = (best.pair - right) / PAIR_BASE;
+      // A later merge can make one of its halves again: join it again, list it once.
       if (!learned.has(best.pair)) merges.push([this.#tokens[left] as string, this.#tokens[right] as string]);
       learned.add(best.pair);
       this.#join(left, right);
@@ -105,7 +103,7 @@ class Learner {
 
   #join(left: number, right: number): void {
     const joined = this.#idOfJoined(left, right);
-    const pair = left * PAIR + right;
+    const pair = left * PAIR_BASE + right;
     for (const index of this.#pairWords.get(pair) ?? []) {
       const weight = this.#weights[index] as number;
       this.#count(index, -weight);
@@ -116,7 +114,7 @@ class Learner {
     this.#offerChanged();
   }
 
-  /** Two ways to join can give one text ("a"+"bc", "ab"+"c"): it keeps its first id. */
+  /** Two pairs can give one text ("a"+"bc", "ab"+"c"): it keeps its first id. */
   #idOfJoined(left: number, right: number): number {
     const text = `${this.#tokens[left]}${this.#tokens[right]}`;
     const known = this.#ids.get(text);
@@ -125,11 +123,10 @@ class Learner {
     return this.#tokens.push(text) - 1;
   }
 
-  /** Adds `weight` for each pair of a word. */
   #count(index: number, weight: number): void {
     const ids = this.#words[index] as number[];
     for (let i = 0; i + 1 < ids.length; i++) {
-      const pair = (ids[i] as number) * PAIR + (ids[i + 1] as number);
+      const pair = (ids[i] as number) * PAIR_BASE + (ids[i + 1] as number);
       this.#pairCounts.set(pair, (this.#pairCounts.get(pair) ?? 0) + weight);
       this.#changed.add(pair);
       if (weight > 0) this.#remember(pair, index);
@@ -155,9 +152,9 @@ class Learner {
 function joinPair(ids: readonly number[], pair: { left: number; right: number; joined: number }): number[] {
   const out: number[] = [];
   for (let i = 0; i < ids.length; i++) {
-    const hit = ids[i] === pair.left && ids[i + 1] === pair.right;
-    out.push(hit ? pair.joined : (ids[i] as number));
-    if (hit) i++;
+    const isPair = ids[i] === pair.left && ids[i + 1] === pair.right;
+    out.push(isPair ? pair.joined : (ids[i] as number));
+    if (isPair) i++;
   }
   return out;
 }

@@ -1,11 +1,6 @@
 import { fromC1, toC1, unescapeHtml, unescapeHtmlStrict } from './entities.ts';
 
-/*
- * How open_clip cleans a caption: ftfy.fix_text, html.unescape twice, runs of whitespace to one space, strip, lower-case.
- * Everything of ftfy is here but most of the search for mojibake: see `cleanCaption`.
- */
-
-/** What Python's str.split calls whitespace. */
+/** Whitespace of Python's str.split. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: four of them are whitespace to Python
 const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/g;
 
@@ -37,12 +32,8 @@ const LIGATURES: Record<string, string> = {
 };
 
 /**
- * A caption as open_clip's tokenizer sees it. What differs from ftfy 6, and only for text that was damaged before:
- * - UTF-8 once read as Windows-1252 or Latin-1 is repaired when the whole line is such text (`cafÃ©`, `donâ€™t`, emoji); ftfy
- *   also repairs single spots inside a healthy line, other code pages (1250, 1251, 1253, 1254, 1257, ISO 8859-2, Mac Roman,
- *   437), a no-break space that became a space (`Ã la mode`), and letters lost to U+FFFD;
- * - what makes a line suspicious is a short rule here (`SUSPICIOUS`) and a long table of letters in ftfy;
- * - characters assigned after the Unicode version of Python's tables count as letters or not by Node's.
+ * A caption as open_clip's tokenizer cleans it: ftfy.fix_text, html.unescape twice, single spaces, strip, lower case. docs/data.md lists
+ * where damaged text differs from ftfy 6.
  */
 export function cleanCaption(text: string): string {
   if (PLAIN.test(text)) return squeeze(text).toLowerCase();
@@ -50,7 +41,7 @@ export function cleanCaption(text: string): string {
   return squeeze(fixed).toLowerCase();
 }
 
-/** Runs of whitespace to one space, none at the ends. */
+/** Single spaces between words, none at the ends. */
 export function squeeze(text: string): string {
   const single = text.replace(SPACES, ' ');
   return single.slice(
@@ -59,9 +50,8 @@ export function squeeze(text: string): string {
   );
 }
 
-/** What ftfy.fix_text does by default, line by line, less what `cleanCaption` lists. */
 function fixText(text: string): string {
-  let entities = true; // a line with a tag stops the reading of entities for all the lines that follow it, as in ftfy
+  let entities = true; // off from the first line with a tag on, as in ftfy
   return text
     .split(/(?<=\n)/)
     .map((line) => {
@@ -82,7 +72,6 @@ function fixLine(line: string, entities: boolean): string {
   return text;
 }
 
-/** Typographic variants to the plain ones, and characters that do not show removed. */
 function plainForms(text: string): string {
   return (
     text
@@ -103,13 +92,13 @@ function plainForms(text: string): string {
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Pairs that hardly occur in healthy text: a capital A with a mark before a symbol, three or four bytes of one letter, two letters in
- * a row. One other pair is not enough: `NESTLÉ®`, and `CAFÉ` before a no-break space, are valid UTF-8 bytes too.
+ * Bytes that hardly occur in healthy Latin-1: a character from U+0080 to U+00FF, one of three or four bytes, or two in a row. One other
+ * character proves nothing: the bytes of `NESTLÉ®` are valid UTF-8 too.
  */
 const SUSPICIOUS =
   /[\xc2\xc3][\x80-\xbf]|[\xe0-\xef][\x80-\x9f\xa1-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|(?:[\xc4-\xdf][\x80-\xbf]){2}/;
 
-/** UTF-8 that was read as Windows-1252 (or Latin-1), turned back; any other text is returned as it is. */
+/** Undoes UTF-8 that was read as Windows-1252 or Latin-1. */
 function repairMojibake(line: string): string {
   let text = line;
   while (/[\u00c2-\u00f4]/.test(text)) {

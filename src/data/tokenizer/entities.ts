@@ -1,31 +1,29 @@
 import { decode } from 'html-entities';
 
 /*
- * HTML character references as Python's html.unescape and ftfy read them. Names come from html-entities. Numbers are read here: that
- * package keeps control codes, surrogates and non-characters, which Python drops or replaces.
+ * HTML character references as Python reads them. html-entities reads the names. Its numbers keep control codes, surrogates and
+ * non-characters, which Python drops or replaces.
  */
 
-/** What Windows-1252 shows for the bytes 0x80 to 0x9F; the five that it leaves open stand for themselves. */
+/** Bytes 0x80 to 0x9F of Windows-1252; its five gaps stand for themselves. */
 const WINDOWS_1252 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
 
-/** The character that a C1 control code was meant to be. */
+/** Windows-1252 character of a C1 control code. */
 export const fromC1 = (code: number): string => WINDOWS_1252[code - 0x80] as string;
 
-/** The byte 0x80-0x9F of a Windows-1252 character, or undefined. */
 export function toC1(char: string): number | undefined {
   const index = WINDOWS_1252.indexOf(char);
   return index < 0 ? undefined : index + 0x80;
 }
 
-/** Two names that html-entities reads as HTML 4 did. */
+/** html-entities reads these as HTML 4 did. */
 const HTML5_BRACKETS: Record<string, string> = { '&lang;': '\u27e8', '&rang;': '\u27e9' };
 
-/** A named reference (`&eacute;`), or what its longest known beginning stands for and the rest (`&notit;`); itself when there is none. */
+/** Of an unknown name (`&notit;`), decodes the longest known beginning. */
 function decodeName(reference: string): string {
   return HTML5_BRACKETS[reference] ?? decode(reference, { level: 'html5', scope: 'body' });
 }
 
-/** The text of a name without `&` and `;`, or undefined when there is no such name. */
 function textOfName(name: string): string | undefined {
   const reference = `&${name};`;
   const text = HTML5_BRACKETS[reference] ?? decode(reference, { level: 'html5', scope: 'strict' });
@@ -49,7 +47,7 @@ function numeric(reference: string): string {
   return isInvalid(code) ? '' : String.fromCodePoint(code);
 }
 
-/** HTML5's reading of character references, with or without a semicolon, as Python's `html.unescape`. */
+/** Python's `html.unescape`: the semicolon may be missing. */
 export function unescapeHtml(text: string): string {
   if (!text.includes('&')) return text;
   return text.replace(
@@ -58,7 +56,7 @@ export function unescapeHtml(text: string): string {
   );
 }
 
-/** The careful reading that ftfy uses: only references that end in a semicolon, and names shouted in capitals too. */
+/** ftfy's reading: only with a semicolon, and names in capitals too (`&EACUTE;`). */
 export function unescapeHtmlStrict(text: string): string {
   if (!text.includes('&')) return text;
   return text.replace(/&(#?[0-9A-Za-z]{1,24});/g, (reference: string, body: string) => {
@@ -66,11 +64,11 @@ export function unescapeHtmlStrict(text: string): string {
       const decoded = unescapeHtml(reference);
       return decoded.includes(';') ? reference : decoded;
     }
-    return textOfName(body) ?? shouted(body) ?? reference;
+    return textOfName(body) ?? textOfCapitals(body) ?? reference;
   });
 }
 
-function shouted(name: string): string | undefined {
+function textOfCapitals(name: string): string | undefined {
   const lower = name.toLowerCase();
   const reference = `&${name};`;
   if (name !== name.toUpperCase() || name === lower || decodeName(reference) !== reference) return undefined;

@@ -20,7 +20,7 @@ const goldens = JSON.parse(
   await readFile(new URL('../../../tests/parity/tokenizer.golden.json', import.meta.url), 'utf8'),
 ) as Golden[];
 
-/** Damaged text of the group `repair` that ftfy mends and we do not, or the reverse; see `cleanCaption`. */
+/** Damaged text that only ftfy or only we repair: see docs/data.md. */
 const DIFFERENT = new Set([
   'voilÃ le travail', // a no-break space became a space
   'Ã la mode',
@@ -99,7 +99,7 @@ describe("CLIP's tokenizer", () => {
     ['nested entities', `&${'amp;'.repeat(50_000)}`],
     ['escape characters', '\x1b['.repeat(100_000)],
   ])('takes a hostile text of %s in a short time', (_, text) => {
-    const start = process.cpuUsage(); // unlike a clock, the same on a busy machine
+    const start = process.cpuUsage(); // a busy machine does not change it
     clip.encode(text);
     const { user, system } = process.cpuUsage(start);
     expect(user + system).toBeLessThan(5e6);
@@ -123,10 +123,10 @@ const captions = [
 
 describe('a byte-level BPE trained on captions', () => {
   it('learns the merges that a count by hand gives', async () => {
-    // Pairs of "ab ab ab abc": a+b</w> 3 times; a+b and b+c</w> once, which is less than minCount.
+    // a+b</w> occurs 3 times; a+b and b+c</w> once, less than minCount.
     const { model } = await trainBpe(['ab ab ab abc'], { vocabSize: 600 });
     expect(model.merges).toEqual(['a b</w>']);
-    // Then "aab": a+a and a+b</w> 2 times each: the smaller ids first (a is 64, b</w> is 321), then aa+b</w>.
+    // A tie of a+a and a+b</w>: the smaller ids first (a is 64, b</w> is 321).
     expect((await trainBpe(['aab aab'], { vocabSize: 600 })).model.merges).toEqual(['a a', 'aa b</w>']);
   });
 
@@ -165,7 +165,6 @@ describe('a byte-level BPE trained on captions', () => {
   });
 });
 
-/** Joins the most frequent pair, ties to the smaller ids, counting from scratch each time. */
 function plainMerges(
   words: readonly string[],
   { limit, vocab }: { limit: number; vocab: Record<string, number> },

@@ -8,30 +8,28 @@ import { cleanCaption, squeeze } from './clean.ts';
 import { clipMerges, clipTokens } from './clip.ts';
 import { isClipShaped, libraryEncoder, parseTokenizerJson, specialIds, type TokenizerJson } from './json.ts';
 
-/** All that a worker needs to make the same tokenizer: plain data for `structuredClone` and `postMessage`. */
+/** Plain data, from which a worker thread makes the same tokenizer. */
 export type TokenizerSpec =
   | { readonly type: 'clip'; readonly contextLength: number }
   | { readonly type: 'json'; readonly json: TokenizerJson; readonly contextLength: number };
 
-/** Captions to ids. */
 export interface Tokenizer {
   readonly spec: TokenizerSpec;
   /** One more than the largest id. */
   readonly vocabSize: number;
-  /** Length L of every encoded caption. */
+  /** L, ids per encoded caption. */
   readonly contextLength: number;
   readonly startOfText: number;
-  /** The largest id, so that the arg max of a caption's ids is its end. */
+  /** The largest id: the text tower pools at the arg max. */
   readonly endOfText: number;
-  /** Ids [L]: start, the caption's, end, then zeros; a longer caption is cut so that its last id is the end, as in open_clip. */
+  /** [L]: start, the caption's ids, end, zeros. The last id of a cut caption is the end, as in open_clip. */
   encode(text: string): Int32Array;
-  /** Ids [B*L] of B captions, row after row. */
+  /** [B*L], row after row. */
   encodeBatch(texts: readonly string[]): Int32Array;
-  /** Text of ids, without start, end and what follows the end. */
+  /** Without start, end and padding. */
   decode(ids: ArrayLike<number>): string;
 }
 
-/** The `tokenizer` part of a config. */
 export const tokenizerConfigSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('clip').describe("CLIP's own tokenizer") }),
   z.strictObject({
@@ -50,17 +48,17 @@ export const tokenizerConfigSchema = z.discriminatedUnion('type', [
 ]);
 export type TokenizerConfig = z.infer<typeof tokenizerConfigSchema>;
 
-/** How one kind of tokenizer makes ids; framing and padding are the same for all. */
+/** Ids without frame and padding. */
 interface Encoder {
   readonly vocabSize: number;
   readonly startOfText: number;
   readonly endOfText: number;
-  /** At least the first `limit` ids of the text. */
+  /** At least the first `limit` ids. */
   ids(text: string, limit: number): ArrayLike<number>;
   text(ids: number[]): string;
 }
 
-/** Makes a tokenizer. Throws a CoupletError for a tokenizer.json that cannot serve. */
+/** @throws CoupletError for a bad `contextLength` or an unfit tokenizer.json */
 export function createTokenizer(spec: TokenizerSpec): Tokenizer {
   const { contextLength } = spec;
   if (!Number.isSafeInteger(contextLength) || contextLength < 2) {
@@ -73,10 +71,10 @@ export function createTokenizer(spec: TokenizerSpec): Tokenizer {
   const write = (out: Int32Array, row: number, text: string): void => {
     const ids = encoder.ids(text, contextLength - 2);
     const count = Math.min(ids.length, contextLength - 2);
-    const at = row * contextLength;
-    out[at] = startOfText;
-    for (let i = 0; i < count; i++) out[at + 1 + i] = ids[i] as number;
-    out[at + 1 + count] = endOfText;
+    const rowStart = row * contextLength;
+    out[rowStart] = startOfText;
+    for (let i = 0; i < count; i++) out[rowStart + 1 + i] = ids[i] as number;
+    out[rowStart + 1 + count] = endOfText;
   };
   const encodeBatch = (texts: readonly string[]): Int32Array => {
     const out = new Int32Array(texts.length * contextLength);
@@ -93,12 +91,11 @@ export function createTokenizer(spec: TokenizerSpec): Tokenizer {
     endOfText,
     encode: (text) => encodeBatch([text]),
     encodeBatch,
-    decode: (ids) => encoder.text(inner(ids, startOfText, endOfText)),
+    decode: (ids) => encoder.text(withoutFrame(ids, startOfText, endOfText)),
   };
 }
 
-/** The ids between start and end. */
-function inner(ids: ArrayLike<number>, start: number, end: number): number[] {
+function withoutFrame(ids: ArrayLike<number>, start: number, end: number): number[] {
   const all = Array.from(ids);
   const stop = all.indexOf(end);
   return all.slice(all[0] === start ? 1 : 0, stop < 0 ? all.length : stop);
@@ -108,7 +105,7 @@ function makeEncoder(spec: TokenizerSpec): Encoder {
   if (spec.type === 'clip') {
     const merges = clipMerges();
     const tokens = clipTokens(merges.map(([left, right]) => left + right));
-    // open_clip's tokenizer spells its special tokens this way, and a caption that contains them gets their ids.
+    // open_clip's spelling: a caption that contains these gets their ids.
     const special = ['<start_of_text>', '<end_of_text>'] as const;
     return wordEncoder({ tokens, merges, special, pattern: CLIP_WORDS, clean: cleanCaption });
   }
@@ -124,9 +121,9 @@ function makeEncoder(spec: TokenizerSpec): Encoder {
 interface WordEncoderParts {
   readonly tokens: readonly string[];
   readonly merges: readonly (readonly [string, string])[];
-  /** How a caption may spell the two last tokens. */
+  /** Spelling of the last two tokens in a caption. */
   readonly special: readonly [string, string];
-  /** What splits a clean caption into words. */
+  /** Matches a word of a clean caption. */
   readonly pattern: string;
   readonly clean: (text: string) => string;
 }
@@ -154,7 +151,6 @@ function clipShapedParts(json: TokenizerJson): WordEncoderParts {
   };
 }
 
-/** CLIP's way: clean, split into words, byte-pair encode each. */
 function wordEncoder({ tokens, merges, special, pattern, clean }: WordEncoderParts): Encoder {
   const vocabSize = tokens.length;
   const bpe = new Bpe({ vocab: new Map(tokens.map((token, id) => [token, id])), merges });
@@ -179,13 +175,13 @@ function wordEncoder({ tokens, merges, special, pattern, clean }: WordEncoderPar
 
 export interface LoadTokenizerOptions {
   readonly contextLength: number;
-  /** What `{ type: 'bpe' }` learns from; read once, and not at all when the cache holds the result. */
+  /** For `{ type: 'bpe' }` without a cache; read once. */
   readonly captions?: AsyncIterable<string> | Iterable<string>;
-  /** Where `{ type: 'bpe' }` keeps what it learned (the run's `tokenizer.json`), and finds it again on resume. */
+  /** The run's `tokenizer.json`, where `{ type: 'bpe' }` is kept for a resume. */
   readonly cachePath?: string;
 }
 
-/** Makes the tokenizer that a config asks for. Throws a CoupletError for a missing or unfit file, or captions without words. */
+/** @throws CoupletError for a missing or unfit file, or captions without words */
 export async function loadTokenizer(
   config: TokenizerConfig,
   { contextLength, captions, cachePath }: LoadTokenizerOptions,

@@ -18,7 +18,7 @@ const NAME = 'fastclip';
 const make = (options: Record<string, unknown> = {}, datasetSize = DATASET) =>
   makeMethod(NAME, { options, datasetSize });
 
-/** log g of each image and text of a batch, by the loop over pairs. */
+/** log g of a batch. */
 function naiveLogG(method: ReturnType<typeof make>, step: number) {
   return scope(() => {
     const {
@@ -41,7 +41,7 @@ function naiveLogG(method: ReturnType<typeof make>, step: number) {
   });
 }
 
-/** log(eps + u) of the batch, in what loss() hands to commit(). */
+/** log(eps + u) of the batch. */
 const logUOf = ({ next }: { next: unknown }) => {
   const [image, text] = (next as { rows: Tensor }).rows.unbind(0);
   return { image, text };
@@ -87,7 +87,7 @@ describe('fastclip', () => {
         return grads;
       });
     const ours = gradients(() => lossOf(method, batchAt(0, NAME), clock(0)).loss);
-    // Autograd through the loss itself, where the surrogate stands for it: tau / 2 mean(log g1 + log g2).
+    // Autograd through the loss itself: tau / 2 mean(log g1 + log g2).
     const rgcl = gradients(() => {
       const {
         views: [images],
@@ -166,18 +166,18 @@ describe('fastclip', () => {
     method.dispose();
   });
 
-  // 35 epochs of 20 samples are 116 batches of 6 and a rest that is not run: 34.8 on the clock. 40 % of 35 are 14.
+  // Whole batches cover only 34.8 of the 35 epochs; 40 % of 35 is 14.
   test('gamma falls over a share of the epochs, counted whole', () => {
     const method = make({ gamma: { min: 0.2, decayShare: 0.4, shape: 'cosine', per: 'epoch' } });
     const run = { totalSteps: Math.floor((35 * DATASET) / 6), globalBatchSize: 6, datasetSize: DATASET };
     const gammaAt = (epoch: number) =>
       scope(() => {
-        const at = { ...stepContextAt(0, run), epoch };
-        // log(eps + u) = 0: u = 1
+        const context = { ...stepContextAt(0, run), epoch };
+        // u = 1
         method
           .tables!.get('samples')!
           .scatter({ rows: zeros([2, DATASET]), visited: ones([DATASET], { dtype: 'bool' }) });
-        const logU = logUOf(lossOf(method, batchAt(0, NAME), at));
+        const logU = logUOf(lossOf(method, batchAt(0, NAME), context));
         const g = Math.exp(naiveLogG(method, 0).image[0]);
         return (Math.exp(logU.image.toNumbers()[0]) - 1) / (g - 1);
       });
@@ -195,11 +195,11 @@ describe('fastclip', () => {
         scope(() => {
           const batch = { ...batchAt(step, NAME) };
           batch.ids = batch.ids.mul(spread);
-          const at = { ...clock(step), epoch: Math.floor((step * 6) / DATASET) };
-          const { loss, metrics, next } = lossOf(method, batch, at);
+          const context = { ...clock(step), epoch: Math.floor((step * 6) / DATASET) };
+          const { loss, metrics, next } = lossOf(method, batch, context);
           backward(loss);
           optimizer.step({ lr: 3e-3 });
-          method.commit(next, at);
+          method.commit(next, context);
           return [metrics.loss.item(), metrics.log_u.item(), metrics.temperature.item()];
         }),
       );

@@ -28,14 +28,13 @@ import { LearnedTemperature } from './temperature.ts';
 
 type Options = z.output<typeof fastClipOptions>;
 
-/** What moves after the step: rows of the sample table for all ids of the batch, and the global temperature. */
 interface Next {
   ids: Tensor; // int64 [B]
   rows: Tensor; // [columns, B]
   temperatureGradient?: Tensor;
 }
 
-/** FastCLIP (Wei et al. 2024), all versions: a global contrastive loss with moving averages uImage and uText per sample. */
+/** FastCLIP in all versions (FastCLIP 1.3). */
 class FastClip extends TwoTowerMethod<Options, Next> {
   readonly tables: ReadonlyMap<string, SampleTable>;
   readonly #parts: FastClipParts;
@@ -54,7 +53,7 @@ class FastClip extends TwoTowerMethod<Options, Next> {
     const rates = { ...adam, lr: temperature.lrShare * peakLr, peakLr };
     this.#temperature = new LearnedTemperature(this.clip.logLogitScale, { ...temperature, ...rates });
     for (const [name, tensor] of this.#temperature.state) this.state.set(name, tensor);
-    this.params.delete('logit_scale'); // it has a rule of its own
+    this.params.delete('logit_scale'); // moved by LearnedTemperature
     const individual = temperature.rule === 'individual' ? temperatureColumns(temperature.init) : [];
     this.#table = new SampleTable({ datasetSize, device, ranks, fill: [0, 0, ...individual] });
     this.tables = new Map([['samples', this.#table]]);
@@ -78,12 +77,12 @@ class FastClip extends TwoTowerMethod<Options, Next> {
     return { loss, metrics, next: noGrad(() => this.#next(samples, { estimates, a, tau, context })) };
   }
 
-  /** Alone both reductions have the same gradient, and this one takes half the kernels. */
+  /** On one rank both reductions have the same gradient, and this one takes half the kernels. */
   get #gathersGradient(): boolean {
     return this.#parts.gathersGradient || this.ranks.worldSize === 1;
   }
 
-  /** @param step `a` [b]: what the surrogate gives for the temperature's gradient (section 1.6) */
+  /** @param step `a` [b] of FastCLIP 1.6 */
   #next(
     samples: StepSamples,
     step: { estimates: InnerEstimates; a: PerAnchor; tau: Tensor; context: StepContext },

@@ -6,7 +6,7 @@ import { movedTemperatures, type TemperatureState, unpackTemperatures } from './
 const OPTIONS = { lr: 0.0133, beta1: 0.9, beta2: 0.98, eps: 1e-6, min: 0.01, max: 1 };
 const vector = (values: number[]) => tensor(Float64Array.from(values));
 
-/** Section 3's rule, sample by sample: `gradients[epoch][sample]`; tau after each epoch. */
+/** FastCLIP 3: `gradients[epoch][sample]` -> tau after each epoch. */
 function naive(start: number[], gradients: number[][], options = OPTIONS): number[][] {
   const { lr, eps, min, max } = options;
   const samples = start.map((tau) => ({ tau, m: 0, v: 0 }));
@@ -59,11 +59,11 @@ describe("v2's temperatures", () => {
 
   test('an epoch counts whole, whatever its part', () => {
     const state = () => ({ tau: vector([0.5]), first: vector([0.2]), second: vector([0.1]) });
-    const at = (epoch: number) =>
+    const tauAt = (epoch: number) =>
       scope(() => movedTemperatures(state(), vector([1]), { ...OPTIONS, epoch }).tau.item());
-    expect(at(3.7)).toBe(at(3));
-    expect(at(0.9)).toBe(at(0));
-    expect(at(3)).not.toBe(at(4));
+    expect(tauAt(3.7)).toBe(tauAt(3));
+    expect(tauAt(0.9)).toBe(tauAt(0));
+    expect(tauAt(3)).not.toBe(tauAt(4));
   });
 
   test('tau stays between its bounds', () => {

@@ -2,7 +2,7 @@ import type { PerAnchor } from '../../losses/global-contrastive.ts';
 import type { Tensor } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
 
-/** One anchor's temperature and its Adam moments, [b] each. */
+/** One side's temperatures and their Adam moments, [b] each. */
 export interface TemperatureState {
   tau: Tensor;
   first: Tensor;
@@ -10,7 +10,6 @@ export interface TemperatureState {
 }
 
 export interface MoveOptions {
-  /** Of the clock. */
   epoch: number;
   lr: number;
   beta1: number;
@@ -21,8 +20,8 @@ export interface MoveOptions {
 }
 
 /**
- * FastCLIP-v2's rule for a sample's own temperature (section 3): Adam whose betas are 0 in the first epoch, and whose step
- * count is the epoch, because a sample is seen once an epoch. Returns new tensors: the step still uses the old tau.
+ * v2's rule (FastCLIP 3): Adam with betas of 0 in the first epoch and epochs as steps, because a sample is seen once an epoch.
+ * Returns new tensors, because the step still uses the old tau.
  */
 export function movedTemperatures(
   state: TemperatureState,
@@ -43,11 +42,11 @@ export function movedTemperatures(
   return { tau: state.tau.add(update, -options.lr).clamp(options.min, options.max), first, second };
 }
 
-/** The columns of a sample table behind both u: `tau`, `first` and `second` of the image, then of the text. */
+/** Columns of a sample table after both u: `tau`, `first` and `second` of the image, then of the text. */
 const FIRST_COLUMN = 2;
 const COLUMNS = 6;
 
-/** What those columns hold of a sample that was never seen. */
+/** These columns of an unseen sample. */
 export const temperatureColumns = (tau: number): number[] => [tau, 0, 0, tau, 0, 0];
 
 /** @param columns [6, b] */
@@ -60,13 +59,13 @@ export function unpackTemperatures(columns: Tensor): Record<keyof PerAnchor, Tem
   return { image: stateAt(0), text: stateAt(3) };
 }
 
-/** The temperatures of both anchors in a table's rows [8, b]: [2, b]. */
+/** A table's rows [8, b] -> temperatures [2, b]. */
 export function temperaturesIn(rows: Tensor): Tensor {
   const { image, text } = unpackTemperatures(rows.narrow(0, FIRST_COLUMN, COLUMNS));
   return ops.stack([image.tau, text.tau]);
 }
 
-/** The temperatures' columns of a table's rows [8, b] after the step: [6, b]. */
+/** A table's rows [8, b] -> the temperatures' columns after the step [6, b]. */
 export function movedColumns(rows: Tensor, gradient: PerAnchor, options: MoveOptions): Tensor {
   const before = unpackTemperatures(rows.narrow(0, FIRST_COLUMN, COLUMNS));
   const sides = ['image', 'text'] as const;

@@ -20,14 +20,13 @@ import { temperaturesIn } from './individual-temperatures.ts';
 import type { FastClipParts } from './options.ts';
 import type { SampleTable } from './sample-table.ts';
 
-/** What a step knows of its samples before the loss. */
 export interface StepSamples {
   local: PerAnchor; // [b, E] with gradient
   global: PerAnchor; // [B, E]
   similarity: Similarity; // [b, B] with gradient
   ids: Tensor; // [B]
   negatives: Tensor; // [b, B]
-  logCount: Tensor; // [B] log of each sample's number of negatives
+  logCount: Tensor; // [B] log |B_i-|
   previous: { values: Tensor; visited: Tensor }; // [columns, b], [b]
 }
 
@@ -37,7 +36,7 @@ interface GatherOptions {
   gathersGradient: boolean;
 }
 
-/** Brings what this rank needs of the others: features, ids, and its samples' rows of the table. */
+/** Gathers features and ids of all ranks, and this rank's rows of the table. */
 export function gatherSamples(
   local: PerAnchor,
   localIds: Tensor,
@@ -62,7 +61,7 @@ export function gatherSamples(
   };
 }
 
-/** Scalars of this rank's samples, [count, b] -> of all ranks', [count, B]. */
+/** [count, b] -> [count, B], of all ranks. */
 export function gatherColumns(columns: Tensor, ranks: Ranks): Tensor {
   if (ranks.worldSize === 1) return columns;
   return ranks.allGather(columns.t.contiguous(), 'u').t;
@@ -72,11 +71,10 @@ export interface InnerEstimates {
   logInner: PerAnchor; // [b] log g
   local: AnchorState; // [b] each
   global: AnchorState; // [B] each
-  /** log(eps + uImage) and log(eps + uText), moved: [2, B]. */
-  logU: Tensor;
+  logU: Tensor; // [2, B] new log(eps + u)
 }
 
-/** g and the new u of this rank's anchors, then u of all (section 1.4). Temperatures are those of before the step. */
+/** FastCLIP 1.4: g and the new u of this rank's anchors, then u of all, at the temperatures before the step. */
 export function innerEstimates(
   { similarity, negatives, logCount: logCountOfAll, previous: { values, visited } }: StepSamples,
   {
@@ -86,7 +84,6 @@ export function innerEstimates(
     eps,
     ranks,
   }: {
-    /** The global temperature. */
     tau: Tensor;
     individual: boolean;
     gamma: number;
@@ -113,14 +110,14 @@ export function innerEstimates(
   };
 }
 
-/** gamma, the inner learning rate (section 2). Epochs are counted whole: the last, partial batch of a run is left out. */
+/** gamma (FastCLIP 2), with whole epochs. */
 export function gammaAt({ shape, min, decayShare, per }: FastClipParts['gamma'], clock: Clock): number {
   const epochs = Math.ceil(clock.totalEpochs - 1e-9); // 35 epochs are 34.8 on the clock
   const decayEpochs = Math.max(1, Math.floor(decayShare * epochs + 1e-9)); // 0.29 * 100 is below 29 in binary
   return gammaSchedule({ shape, min, per, decayEpochs })(clock);
 }
 
-/** `loss` is the batch's InfoNCE, log(1 + |B_i-| g_i), comparable with clip's: the surrogate's value means nothing. */
+/** FastCLIP 1.8: `loss` is InfoNCE, log(1 + |B_i-| g_i), comparable with clip's. */
 export function metricsOf({ logInner, local }: InnerEstimates, tau: Tensor): Record<string, Tensor> {
   const average = (pair: PerAnchor) => pair.image.add(pair.text).mean().mul(0.5);
   const infoNce = (logG: Tensor) => ops.softplus(logG.add(local.logCount));

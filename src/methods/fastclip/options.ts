@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { GradientForm } from '../../losses/global-contrastive.ts';
 
-/** The named versions of section 1.3, each a choice of its parts. */
+/** FastCLIP 1.3. */
 const VERSIONS = {
   sogclr: { rule: 'constant', timesTau: false, gamma: 'constant' },
   isogclr: { rule: 'individual', timesTau: false, gamma: 'constant' },
@@ -18,50 +18,49 @@ const gamma = z.strictObject({
   shape: z
     .enum(['cosine', 'constant'])
     .optional()
-    .describe('of the inner learning rate; by default the version says'),
+    .describe('course of the inner learning rate; default by version'),
   min: z
     .number()
     .gt(0)
     .max(1)
     .default(0.2)
-    .describe('its final or constant value; the first epoch always has 1'),
+    .describe('final or constant inner learning rate; the first epoch always has 1'),
   decayShare: z
     .number()
     .gt(0)
     .max(1)
     .default(0.5)
-    .describe('the share of the run after which the cosine has reached min'),
-  per: z.enum(['epoch', 'step']).default('epoch').describe('how often it moves; per epoch as published'),
+    .describe('share of the run after which the cosine reaches min'),
+  per: z
+    .enum(['epoch', 'step'])
+    .default('epoch')
+    .describe('interval at which the inner learning rate changes; an epoch as published'),
 });
 
 const temperature = z.strictObject({
   rule: z
     .enum(['constant', 'global', 'individual'])
     .optional()
-    .describe('what learns; by default the version says'),
-  init: z
-    .number()
-    .positive()
-    .optional()
-    .describe('where temperatures start; default 0.07, individual ones 0.03'),
+    .describe('kind of temperature: constant, one learned, or one learned per anchor; default by version'),
+  init: z.number().positive().optional().describe('initial temperature; default 0.07, individual ones 0.03'),
   lrShare: z
     .number()
     .min(0)
     .optional()
-    .describe("the global one's learning rate as a share of optimizer.peakLr; default 0.25, v0 1"),
+    .describe("the global temperature's learning rate as a share of optimizer.peakLr; default 0.25, v0 1"),
   schedule: z
     .enum(['step-threshold', 'constant', 'as-model'])
     .optional()
     .describe(
-      "a third of the rate below 0.03, the default but for v0; constant; or as the model's, v0's default",
+      "course of the global temperature's learning rate: a third while the temperature is below 0.03 (step-threshold, the default), constant, or as the model's (as-model, v0's default)",
     ),
-  individualLr: z.number().min(0).default(0.0133).describe('the learning rate of individual temperatures'),
+  individualLr: z.number().min(0).default(0.0133).describe('learning rate of individual temperatures'),
   gradient: z
     .enum(['exact', 'released'])
     .default('exact')
-    .describe('of the global one: that of the loss, or as the released code has it'),
-  min: z.number().positive().default(0.01).describe('no temperature goes below'),
-  max: z.number().positive().default(1).describe('no temperature goes above'),
+    .describe("the global temperature's gradient: exact, or as in the released code"),
+  min: z.number().positive().default(0.01).describe('lowest temperature'),
+  max: z.number().positive().default(1).describe('highest temperature'),
 });
 
 export const fastClipOptions = z.strictObject({
@@ -69,29 +68,28 @@ export const fastClipOptions = z.strictObject({
   version: z
     .enum(Object.keys(VERSIONS) as [FastClipVersion, ...FastClipVersion[]])
     .default('v3')
-    .describe('a preset of the parts below'),
+    .describe('published version, a preset of the options below'),
   rho: z
     .number()
     .default(6.5)
-    .describe('the radius of the KL ball that learned temperatures settle on (v3, and individual ones)'),
+    .describe('radius of the KL ball that learned temperatures settle on (v3 and individual ones)'),
   eps: z
     .number()
     .positive()
     .default(1e-14)
-    .describe('added to u; weighs down anchors that are well separated'),
+    .describe('constant added to u, which lowers the weight of well-separated anchors'),
   timesTau: z
     .boolean()
     .optional()
-    .describe("multiply each anchor's loss by its temperature; by default the version says"),
+    .describe("whether each anchor's loss is multiplied by its temperature; default by version"),
   reduction: z
     .enum(['fastclip', 'openclip'])
     .default('fastclip')
-    .describe('features of other ranks detached, or gathered with gradient'),
-  gamma: gamma.prefault({}).describe('inner learning rate, by which u follows the batch'),
-  temperature: temperature.prefault({}).describe('start and course of the temperature'),
+    .describe('features of other ranks: detached (fastclip) or with gradient (openclip)'),
+  gamma: gamma.prefault({}).describe('inner learning rate, at which u follows the batch'),
+  temperature: temperature.prefault({}).describe('initial temperature and how it learns'),
 });
 
-/** All parts chosen. */
 export interface FastClipParts {
   rho: number;
   eps: number;
@@ -110,7 +108,7 @@ export interface FastClipParts {
   };
 }
 
-/** Fills in what the version says. */
+/** Completes the options from their version. */
 export function fastClipParts(options: z.output<typeof fastClipOptions>): FastClipParts {
   const preset = VERSIONS[options.version];
   const rule = options.temperature.rule ?? preset.rule;

@@ -47,12 +47,12 @@ const WHOLE = [10, 11, 12, 13, 14, 15, 16];
 describe('a whole table is shared out over any number of ranks and comes back', () => {
   test.each([1, 2, 3, 8])('%i ranks: each reads its part of a batch', (worldSize) => {
     scope(() => {
-      const given: Tensor[] = [];
+      const contributions: Tensor[] = [];
       let sum: Tensor | undefined;
       const shares = Array.from({ length: worldSize }, (_, rank) => {
         const reduceScatter = (mine: Tensor) => {
           if (sum) return sum.narrow(0, (rank * sum.shape[0]) / worldSize, sum.shape[0] / worldSize);
-          given.push(mine);
+          contributions.push(mine);
           return mine;
         };
         const ranks = { ...alone, rank, worldSize, reduceScatter };
@@ -67,10 +67,10 @@ describe('a whole table is shared out over any number of ranks and comes back', 
       const read = () => shares.map((table) => table.read(int64(ids)));
       if (worldSize > 1) {
         read();
-        sum = given.reduce((a, b) => a.add(b)); // one owner gives each row, the others give zero
+        sum = contributions.reduce((a, b) => a.add(b));
       }
       const parts = read();
-      const numbers = (part: 'values' | 'visited') => parts.flatMap((own) => own[part].toNumbers());
+      const numbers = (part: 'values' | 'visited') => parts.flatMap((share) => share[part].toNumbers());
       expect(numbers('values')).toEqual(ids.map((id) => (SEEN[id] ? WHOLE[id] : 0.25)));
       expect(numbers('visited')).toEqual(ids.map((id) => SEEN[id]));
       for (const table of shares) table.dispose();
@@ -80,7 +80,7 @@ describe('a whole table is shared out over any number of ranks and comes back', 
   test('it comes back in pieces: those of two ranks beside each other', () => {
     scope(() => {
       const places = 2 ** 20 + 3;
-      // The other rank has what this one has, and 1000 more.
+      // The other rank's values are greater by 1000.
       const allGather = (mine: Tensor) =>
         ops.cat([mine, mine.dtype === 'float32' ? mine.add(1000) : mine], 0);
       const ranks = { ...alone, worldSize: 2, allGather };
@@ -90,10 +90,10 @@ describe('a whole table is shared out over any number of ranks and comes back', 
       const { rows, visited } = table.gather();
       expect([rows.shape, visited.shape]).toEqual([[1, 2 * places - 1], [2 * places - 1]]);
       expect(visited.sum().item()).toBe(9); // the other rank has one place less
-      const at = (ids: number[]) => rows.indexSelect(1, int64(ids)).toNumbers();
-      expect(at(written.map((place) => 2 * place))).toEqual([1, 2, 3, 4, 5]);
-      expect(at(written.slice(0, 4).map((place) => 2 * place + 1))).toEqual([1001, 1002, 1003, 1004]);
-      expect(at([2, 3, 2 ** 21 + 2])).toEqual([0.5, 1000.5, 0.5]);
+      const valuesOf = (ids: number[]) => rows.indexSelect(1, int64(ids)).toNumbers();
+      expect(valuesOf(written.map((place) => 2 * place))).toEqual([1, 2, 3, 4, 5]);
+      expect(valuesOf(written.slice(0, 4).map((place) => 2 * place + 1))).toEqual([1001, 1002, 1003, 1004]);
+      expect(valuesOf([2, 3, 2 ** 21 + 2])).toEqual([0.5, 1000.5, 0.5]);
       table.dispose();
     });
   });
@@ -159,7 +159,7 @@ describe('400 million samples', () => {
         expect(values.toNumbers()).toEqual([...ids.map((_, i) => step + i / 16), ...ids.map(() => step)]);
         expect(visited.sum().item()).toBe(ids.length);
       });
-      // The flags are written at once, a byte for each sample; rows would be 3.2 GB.
+      // Flags take a byte a sample; rows would take 3.2 GB.
       expect(resident() - before).toBeLessThan(0.5 * GB);
       table.dispose();
     });

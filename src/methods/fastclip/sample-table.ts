@@ -1,4 +1,4 @@
-// n samples, K ranks, B samples of a global batch, b of this rank's part of it.
+// n samples, K ranks, B samples of a global batch, b of them this rank's.
 
 import { CoupletError } from '../../errors.ts';
 import type { Ranks } from '../../ranks/index.ts';
@@ -8,25 +8,24 @@ import { allocateTable, tableSize } from './table-size.ts';
 
 export interface TableOptions {
   datasetSize: number;
-  /** Value of each column for a sample that was never seen. */
+  /** Value of each column for an unseen sample. */
   fill: readonly number[];
   device: string;
   ranks: Ranks;
 }
 
-/** A table is gathered in pieces of so many places of each rank: what a checkpoint needs on the device beside the table. */
-const PIECE = 1 << 20;
+/** Places of each rank that are gathered at once, which bounds device memory. */
+const PIECE_PLACES = 1 << 20;
 
 /**
- * Numbers that belong to samples, by id: FastCLIP's u, and v2's temperatures. Rank r of K keeps the ids with id mod K = r, at
- * place id div K, so each holds O(n / K); a batch's rows are fetched from their owners and handed back to them.
- * The rows of a sample that was never seen are not written at all: on the CPU they take no memory until they are.
+ * Numbers by sample id: FastCLIP's u and v2's temperatures. Rank r of K owns the ids with id mod K = r, at place id div K.
+ * Rows of unseen samples are never written, so on the CPU they take no memory.
  */
 export class SampleTable {
-  readonly #rows: Tensor; // [columns, places + 1]; the last place takes what belongs to other ranks
+  readonly #rows: Tensor; // [columns, places + 1]; the last place takes other ranks' rows
   readonly #visited: Tensor; // bool [places + 1]
   readonly #fill: Tensor; // [columns, 1]
-  readonly #absent: Tensor; // the same, but -inf first, which log(eps + u) never is: how an owner says that a sample was never seen
+  readonly #unseenRow: Tensor; // [columns, 1]; starts with -inf, which log(eps + u) never is
   readonly #size: number;
   readonly #places: number;
   readonly #ranks: Ranks;
@@ -42,15 +41,15 @@ export class SampleTable {
     this.#visited = visited;
     const column = (values: readonly number[]) => tensor([...values], [fill.length, 1], { device }).persist();
     this.#fill = column(fill);
-    this.#absent = column([Number.NEGATIVE_INFINITY, ...fill.slice(1)]);
+    this.#unseenRow = column([Number.NEGATIVE_INFINITY, ...fill.slice(1)]);
   }
 
-  /** This rank's share, live; rows of samples that were never seen hold anything. */
+  /** This rank's live share. Rows of unseen samples are arbitrary. */
   get live(): { rows: Tensor; visited: Tensor } {
     return { rows: this.#rows, visited: this.#visited };
   }
 
-  /** bool [B]: whether this rank owns each id, undefined where it owns all; int64 [B]: where it keeps it. */
+  /** `mine`: bool [B], undefined when all are; `places`: int64 [B]. */
   #owned(ids: Tensor): { mine?: Tensor; places: Tensor } {
     const { rank, worldSize } = this.#ranks;
     if (worldSize === 1) return { places: ids };
@@ -60,53 +59,50 @@ export class SampleTable {
     };
   }
 
-  /**
-   * An out-of-range id would silently overwrite another sample's row. Only on the CPU: a GPU would be waited for, and ends such a step
-   * by itself.
-   */
+  /** An out-of-range id would silently overwrite another sample's row. CUDA checks ids itself. */
   #checkIds(ids: Tensor): void {
     if (ids.device !== 'cpu') return;
     const values = ids.toArray() as BigInt64Array;
-    const at = values.findIndex((id) => id < 0n || id >= this.#size);
-    if (at < 0) return;
-    const rank = Math.floor((at * this.#ranks.worldSize) / values.length);
+    const index = values.findIndex((id) => id < 0n || id >= this.#size);
+    if (index < 0) return;
+    const rank = Math.floor((index * this.#ranks.worldSize) / values.length);
     throw new CoupletError(
-      `rank ${rank} has a sample with id ${values[at]}, but the data has ${this.#size} samples, from 0 to ${this.#size - 1}. Start every rank on the same data.`,
+      `rank ${rank} has a sample with id ${values[index]}, but the data has ${this.#size} samples, from 0 to ${this.#size - 1}. Start every rank on the same data.`,
     );
   }
 
   /**
-   * The rows of this rank's part of a batch: values [columns, b] and visited bool [b].
-   * @param ids [B], of all ranks, b of each in the order of ranks. Collective.
-   * @throws CoupletError that names the rank, on the CPU, when an id is out of range
+   * Rows of this rank's part of a batch: values [columns, b] and visited bool [b]. Collective.
+   * @param ids [B], in the order of ranks.
+   * @throws CoupletError on the CPU when an id is out of range
    */
   read(ids: Tensor): { values: Tensor; visited: Tensor } {
     this.#checkIds(ids);
     return noGrad(() => {
       const { mine, places } = this.#owned(ids);
       const stored = this.#rows.indexSelect(1, places);
-      const seen = this.#visited.indexSelect(0, places);
-      if (!mine) return { values: ops.where_self(seen, stored, this.#fill), visited: seen };
-      // Each id has one owner: the sum of what owners give, and of zeros from the others, is its row.
-      const known = ops.where_self(seen, stored, this.#absent);
-      const given = ops.masked_fill_Scalar(known, mine.logicalNot(), 0).t.contiguous(); // [B, columns]
-      const rows = this.#ranks.reduceScatter(given, 'u').t;
+      const storedVisited = this.#visited.indexSelect(0, places);
+      if (!mine) return { values: ops.where_self(storedVisited, stored, this.#fill), visited: storedVisited };
+      // Each id has one owner, and other ranks add zeros.
+      const known = ops.where_self(storedVisited, stored, this.#unseenRow);
+      const owned = ops.masked_fill_Scalar(known, mine.logicalNot(), 0).t.contiguous(); // [B, columns]
+      const rows = this.#ranks.reduceScatter(owned, 'u').t;
       const visited = ops.ne_Scalar(rows.select(0, 0), Number.NEGATIVE_INFINITY);
       return { values: ops.where_self(visited, rows, this.#fill), visited };
     });
   }
 
-  /** Overwrites the rows of ids [B] with values [columns, B]; each rank keeps what it owns, without asking the device which. */
+  /** Overwrites the rows of ids [B] with values [columns, B]. Each rank keeps those that it owns. */
   write(ids: Tensor, values: Tensor): void {
     noGrad(() => {
       const { mine, places } = this.#owned(ids);
-      const at = mine ? ops.masked_fill_Scalar(places, mine.logicalNot(), this.#places) : places;
-      ops.index_copy_(this.#rows, 1, at, values.to('float32'));
-      ops.index_fill__int_Scalar(this.#visited, 0, at, 1);
+      const targets = mine ? ops.masked_fill_Scalar(places, mine.logicalNot(), this.#places) : places;
+      ops.index_copy_(this.#rows, 1, targets, values.to('float32'));
+      ops.index_fill__int_Scalar(this.#visited, 0, targets, 1);
     });
   }
 
-  /** A whole table on the host, to be filled: rows [columns, n], visited bool [n]. */
+  /** An empty whole table on the host: rows [columns, n], visited bool [n]. */
   whole(): { rows: Tensor; visited: Tensor } {
     return {
       rows: zeros([this.#rows.shape[0], this.#size]),
@@ -114,17 +110,17 @@ export class SampleTable {
     };
   }
 
-  /** The whole table by id, of all ranks, on the host: rows [columns, n], visited bool [n]. Collective; new tensors. */
+  /** The whole table on the host: rows [columns, n], visited bool [n]. Collective; new tensors. */
   gather(): { rows: Tensor; visited: Tensor } {
     const whole = this.whole();
-    for (let from = 0; from < this.#places; from += PIECE)
+    for (let from = 0; from < this.#places; from += PIECE_PLACES)
       scope(() =>
-        noGrad(() => this.#gatherPiece(whole, { from, count: Math.min(PIECE, this.#places - from) })),
+        noGrad(() => this.#gatherPiece(whole, { from, count: Math.min(PIECE_PLACES, this.#places - from) })),
       );
     return whole;
   }
 
-  /** Places [from, from + count) of all K ranks are ids [K from, K (from + count)), those beyond n left out. */
+  /** Places [from, from + count) of all ranks are ids [K from, K (from + count)). */
   #gatherPiece(
     whole: { rows: Tensor; visited: Tensor },
     { from, count }: { from: number; count: number },
@@ -132,9 +128,9 @@ export class SampleTable {
     const { worldSize } = this.#ranks;
     const start = from * worldSize;
     const length = Math.min(count * worldSize, this.#size - start);
-    const seen = this.#visited.narrow(0, from, count);
-    const rows = ops.where_self(seen, this.#rows.narrow(1, from, count), this.#fill).t.contiguous();
-    /** [K, count, width] in the order of ranks -> [length, width] in the order of ids. */
+    const visited = this.#visited.narrow(0, from, count);
+    const rows = ops.where_self(visited, this.#rows.narrow(1, from, count), this.#fill).t.contiguous();
+    /** By rank [K, count, width] -> by id [length, width]. */
     const byId = (mine: Tensor, width: number) =>
       this.#ranks
         .allGather(mine, 'checkpoint')
@@ -143,24 +139,24 @@ export class SampleTable {
         .reshape(worldSize * count, width)
         .narrow(0, 0, length);
     whole.rows.narrow(1, start, length).copy_(byId(rows, rows.shape[1]).t);
-    whole.visited.narrow(0, start, length).copy_(byId(seen.to('uint8').contiguous(), 1).reshape(length));
+    whole.visited.narrow(0, start, length).copy_(byId(visited.to('uint8').contiguous(), 1).reshape(length));
   }
 
-  /** Takes this rank's share of a whole table [columns, n]. */
+  /** Copies this rank's share of a whole table [columns, n]. */
   scatter({ rows, visited }: { rows: Tensor; visited: Tensor }): void {
     const { rank, worldSize } = this.#ranks;
     scope(() =>
       noGrad(() => {
         const device = this.#rows.device;
-        const own = ops.arange_start_step(rank, this.#size, worldSize, 'int64', undefined, rows.device);
-        const count = own.shape[0];
-        this.#rows.narrow(1, 0, count).copy_(rows.indexSelect(1, own).toDevice(device));
-        this.#visited.narrow(0, 0, count).copy_(visited.indexSelect(0, own).toDevice(device));
+        const ids = ops.arange_start_step(rank, this.#size, worldSize, 'int64', undefined, rows.device);
+        const count = ids.shape[0];
+        this.#rows.narrow(1, 0, count).copy_(rows.indexSelect(1, ids).toDevice(device));
+        this.#visited.narrow(0, 0, count).copy_(visited.indexSelect(0, ids).toDevice(device));
       }),
     );
   }
 
   dispose(): void {
-    for (const tensor of [this.#rows, this.#visited, this.#fill, this.#absent]) tensor.dispose();
+    for (const tensor of [this.#rows, this.#visited, this.#fill, this.#unseenRow]) tensor.dispose();
   }
 }

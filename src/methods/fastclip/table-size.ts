@@ -7,13 +7,13 @@ export interface TableSize {
   datasetSize: number;
   columns: number;
   worldSize: number;
-  /** Samples that each rank keeps, at most. */
+  /** Most samples of one rank. */
   places: number;
-  /** Of one rank's share: a float32 for each column and a byte that says whether the sample was seen. */
+  /** One rank's share: a float32 for each column and a byte for `visited`. */
   bytes: number;
 }
 
-/** The share of each rank in a table of `datasetSize` samples: n / K of them, and one place that takes what belongs to others. */
+/** The share of each rank, with one place for other ranks' rows. */
 export function tableSize({
   datasetSize,
   columns,
@@ -24,8 +24,8 @@ export function tableSize({
 }
 
 /**
- * One rank's share: rows [columns, places + 1], not initialised, and visited bool [places + 1], false. Both persist.
- * Throws a CoupletError when it does not fit.
+ * One rank's share: rows [columns, places + 1], uninitialised, and visited bool [places + 1], false.
+ * Throws a CoupletError when it does not fit into memory.
  */
 export function allocateTable(size: TableSize, device: string): { rows: Tensor; visited: Tensor } {
   if (device === 'cpu' && size.bytes > hostMemory()) throw tooLarge(size, device);
@@ -40,7 +40,7 @@ export function allocateTable(size: TableSize, device: string): { rows: Tensor; 
   }
 }
 
-/** Bytes that this process may use: the machine's, or less in a container. */
+/** Bytes that this process may use. */
 function hostMemory(): number {
   const limit = process.constrainedMemory?.() ?? 0;
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();

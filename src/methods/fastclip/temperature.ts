@@ -4,28 +4,27 @@ import * as ops from '../../torch/ops.ts';
 
 export interface TemperatureOptions {
   lr: number;
-  /** The model's, which 'as-model' follows. */
-  peakLr: number;
+  peakLr: number; // the model's
   beta1: number;
   beta2: number;
   eps: number;
   min: number;
   max: number;
-  /** 'step-threshold': lr while tau > 0.03, a third of it below (section 3). 'constant': lr. 'as-model': with the model's schedule. */
+  /** 'step-threshold': lr while tau > 0.03, then a third of it (FastCLIP 3). 'as-model': by the model's schedule. */
   schedule: 'step-threshold' | 'constant' | 'as-model';
 }
 
 const THRESHOLD = 0.03;
 
 /**
- * A global temperature moved by Adam on theta = log(1 / tau), without weight decay, from a gradient that the loss gives
- * in closed form. All on the device: the learning rate depends on tau, and asking for it would stall every step.
+ * A global temperature that Adam moves on theta = log(1 / tau), without weight decay.
+ * The learning rate depends on tau, so it is computed on the device: reading tau would stall every step.
  */
 export class LearnedTemperature {
   readonly #theta: Tensor; // scalar, owned by the model
   readonly #options: TemperatureOptions;
-  readonly #moments: Tensor; // [2]: means of the gradient and of its square; one kernel moves both
-  readonly #first: Tensor; // views of it
+  readonly #moments: Tensor; // [2]: of the gradient and of its square
+  readonly #first: Tensor; // a view of it
   readonly #second: Tensor;
   readonly #steps: Tensor;
   readonly #shares: Tensor; // [2]: 1 - beta of each
@@ -40,7 +39,7 @@ export class LearnedTemperature {
     this.#second = this.#moments.select(0, 1).persist();
     this.#steps = zeros([], { device, dtype }).persist();
     const betas = [options.beta1, options.beta2];
-    const pair = (of: (beta: number) => number) => tensor(betas.map(of), [2], { device, dtype }).persist();
+    const pair = (f: (beta: number) => number) => tensor(betas.map(f), [2], { device, dtype }).persist();
     this.#shares = pair((beta) => 1 - beta);
     this.#logBetas = pair(Math.log);
   }
@@ -58,7 +57,7 @@ export class LearnedTemperature {
     ];
   }
 
-  /** One Adam step from dL/dtau, through dL/dtheta = -tau dL/dtau; then tau is kept within its bounds. */
+  /** One Adam step from dL/dtau by dL/dtheta = -tau dL/dtau, within the bounds. */
   step(gradient: Tensor, clock: Pick<StepContext, 'lr'>): void {
     const { eps, min, max } = this.#options;
     noGrad(() => {

@@ -1,4 +1,4 @@
-// Every version of FastCLIP against loops over pairs: sections 1.4 to 1.6, in float64, one step from a table that holds something.
+// One step of every version against loops over pairs (FastCLIP 1.4 to 1.6).
 import { describe, expect, test } from 'vitest';
 import { clock, DATASET, makeMethod } from '../../../tests/contract/method-fixture.ts';
 import {
@@ -31,7 +31,7 @@ const BETA1 = 0.9; // of the fixture's optimizer
 const IDS = [3, 11, 0, 19, 11, 7, 5]; // one sample twice
 const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
 
-/** What the table says of the versions (section 1.3): which temperatures learn, and what multiplies an anchor's loss. */
+/** FastCLIP 1.3. */
 const VERSIONS = {
   sogclr: { rule: 'constant', timesTau: false },
   isogclr: { rule: 'individual', timesTau: false },
@@ -42,26 +42,29 @@ const VERSIONS = {
 } as const;
 type Version = keyof typeof VERSIONS;
 
-/** The first epoch has gamma 1, the thirteenth the last one of either schedule. */
+/** gamma by epoch. */
 const EPOCHS = { 0: 1, 12: 0.3 } as const;
 type Epoch = keyof typeof EPOCHS;
 
-/** A table in the middle of a run: every other sample seen, temperatures of their own without a past. */
+/** A table in which every other sample was visited. */
 function someTable(version: Version) {
   const next = uniform(40);
   const column = (f: () => number) => Float32Array.from({ length: DATASET }, f);
   const u = () => column(() => Math.log(EPS + 1.5 + next()));
   const tau = (id: number) => (id % 2 ? 0.4 + 0.1 * next() : INIT);
-  const own = () => [
+  const temperature = () => [
     Float32Array.from({ length: DATASET }, (_, id) => tau(id)),
     column(() => 0),
     column(() => 0),
   ];
-  const columns = [u(), u(), ...(VERSIONS[version].rule === 'individual' ? [...own(), ...own()] : [])];
+  const columns = [
+    u(),
+    u(),
+    ...(VERSIONS[version].rule === 'individual' ? [...temperature(), ...temperature()] : []),
+  ];
   return { columns, visited: Uint8Array.from({ length: DATASET }, (_, id) => id % 2) };
 }
 
-/** One step of a version; all that it gives, as numbers. */
 function step(
   version: Version,
   { epoch, gradient, timesTau }: { epoch: Epoch; gradient?: 'released'; timesTau?: boolean },
@@ -78,7 +81,7 @@ function step(
       temperature: { init: INIT, gradient },
     },
   });
-  const given = scope(() => {
+  const result = scope(() => {
     method.tables!.get('samples')!.scatter({
       rows: tensor(Float32Array.from(table.columns.flatMap((column) => [...column])), [
         table.columns.length,
@@ -87,8 +90,8 @@ function step(
       visited: tensor(table.visited, [DATASET]).to('bool'),
     });
     const leaves = [matrix(image).requireGrad(), matrix(text).requireGrad()];
-    const at = { ...clock(5), epoch };
-    const { loss, next, metrics } = method.loss({ image: leaves[0], text: leaves[1] }, int64(IDS), at);
+    const context = { ...clock(5), epoch };
+    const { loss, next, metrics } = method.loss({ image: leaves[0], text: leaves[1] }, int64(IDS), context);
     backward(loss);
     const { rows, temperatureGradient } = next as { rows: Tensor; temperatureGradient?: Tensor };
     return {
@@ -99,18 +102,18 @@ function step(
     };
   });
   method.dispose();
-  const of = (column: number) => IDS.map((id) => table.columns[column][id]);
+  const valuesOf = (column: number) => IDS.map((id) => table.columns[column][id]);
   const individual = VERSIONS[version].rule === 'individual';
   const batch: Case = {
     image,
     text,
     ids: IDS,
-    tau: individual ? { image: of(2), text: of(5) } : given.tau,
+    tau: individual ? { image: valuesOf(2), text: valuesOf(5) } : result.tau,
     eps: EPS,
   };
-  const before: Pair = { image: of(0), text: of(1) };
-  const seen = IDS.map((id) => table.visited[id] === 1);
-  return { ...given, batch, before, seen, u: { image: given.rows[0], text: given.rows[1] } as Pair };
+  const before: Pair = { image: valuesOf(0), text: valuesOf(1) };
+  const visited = IDS.map((id) => table.visited[id] === 1);
+  return { ...result, batch, before, visited, u: { image: result.rows[0], text: result.rows[1] } as Pair };
 }
 
 /** 1 / (u + eps) from log(eps + u). */
@@ -122,13 +125,13 @@ describe.each(Object.keys(VERSIONS) as Version[])('%s', (version) => {
   const { rule, timesTau } = VERSIONS[version];
 
   test.each([0, 12] as const)('epoch %i: u moves as section 1.4 says', (epoch) => {
-    const { batch, before, seen, u } = step(version, { epoch });
+    const { batch, before, visited, u } = step(version, { epoch });
     const gamma = EPOCHS[epoch];
     const g = naiveG(batch);
     for (const side of ['image', 'text'] as const) {
       const expected = g[side].map((now, i) => {
         const was = Math.exp(before[side][i]) - EPS;
-        return Math.log(EPS + (seen[i] ? (1 - gamma) * was + gamma * now : now));
+        return Math.log(EPS + (visited[i] ? (1 - gamma) * was + gamma * now : now));
       });
       expect(error(u[side], expected)).toBeLessThan(epoch === 0 ? 1e-12 : 1e-6); // the table is float32
     }
@@ -156,14 +159,14 @@ describe.each(Object.keys(VERSIONS) as Version[])('%s', (version) => {
     const pull = mean(a.image) + mean(a.text);
     const push = RHO + 0.5 * (mean(u.image) + mean(u.text));
     if (rule === 'individual') {
-      // The moments start at zero, so the first one is (1 - beta1) G; beta1 is 0 in epoch 0.
+      // The first moment is (1 - beta1) G, with beta1 = 0 in epoch 0.
       for (const [side, column] of [
         ['image', 3],
         ['text', 6],
       ] as const) {
         const expected = u[side].map((log, i) => Math.min(5, Math.max(-5, log + RHO - a[side][i])));
-        const given = rows[column].map((v) => v / (epoch === 0 ? 1 : 1 - BETA1));
-        expect(error(given, expected)).toBeLessThan(1e-10);
+        const actual = rows[column].map((v) => v / (epoch === 0 ? 1 : 1 - BETA1));
+        expect(error(actual, expected)).toBeLessThan(1e-10);
       }
       return;
     }

@@ -4,7 +4,7 @@ import { VisionTransformer, type VitSpec, type VitStyle } from '../../models/vit
 import type { Init } from '../../nn/init.ts';
 import { Module, type NamedParams } from '../../nn/module.ts';
 
-/** The image tower of a model. Throws a CoupletError for a ResNet: sequences and recipes of these methods are those of ViTs. */
+/** The image tower of a model. Throws a CoupletError for a ResNet. */
 export function vitOf({ image }: AnyModelSpec, method: string): VitSpec {
   if (image.type === 'resnet')
     throw new CoupletError(
@@ -13,16 +13,14 @@ export function vitOf({ image }: AnyModelSpec, method: string): VitSpec {
   return image;
 }
 
-/** How a net is made: a ViT and the head behind it. */
 export interface NetParts<Head extends Module> {
   style: VitStyle;
-  /** Of the head's names in checkpoints, separator included. */
+  /** In checkpoints, with separator. */
   headPrefix: string;
   /** @param width of the ViT's features */
   makeHead(init: Init, width: number): Head;
 }
 
-/** A ViT, `backbone.`, and a head. */
 export class Net<Head extends Module> extends Module {
   readonly backbone: VisionTransformer;
   readonly head: Head;
@@ -34,7 +32,7 @@ export class Net<Head extends Module> extends Module {
   }
 }
 
-/** Without fixed positions, frozen projections and followers. */
+/** Parameters with gradient. */
 export function learnedParameters(module: Module): NamedParams {
   return new Map([...module.namedParameters()].filter(([, { requiresGrad }]) => requiresGrad));
 }

@@ -6,7 +6,7 @@ import { effectiveRank, featureStatistics, spread, targetInformation } from './f
 const axes = (count: number) =>
   Array.from({ length: count }, (_, i) => Array.from({ length: count }, (_, k) => Number(i === k)));
 
-/** From the definition, with singular values that are known. */
+/** The definition. */
 const rankOf = (singular: number[]) => {
   const sum = singular.reduce((a, b) => a + b);
   return Math.exp(-singular.reduce((total, v) => total + (v === 0 ? 0 : (v / sum) * Math.log(v / sum)), 0));

@@ -10,13 +10,13 @@ import { Net, type NetParts } from './backbone.ts';
 import { ViewMethod } from './view-method.ts';
 
 export interface PairParts<Head extends Module, Predictor> extends NetParts<Head> {
-  /** Of the follower's names in checkpoints, separator included. */
+  /** In checkpoints, with separator. */
   followerPrefix: string;
-  /** A head behind the leader's, `predictor.`, that the follower lacks. */
+  /** A second head of the leader alone. */
   makePredictor?(init: Init): Predictor;
 }
 
-/** A net that learns, its predictor if any, and a copy that follows it slowly and gives the targets. */
+/** A net that learns, and a slow copy that gives the targets. */
 export class NetPair<Head extends Module, Predictor extends Module | undefined = undefined> extends Module {
   readonly leader: Net<Head>;
   readonly predictor: Predictor;
@@ -32,17 +32,14 @@ export class NetPair<Head extends Module, Predictor extends Module | undefined =
   }
 }
 
-/** Makes `copy`, a module of the same make, start as `original`; no gradient reaches it from now on. */
+/** Copies `original` into `copy`, which has no gradient from now on. */
 export function startAsCopy(copy: Module, original: Module): void {
   const tensors = original.namedTensors();
   for (const [name, tensor] of copy.namedTensors()) tensor.set_(tensors.get(name)!);
   for (const parameter of copy.namedParameters().values()) parameter.requireGrad(false);
 }
 
-/**
- * copy <- m copy + (1 - m) original for all parameters (He et al. 2020, equation 2). Running statistics of batch norms are the copy's own.
- * MoCo v3's code does it before the next step's keys, which are the same but for m: that of the step before.
- */
+/** copy <- m copy + (1 - m) original (He et al. 2020, equation 2), except running statistics of batch norms. */
 export function follow(copy: Module, original: Module, { emaMomentum }: { emaMomentum: number }): void {
   const followers = [...copy.namedParameters().values()];
   const leaders = [...original.namedParameters().values()];
@@ -54,11 +51,11 @@ export function follow(copy: Module, original: Module, { emaMomentum }: { emaMom
 
 interface PairOptions {
   name: string;
-  /** At the start; it rises to 1 along half a cosine. */
+  /** At the start; rises to 1 along half a cosine. */
   emaMomentum: number;
 }
 
-/** A method on views whose targets come from a follower, which moves after each update. */
+/** A method whose targets come from a follower. */
 export abstract class PairMethod<
   Options extends PairOptions,
   Head extends Module,
@@ -72,7 +69,6 @@ export abstract class PairMethod<
     this.#emaMomentum = cosine(context.options.emaMomentum, 1);
   }
 
-  /** Metrics of every pair, the loss first. */
   protected metricsOf(loss: Tensor, { progress }: StepContext): Record<string, Tensor> {
     const emaMomentum = full([], this.#emaMomentum(progress), { device: loss.device });
     return { loss: loss.detach(), ema_momentum: emaMomentum };

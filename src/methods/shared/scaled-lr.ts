@@ -1,4 +1,4 @@
-/** The linear scaling rule by which the papers state learning rates: `base` for a batch of 256. For a config's optimizer.peakLr. */
+/** The linear scaling rule: `base` is the learning rate for a batch of 256. */
 export function scaledLr(base: number, globalBatchSize: number): number {
   return (base * globalBatchSize) / 256;
 }

@@ -4,13 +4,13 @@ import { type Augmentation, augmentationSchema, withAugmentation } from '../../v
 import type { ViewRecipe } from '../../views/recipe.ts';
 import type { MethodDefaults, ViewContext } from '../method.ts';
 
-/** ImageNet's mean and deviation of each channel, of pixels in [0, 1]. */
+/** ImageNet's statistics by channel, of pixels in [0, 1]. */
 export const IMAGENET_PIXELS = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
-/** As torch.optim.AdamW starts. */
+/** Defaults of torch.optim.AdamW. */
 export const ADAMW = { name: 'adamw', beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 
-/** MoCo v3's crops and training of ViTs (Chen et al. 2021), which SimCLR's baseline in that paper shares. */
+/** MoCo v3's crops and training of ViTs (Chen et al. 2021), also for SimCLR. */
 export const mocoDefaults = (interpolation: 'bilinear' | 'bicubic'): MethodDefaults => ({
   data: { crop: { scale: [0.08, 1], interpolation }, flip: true, ...IMAGENET_PIXELS },
   optimizer: { ...ADAMW, peakLr: 1.5e-4, weightDecay: 0.1 },
@@ -32,22 +32,21 @@ const width = z.int().min(1);
 export const pairHeads = z
   .strictObject({
     hidden: width.default(4096).describe('width of the hidden layers of projector and predictor'),
-    embedDim: width.default(256).describe('width of their outputs, which the loss compares'),
+    embedDim: width.default(256).describe('width of the projections that the loss compares'),
   })
   .prefault({})
-  .describe('projector and predictor, which only training has');
+  .describe('projector and predictor, which only training uses');
 
 export const frozenPatches = z
   .boolean()
   .default(true)
   .describe('whether the patch projection stays random, which keeps training of ViTs stable (MoCo v3)');
 
-/** The option that changes the photometric steps. */
 export const augmentation = augmentationSchema
   .optional()
   .describe("changes to the paper's colours, blur and solarizing, for all views");
 
-/** A paper's recipes with the crop and the flip of a config's `data`, and with its changes of photometric steps. */
+/** A paper's recipes with a config's crop, flip and photometric changes. */
 export function asConfigured(
   recipes: readonly ViewRecipe[],
   { crop, flip }: ViewContext<unknown>['data'],

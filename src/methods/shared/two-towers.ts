@@ -22,7 +22,7 @@ import {
   plainView,
 } from '../method.ts';
 
-/** A method on CLIP's two towers. It adds a loss of `image` and `text` features, rows of unit length [b, E]. */
+/** A method on CLIP's two towers. Its features `image` and `text` are [b, E], rows of unit length. */
 export abstract class TwoTowerMethod<Options, Next = null> implements Method<Next> {
   readonly model: NamedParams;
   readonly params: NamedParams;
@@ -35,10 +35,9 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
   readonly #mode: { device: string; dtype: 'float32' | 'bfloat16' };
   readonly #pass: Pass;
 
-  /** @param start where the temperature starts */
   constructor(context: MethodContext<Options>, start: { temperature: number }) {
     const { model, device, seed, precision } = context;
-    if (!hasTexts(model)) throw new TypeError('two towers need a model with a text tower'); // run/build.ts has refused it
+    if (!hasTexts(model)) throw new TypeError('two towers need a model with a text tower');
     this.options = context.options;
     this.ranks = context.ranks;
     this.clip = new Clip(model, { seed, device, temperature: start.temperature });
@@ -50,10 +49,8 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
     [this.#pass] = context.passes;
   }
 
-  /** uint8 [B, S, S, 3] -> [B, E]. */
   encodeImages = (images: Tensor) => this.#encodeImages(images);
 
-  /** int32 [B, L] -> [B, E]. */
   encodeTexts = (tokens: Tensor) => autocast(this.#mode, () => this.clip.encodeText(tokens));
 
   features(batch: Batch, context: StepContext): { image: Tensor; text: Tensor } {
@@ -75,7 +72,6 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
     return autocast(this.#mode, () => this.clip.encodeImage(pixels, plan));
   }
 
-  /** How this step's image sequences are shortened. A ResNet has none. */
   #plan({ ids, rows }: Batch, { compression, step }: StepContext): SequencePlan | undefined {
     const { image } = this.clip.spec;
     if (!compression || image.type === 'resnet') return undefined;
@@ -102,7 +98,7 @@ type TwoTowerDefinition<Schema extends z.ZodObject> = Pick<
   'name' | 'options' | 'defaults' | 'create'
 >;
 
-/** A method on pictures and their texts: one plain crop each, compressed; texts are whole. */
+/** A method on pictures, one compressed plain crop each, and whole texts. */
 export function defineTwoTowers<Schema extends z.ZodObject>(
   definition: TwoTowerDefinition<Schema>,
 ): MethodDefinition<Schema> {

@@ -8,9 +8,9 @@ import { autocast, type DType, type Tensor } from '../../torch/index.ts';
 import * as ops from '../../torch/ops.ts';
 import type { Batch, MethodContext, Pass } from '../method.ts';
 
-/** Takes views through a ViT: bytes in, features out, matrix products in the run's precision. */
+/** Turns bytes of views into a ViT's features. */
 export class ViewEncoder {
-  /** Of parameters, features and losses; float64 in tests alone. */
+  /** Of parameters, features and losses; float64 only in tests. */
   readonly dtype: DType;
   readonly #pixels: PixelNormalizer;
   readonly #mode: { device: string; dtype: DType };
@@ -29,12 +29,12 @@ export class ViewEncoder {
     this.#seed = seed;
   }
 
-  /** Runs a net in the run's precision. */
+  /** Runs `body` in the run's precision. */
   run<T>(body: () => T): T {
     return autocast(this.#mode, body);
   }
 
-  /** The features of a pass's views, shortened as the step says: [B, V, D], in float32. */
+  /** Compressed features of a pass's views: [B, V, D]. */
   features(vit: VisionTransformer, batch: Batch, { pass, context }: { pass: Pass; context: StepContext }) {
     const images = pass.views.map((view) => batch.views[view]);
     const [count, imageSize] = images[0].shape;
@@ -60,7 +60,7 @@ export class ViewEncoder {
     return features.view(images.length, count, features.shape[1]).transpose(0, 1);
   }
 
-  /** [B, S, S, 3] -> [B, D], rows of unit length, whole sequences: for evaluators. */
+  /** [B, S, S, 3] -> [B, D], rows of unit length, of whole sequences. */
   encode(vit: VisionTransformer, images: Tensor): Tensor {
     return unitRows(this.#through(vit, images));
   }
@@ -75,7 +75,7 @@ export class ViewEncoder {
   }
 }
 
-/** One plan for several views, one behind the other. */
+/** One plan for concatenated views. */
 function joined(plans: readonly SequencePlan[]): SequencePlan {
   const [{ patchSize, keep, pathScales }] = plans;
   if (plans.length === 1) return plans[0];

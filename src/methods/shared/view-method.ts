@@ -12,15 +12,14 @@ import type { Batch, Features, Method, MethodContext, MethodLoss, MethodState, P
 import { learnedParameters, type Net, vitOf } from './backbone.ts';
 import { ViewEncoder } from './view-encoder.ts';
 
-/** Nets of a method by their checkpoint names. */
 export interface Nets extends Module {
-  /** The net that learns: `trained` passes go through it. */
+  /** The net of `trained` passes. */
   readonly leader: Net<Module>;
-  /** Where the other passes go. */
+  /** The net of other passes. */
   readonly follower?: Net<Module>;
 }
 
-/** A method on views of pictures. It adds a loss; its `passes` say which views go through which net. */
+/** A method on views of pictures. Its `passes` say which views go through which net. */
 export abstract class ViewMethod<Options extends { name: string }, Own extends Nets, Next = null>
   implements Method<Next>
 {
@@ -46,7 +45,7 @@ export abstract class ViewMethod<Options extends { name: string }, Own extends N
 
   encodeImages = (images: Tensor) => this.encoder.encode(this.nets.leader.backbone, images);
 
-  /** [b, V, D] by the passes' names; passes of one name stand side by side. */
+  /** [b, V, D] by the passes' names; passes of one name are concatenated. */
   features(batch: Batch, context: StepContext): Features {
     const features: Features = {};
     for (const pass of this.#passes) {
@@ -54,8 +53,8 @@ export abstract class ViewMethod<Options extends { name: string }, Own extends N
         this.encoder.features(backbone, batch, { pass, context });
       const { leader, follower } = this.nets;
       const views = pass.trained ? through(leader) : noGrad(() => through(follower!));
-      const before = features[pass.features];
-      features[pass.features] = before ? ops.cat([before, views], 1) : views;
+      const earlier = features[pass.features];
+      features[pass.features] = earlier ? ops.cat([earlier, views], 1) : views;
     }
     return features;
   }
@@ -65,10 +64,10 @@ export abstract class ViewMethod<Options extends { name: string }, Own extends N
     return '';
   }
 
-  /** Heads are part of the loss: their batch norms see all samples of a view at once (docs/decisions/0008). */
+  /** Includes the heads, so that their batch norms see all samples (docs/decisions/0008). */
   abstract loss(features: Features, ids: Tensor, context: StepContext): MethodLoss<Next>;
 
-  /** Features through heads, one behind the other: rows of unit length [..., E]. Each view [b, V, D] is a batch of its own. */
+  /** Features through heads in turn: rows of unit length [..., E]. */
   protected project(features: Tensor, ...heads: { forward(x: Tensor): Tensor }[]): Tensor {
     return unitRows(this.encoder.run(() => heads.reduce((x, head) => head.forward(x), features)));
   }

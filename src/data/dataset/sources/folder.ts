@@ -3,15 +3,12 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { CoupletError } from '../../../errors.ts';
 import type { IndexedSource, IndexWriter } from '../index-writer.ts';
-import { defineSource, notThere, pathOption, templatesOption } from '../source.ts';
+import { defineSource, doesNotExist, pathOption, templatesOption } from '../source.ts';
 
 const IMAGE = /\.(jpe?g|png|webp)$/i;
 const NO_LABEL = -1;
 
-/**
- * Pictures in folders. Classes are the sub-folders, sorted by code unit as Python sorts them; pictures likewise. Without sub-folders,
- * or with `labelled: false`, pictures of no class.
- */
+/** Folders and pictures are sorted by code unit, as Python sorts. */
 export const folder = defineSource({
   type: 'folder',
   summary: 'pictures in folders, one for each class',
@@ -49,7 +46,6 @@ function indexClasses(path: string, folders: readonly string[], writer: IndexWri
   return { classes: folders.map((name) => [name.replaceAll('_', ' ')]), captioned: false, labelled: true };
 }
 
-/** Nobody can tell whether the sub-folders are classes. */
 const pictureBesideFolders = (path: string, folders: readonly string[]) =>
   new CoupletError(
     `\`${path}\` has pictures beside its ${folders.length} sub-folders.\n` +
@@ -70,12 +66,12 @@ function list(folder: string): Dirent[] {
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw notThere('folder', folder);
+    if (code === 'ENOENT') throw doesNotExist('folder', folder);
     throw new CoupletError(`\`${folder}\` is not a folder that can be read (${message}).`);
   }
 }
 
-/** Links to folders are followed, as torchvision does: people build subsets of image folders from links. */
+/** Follows links to folders, as torchvision does: people build subsets from links. */
 function isFolder(parent: string, entry: Dirent): boolean {
   if (entry.name.startsWith('.')) return false;
   if (!entry.isSymbolicLink()) return entry.isDirectory();

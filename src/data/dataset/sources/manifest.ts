@@ -10,7 +10,7 @@ import {
   classNamesOption,
   columnOption,
   defineSource,
-  notThere,
+  doesNotExist,
   pathOption,
   templatesOption,
 } from '../source.ts';
@@ -18,7 +18,7 @@ import { type Columns, chooseColumns } from '../table-columns.ts';
 
 type Fields = Record<string, unknown>;
 
-/** Paths that are looked up when the manifest is opened, to tell a wrong root from a few lost files. */
+/** Looked up to tell a wrong root from a few lost files. */
 const CHECKED_PATHS = 100;
 
 const USUAL_COLUMNS = {
@@ -42,10 +42,7 @@ const options = {
 };
 type ManifestOptions = z.output<z.ZodObject<typeof options>>;
 
-/**
- * A table with a picture's path and a caption or a label in each row. Pictures are not looked for, since ten million look-ups take
- * minutes: a missing one is found and replaced while training.
- */
+/** Does not look for all pictures, which takes minutes for millions: training replaces those that are missing. */
 export const manifest = defineSource({
   type: 'manifest',
   summary: 'a table of paths and captions (or labels)',
@@ -59,7 +56,7 @@ export const manifest = defineSource({
     let captioned = false;
     for await (const fields of rows(manifestPath, writer)) {
       columns ??= chooseColumns(manifestPath, Object.keys(fields), { named: source, usual: USUAL_COLUMNS });
-      const { image, caption, label } = columns; // decided by the first row
+      const { image, caption, label } = columns;
       const name = textOf(fields[image]);
       if (name === undefined) {
         writer.problems.add(`${manifestPath}: row ${writer.columns.size + 1}`, `no path in column ${image}`);
@@ -76,7 +73,7 @@ export const manifest = defineSource({
   },
 });
 
-/** Labels of a manifest: class numbers, or names. Without `classNames` the names that occur are the classes, sorted. */
+/** Without `classNames` the names that occur are the classes, sorted. */
 class ManifestLabels {
   readonly #reader: LabelReader;
   readonly #writer: IndexWriter;
@@ -93,13 +90,13 @@ class ManifestLabels {
   read(value: unknown, name: string): number {
     const text = textOf(value);
     if (text === undefined) return -1;
-    const label = this.#reader.classes ? this.#reader.read(text) : this.#invent(text);
-    if (label === undefined) this.#writer.problems.add(name, `label ${text} is none of the class names`);
+    const label = this.#reader.classes ? this.#reader.read(text) : this.#newLabel(text);
+    if (label === undefined) this.#writer.problems.add(name, `label ${text} is not one of the class names`);
     this.#labelled ||= label !== undefined;
     return label ?? -1;
   }
 
-  #invent(text: string): number {
+  #newLabel(text: string): number {
     const known = this.#numbers.get(text);
     if (known !== undefined) return known;
     this.#numbers.set(text, this.#numbers.size);
@@ -112,7 +109,7 @@ class ManifestLabels {
     const texts = [...this.#numbers.keys()].sort();
     const numbered = texts.every((text) => /^\d+$/.test(text));
     const labels = new Map(
-      texts.map((text, place) => [this.#numbers.get(text)!, numbered ? Number(text) : place]),
+      texts.map((text, index) => [this.#numbers.get(text)!, numbered ? Number(text) : index]),
     );
     this.#writer.columns.relabel(this.#start, (label) => labels.get(label) ?? -1);
     return {
@@ -122,7 +119,6 @@ class ManifestLabels {
   }
 }
 
-/** undefined for what is empty. */
 function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   const text = String(value).trim();
@@ -138,7 +134,7 @@ function checkRoot(paths: readonly string[], manifestPath: string, root: string)
 }
 
 async function* rows(path: string, writer: IndexWriter): AsyncGenerator<Fields> {
-  if (!existsSync(path)) throw notThere('file', path);
+  if (!existsSync(path)) throw doesNotExist('file', path);
   if (/\.jsonl$|\.ndjson$/i.test(path)) yield* jsonRows(path, writer);
   else if (/\.[ct]sv$/i.test(path)) yield* tableRows(path, writer);
   else throw new CoupletError(`\`${path}\`: expected a name that ends in .csv, .tsv or .jsonl.`);

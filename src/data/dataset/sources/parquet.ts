@@ -44,10 +44,7 @@ const options = {
 };
 type ParquetOptions = z.output<z.ZodObject<typeof options>>;
 
-/**
- * Parquet files as Hugging Face lays them out. Images that are stored uncompressed are read where they lie. Compressed ones are unpacked
- * once into a temporary folder, because a page cannot be entered in the middle.
- */
+/** Uncompressed images are read in place. Compressed pages have no random access, so their images are unpacked to a temporary folder. */
 export const parquet = defineSource({
   type: 'parquet',
   summary: 'tables with the bytes of pictures in them',
@@ -78,11 +75,10 @@ interface Scan {
   file: SliceFile;
   metadata: FileMetaData;
   labels: LabelReader;
-  /** Filled by the scan. */
   result: Pick<IndexedSource, 'captioned' | 'labelled'>;
 }
 
-/** Reads one file, a row group at a time. */
+/** Reads row group by row group, to bound memory. */
 class ParquetScan {
   readonly #scan: Scan;
   readonly #columns: Columns;
@@ -110,7 +106,7 @@ class ParquetScan {
           utf8: false,
           compressors,
         });
-        for (const [place, row] of rows.entries()) this.#add(row, `${path}:row ${rowStart + place}`);
+        for (const [index, row] of rows.entries()) this.#add(row, `${path}:row ${rowStart + index}`);
         rowStart = rowEnd;
       }
     } catch (error) {
@@ -131,26 +127,26 @@ class ParquetScan {
     }
     const text = caption ? captionText(row[caption]) : undefined;
     result.captioned ||= text !== undefined;
-    writer.addSlice(this.#place(bytes), label ? this.#label(row[label], name) : -1, text);
+    writer.addSlice(this.#sliceOf(bytes), label ? this.#label(row[label], name) : -1, text);
   }
 
   #label(value: unknown, name: string): number {
     if (value === undefined || value === null) return -1;
     const label = this.#scan.labels.read(value);
     if (label === undefined)
-      this.#scan.writer.problems.add(name, `label ${String(value)} is none of the classes`);
+      this.#scan.writer.problems.add(name, `label ${String(value)} is not one of the classes`);
     this.#scan.result.labelled ||= label !== undefined;
     return label ?? -1;
   }
 
-  #place(bytes: Uint8Array): { container: number; offset: number; length: number } {
+  #sliceOf(bytes: Uint8Array): { container: number; offset: number; length: number } {
     const { writer, path, file } = this.#scan;
-    const offset = file.placeOf(bytes);
+    const offset = file.offsetOf(bytes);
     if (offset !== undefined) return { container: writer.container(path), offset, length: bytes.length };
     this.#spool ??= openSpool(writer, path);
-    const at = this.#spool.size;
-    this.#spool.size += writeSync(this.#spool.descriptor, bytes, 0, bytes.length, at);
-    return { container: this.#spool.container, offset: at, length: bytes.length };
+    const spoolOffset = this.#spool.size;
+    this.#spool.size += writeSync(this.#spool.descriptor, bytes, 0, bytes.length, spoolOffset);
+    return { container: this.#spool.container, offset: spoolOffset, length: bytes.length };
   }
 }
 
@@ -162,14 +158,14 @@ function openSpool(
   return { container: writer.container(spool), descriptor: openSync(spool, 'wx'), size: 0 };
 }
 
-/** struct<bytes, path> or plain bytes. A path alone is not followed: a data file must not name files on this disk. */
+/** Does not follow a path: a data file must not name files on this disk. */
 function imageBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
   const inner = (value as { bytes?: unknown } | null | undefined)?.bytes;
   return inner instanceof Uint8Array ? inner : undefined;
 }
 
-/** Text, or the first of a list of texts. */
+/** Of a list, the first. */
 function captionText(value: unknown): string | undefined {
   const first: unknown = Array.isArray(value) ? value[0] : value;
   const text = first instanceof Uint8Array ? Buffer.from(first).toString('utf8') : first;

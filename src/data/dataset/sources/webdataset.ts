@@ -6,7 +6,7 @@ import type { IndexedSource, IndexWriter } from '../index-writer.ts';
 import { classNamesOption, defineSource, filesOf, patternsOption, templatesOption } from '../source.ts';
 import { DamagedTar, type Member, TarFile, tarMembers } from '../tar.ts';
 
-/** JSON members that are read to learn whether they hold captions or labels. */
+/** JSON members read to learn whether they hold captions or labels. */
 const SNIFFED_MEMBERS = 20;
 
 const options = {
@@ -25,8 +25,8 @@ const options = {
 type WebdatasetOptions = z.output<z.ZodObject<typeof options>>;
 
 /**
- * WebDataset shards: a sample is a run of members with the same name up to the first dot. Only tar headers are read, and JSON or cls
- * members when they hold labels. A shard that is cut gives the samples before the cut.
+ * A sample is a run of members with the same name up to the first dot. Reads tar headers, and JSON or cls members for labels. A cut
+ * shard gives the samples before the cut.
  */
 export const webdataset = defineSource({
   type: 'webdataset',
@@ -41,7 +41,6 @@ export const webdataset = defineSource({
   },
 });
 
-/** The members of one sample, by what they hold. */
 interface Parts {
   key: string;
   image?: Member;
@@ -52,7 +51,6 @@ interface Parts {
 
 const IMAGE = /^(jpe?g|png|webp)$/;
 
-/** Directory and base name up to the first dot, and what follows it. */
 function splitName(name: string): { key: string; extension: string } | undefined {
   const slash = name.lastIndexOf('/') + 1;
   const dot = name.indexOf('.', slash);
@@ -90,8 +88,7 @@ class ShardScan {
 
   #samples(file: TarFile, path: string): void {
     let parts: Parts | undefined;
-    const noEnd = () =>
-      this.#writer.problems.add(path, 'ends without the mark of a whole tar: it may be cut');
+    const noEnd = () => this.#writer.problems.add(path, 'has no end-of-archive mark: it may be cut');
     for (const member of tarMembers(file, noEnd)) {
       const named = splitName(member.name);
       if (!named) continue;
@@ -127,12 +124,13 @@ class ShardScan {
     const value = parts.cls ? textOf(parts.cls, file) : parts.json && this.#fromJson(parts.json, file);
     if (value === undefined || value === null || value === '') return -1;
     const label = this.labels.read(value);
-    if (label === undefined) this.#writer.problems.add(name, `label ${String(value)} is none of the classes`);
+    if (label === undefined)
+      this.#writer.problems.add(name, `label ${String(value)} is not one of the classes`);
     this.labelled ||= label !== undefined;
     return label ?? -1;
   }
 
-  /** The label in a JSON member. Once the first members had none, no more are read: large sets have JSON without labels. */
+  /** Large sets have JSON without labels: once the first members have none, reads no more. */
   #fromJson(json: Member, file: TarFile): unknown {
     if (this.#sniffed >= SNIFFED_MEMBERS && !this.#labelsInJson) return undefined;
     this.#sniffed++;
@@ -152,10 +150,10 @@ function captionPlace(parts: Parts, imageOffset: number): { in: number; offset: 
   return { in: where, offset: member.offset, length: member.size };
 }
 
-const LONGEST_TEXT = 1 << 20;
+const MAX_TEXT_BYTES = 1 << 20;
 
 function textOf(member: Member, file: TarFile): string {
-  return member.size > LONGEST_TEXT ? '' : file.read(member.offset, member.size).toString('utf8').trim();
+  return member.size > MAX_TEXT_BYTES ? '' : file.read(member.offset, member.size).toString('utf8').trim();
 }
 
 function parseFields(text: string): Record<string, unknown> {
