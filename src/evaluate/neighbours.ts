@@ -106,7 +106,9 @@ export const neighboursEvaluator = defineEvaluator({
     .describe('classification by the nearest labelled pictures'),
   needsTexts: false,
   metrics: accuracyMetrics('knn'),
-  lines: (report) => [accuracyLine('k-nn', report, `${report.k} of ${report.reference} neighbours`)],
+  lines: (report: NeighboursReport) => [
+    accuracyLine('k-nn', report, `${report.k} of ${report.reference} neighbours`),
+  ],
 
   async open({ data, train, k, temperature, samples }, run) {
     const sources: Sources | undefined = train ?? run?.data.train;

@@ -84,7 +84,7 @@ export const retrievalEvaluator = defineEvaluator({
     ...(Object.fromEntries(recallMetrics) as Record<string, (report: RetrievalReport) => number>),
     mean_recall: ({ meanRecall }: RetrievalReport) => meanRecall,
   },
-  lines: ({ pairs, ...recalls }) =>
+  lines: ({ pairs, ...recalls }: RetrievalReport) =>
     Object.entries(WAYS).map(([name, way]) => {
       const { r1, r5, r10 } = recalls[way];
       const title = name.replaceAll('_', ' ');

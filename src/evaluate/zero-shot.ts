@@ -65,7 +65,7 @@ export const zeroShotEvaluator = defineEvaluator({
     .describe('classification by class names'),
   needsTexts: true,
   metrics: accuracyMetrics('zero_shot'),
-  lines: (report) => [accuracyLine('zero-shot', report)],
+  lines: (report: ZeroShotReport) => [accuracyLine('zero-shot', report)],
 
   async open({ data, templates = DEFAULT_TEMPLATES }) {
     const dataset = await openDataset([data].flat());
