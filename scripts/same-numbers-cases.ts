@@ -7,6 +7,8 @@ export interface Case {
   config: Config;
   /** Flags of `couplet train`. */
   flags?: string[];
+  /** The step to resume from; 5 of 10 by default. */
+  half?: number;
 }
 
 const image = { imageSize: 24, patchSize: 4, width: 32, layers: 2, heads: 2 };
@@ -27,7 +29,7 @@ const optimizers = [
 /** Heads of a published size take most of a tiny run's time. */
 const SMALL_HEADS: Record<string, Config> = {
   'moco-v3': { heads: { hidden: 64, embedDim: 32 } },
-  dino: { head: { hidden: 64, bottleneck: 32, outputs: 256 } },
+  dino: { head: { hidden: 64, embedDim: 32, outputs: 256 } },
 };
 
 /** Ten steps each, with a log line a step and a checkpoint every five. @param folder where pictures.csv and pictures/ lie */
@@ -64,7 +66,12 @@ export function cases(folder: string): Record<string, Case> {
     },
   });
   const clip = { name: 'clip' };
-  const found: Record<string, Case> = {
+  const chooses: Config = {
+    duration: { steps: 160 },
+    checkpoint: { every: { steps: 80 }, keep: 3 },
+    compression: { online: { overhead: 0.2, tokenDropout: [0, 0.5] } },
+  };
+  const all: Record<string, Case> = {
     clip: words(clip),
     siglip: words({ name: 'siglip' }),
     'clip-resnet': words(clip, {
@@ -82,24 +89,21 @@ export function cases(folder: string): Record<string, Case> {
     }),
     'clip-tokens': words(clip, { data: { train: csv, workers: 1 } }),
     'clip-short': words(clip, { compression: { stages } }),
-    'fastclip-chooses': words(
-      { name: 'fastclip' },
-      { compression: { online: { overhead: 0.2, tokenDropout: [0, 0.5] } } },
-    ),
-    'simclr-chooses': bare('simclr', { compression: { online: { overhead: 0.2, tokenDropout: [0, 0.5] } } }),
+    'fastclip-chooses': { ...words({ name: 'fastclip' }, chooses), half: 80 },
+    'simclr-chooses': { ...bare('simclr', chooses), half: 80 },
     'moco-v3-two-ranks': { ...bare('moco-v3'), flags: ['--nproc', '2'] },
     'dino-decay': bare('dino', {
       optimizer: { peakLr: 1e-3, weightDecay: 0.04 },
       schedule: { warmup: { steps: 2 }, finalWeightDecay: 0.4 },
     }),
   };
-  for (const version of versions) found[`fastclip-${version}`] = words({ name: 'fastclip', version });
+  for (const version of versions) all[`fastclip-${version}`] = words({ name: 'fastclip', version });
   for (const name of pictures) {
-    found[name] = bare(name);
-    found[`${name}-short`] = bare(name, { compression: { stages } });
-    found[`${name}-in-parts`] = bare(name, { batch: { globalBatchSize: 16, gradAccumSteps: 2 } });
-    found[`${name}-on-device`] = bare(name, { data: { train: labelled, workers: 1, hold: 'device' } });
+    all[name] = bare(name);
+    all[`${name}-short`] = bare(name, { compression: { stages } });
+    all[`${name}-in-parts`] = bare(name, { batch: { globalBatchSize: 16, gradAccumSteps: 2 } });
+    all[`${name}-on-device`] = bare(name, { data: { train: labelled, workers: 1, hold: 'device' } });
   }
-  for (const optimizer of optimizers) found[`optimizer-${optimizer.name}`] = words(clip, { optimizer });
-  return found;
+  for (const optimizer of optimizers) all[`optimizer-${optimizer.name}`] = words(clip, { optimizer });
+  return all;
 }

@@ -88,8 +88,8 @@ function numbersOf(runDir: string): Map<string, string> {
 const differences = (a: Map<string, string>, b: Map<string, string>) =>
   [...new Set([...a.keys(), ...b.keys()])].filter((name) => a.get(name) !== b.get(name));
 
-/** Trains a case with a checkout: ten steps, and, from the checkpoint after five, the last five again. */
-async function numbersWith(checkout: string, { config, flags = [] }: Case, folder: string) {
+/** Trains a case with a checkout, then its second half again from the checkpoint between. */
+async function numbersWith(checkout: string, { config, flags = [], half = 5 }: Case, folder: string) {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'run.mjs');
   writeFileSync(file, `export default ${JSON.stringify(config)};\n`);
@@ -99,7 +99,7 @@ async function numbersWith(checkout: string, { config, flags = [] }: Case, folde
   await call([]);
   const runDir = join(folder, 'runs', 'run');
   const whole = numbersOf(runDir);
-  await call(['--resume', join(runDir, 'checkpoints', 'step-00000005')]);
+  await call(['--resume', join(runDir, 'checkpoints', `step-${String(half).padStart(8, '0')}`)]);
   return { whole, resumed: numbersOf(runDir) };
 }
 

@@ -82,7 +82,7 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
       budget.spend({ seconds: timer.lap(budget), ...plan.costOf(taken) });
       context = plan.contextAt(++step);
 
-      // Log: the only block that reads numbers back from the device.
+      // Log: metrics are there on log steps only, because reading them waits for the device.
       if (metrics) {
         const skipped = feed.problems.count;
         const row = { step, ...metrics, ...contextRow(taken, plan), ...timer.rates(step), skipped };

@@ -37,7 +37,7 @@ function warmupShare(
   const steps = toSteps(warmup);
   if (steps > 0 && totalSteps === undefined)
     throw new CoupletError(
-      `schedule.warmup is in steps, but nobody knows how many there are in a duration of ${'seconds' in duration ? 'seconds' : 'forwards'}${compression?.online ? ' with compression.online' : ''}: use { share: 0.05 }.`,
+      `schedule.warmup is a number of steps, and a duration in ${'seconds' in duration ? 'seconds' : 'forwards'}${compression?.online ? ' with compression.online' : ''} does not fix how many there are: give a share of the run, such as { share: 0.05 }.`,
     );
   return steps / (totalSteps ?? Infinity);
 }

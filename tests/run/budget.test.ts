@@ -76,7 +76,7 @@ describe('a budget in seconds', () => {
   test('has no steps to warm up by', async () => {
     const steps = { ...config('steps'), schedule: { warmup: { steps: 3 } } };
     await expect(trainTiny(steps, { runsDir: folder })).rejects.toThrow(
-      /schedule\.warmup is in steps.*\{ share: 0\.05 \}/,
+      /schedule\.warmup is a number of steps.*\{ share: 0\.05 \}/,
     );
   });
 });

@@ -256,9 +256,9 @@ describe('is refused before the first step', () => {
       /compression\.online\.overhead/,
     ],
     [
-      'a warm-up in steps where nobody knows how many there are',
+      'a warm-up in steps where the duration does not fix how many there are',
       { schedule: { warmup: { steps: 3 } } },
-      /^schedule\.warmup is in steps, but nobody knows how many there are in a duration of forwards with compression\.online: use \{ share: 0\.05 \}\.$/,
+      /^schedule\.warmup is a number of steps, and a duration in forwards with compression\.online does not fix how many there are: give a share of the run, such as \{ share: 0\.05 \}\.$/,
     ],
     [
       'a ResNet',

@@ -40,11 +40,11 @@ export class IndexWriter {
 
   /** A sample whose image lies in a larger file. */
   addSlice(
-    place: { container: number; offset: number; length: number },
+    slice: { container: number; offset: number; length: number },
     label: number,
     caption?: string,
   ): void {
-    this.columns.add({ image: { in: imageIn.archive, ...place }, caption: this.#inArena(caption), label });
+    this.columns.add({ image: { in: imageIn.archive, ...slice }, caption: this.#inArena(caption), label });
   }
 
   #inArena(caption: string | undefined): { in: number; offset: number; length: number } {

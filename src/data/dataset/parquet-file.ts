@@ -48,7 +48,7 @@ export async function openMetadata(file: SliceFile, path: string): Promise<FileM
     return await parquetMetadataAsync(file);
   } catch (error) {
     throw new CoupletError(
-      `\`${path}\` could not be opened as Parquet (${(error as Error).message}). A file that was cut has lost the index at its end: download it again.`,
+      `\`${path}\` could not be opened as Parquet (${(error as Error).message}). A file that was cut has lost the index at its end: make or download it again.`,
     );
   }
 }

@@ -171,7 +171,7 @@ describe('manifest', () => {
     });
     expect(labelsOf(given)).toEqual([0, -1, 0]);
     expect(given.problems.first).toEqual([
-      { name: join(folder, 'a.jpg'), reason: 'label cat is none of the class names' },
+      { name: join(folder, 'a.jpg'), reason: 'label cat is not one of the class names' },
     ]);
   });
 
@@ -247,7 +247,7 @@ describe('webdataset', () => {
     const dataset = await open({ type: 'webdataset', path, classNames: join(folder, 'c.json') });
     expect(dataset.classNames).toEqual(['boat', 'car']);
     expect(labelsOf(dataset)).toEqual([0, 1, -1]);
-    expect(dataset.problems.first[0]!.reason).toBe('label 2 is none of the classes');
+    expect(dataset.problems.first[0]!.reason).toBe('label 2 is not one of the classes');
     await expect(open({ type: 'webdataset', path, classNames: join(folder, 'bad.json') })).rejects.toThrow(
       /no entry for label 0/,
     );

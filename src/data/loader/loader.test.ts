@@ -20,9 +20,9 @@ import type { LoaderOptions } from './loader-options.ts';
 import { sampleAt } from './order.ts';
 
 const COUNT = 30;
-/** 30 pictures of noise, of three sizes, one of them above what is resampled in TypeScript. */
+/** 30 pictures of noise in three sizes, one too large for our resampling. */
 let noise: Dataset;
-/** 20 pictures, each of one colour, with captions. */
+/** 20 pictures of one colour each, with captions. */
 let plain: Dataset;
 
 beforeAll(async () => {
@@ -179,7 +179,7 @@ describe('createLoader', () => {
 
   test('wrong options are refused, with what to do', () => {
     const make = (options: object) => () => createLoader(noise, { ...base, ...options });
-    expect(make({ globalBatchSize: 31 })).toThrow(/31 is more than the data: there are 30 samples/);
+    expect(make({ globalBatchSize: 31 })).toThrow(/globalBatchSize is 31, expected at most the 30 samples/);
     expect(make({ globalBatchSize: 10, worldSize: 3 })).toThrow(/multiple of worldSize 3/);
     expect(make({ rank: 2, worldSize: 2 })).toThrow(/rank 2/);
     expect(make({ imagesize: 3 })).toThrow(/imagesize/);
@@ -219,7 +219,7 @@ describe('pictures of every kind', () => {
   const grey = [54, 54, 54];
 
   const kinds: [string, () => Promise<Buffer>, number[][], number][] = [
-    // Corners: top left, top right, bottom left, bottom right; and how far a byte may be off.
+    // Top left, top right, bottom left, bottom right; tolerance in bytes.
     [
       'jpg',
       () => picture().removeAlpha().jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer(),
@@ -280,7 +280,7 @@ describe('pictures of every kind', () => {
 
   test('become upright RGB on white, small and large alike', async () => {
     const made = await Promise.all(kinds.map(([, make]) => make()));
-    // The same pictures above the size that is resampled in TypeScript, and not square.
+    // Too large for our resampling, and not square.
     const large = await Promise.all(
       made.map((bytes) =>
         sharp(bytes).resize(300, 200, { fit: 'fill', kernel: 'nearest' }).keepExif().toBuffer(),

@@ -16,14 +16,14 @@ beforeEach(async () => {
   cache = join(folder, 'cache');
   const files: Record<string, Uint8Array> = {};
   for (let k = 0; k < COUNT; k++) {
-    const side = k === 4 ? 200 : 20 + k; // one is too large to be kept
+    const side = k === 4 ? 200 : 20 + k; // one is too large for the cache
     const jpeg = await noiseJpeg(k, side, side);
     files[`f/a/${k}.jpg`] = k === 6 ? jpeg.subarray(0, jpeg.length >> 1) : jpeg;
   }
   put(folder, files);
 });
 
-/** One pass as a process of its own would take it: the pictures of all samples that could be read, by id. */
+/** One pass of a new process: pictures by id. */
 async function pass(more: { cacheFolder?: string } = { cacheFolder: cache }) {
   const dataset = await openDataset([{ type: 'folder', path: join(folder, 'f') }]);
   const options = { microBatchSize: 4, imageSize: 16, workers: 2, captions: false, maxBadShare: 0.2 };
@@ -59,12 +59,12 @@ describe('an evaluation with a folder for decoded pictures', () => {
     const { pictures } = await pass();
     const [file] = files();
     const bytes = readFileSync(file!);
-    bytes.fill(255, 16 + 4 * COUNT + 8, 16 + 4 * COUNT + 8 + 3 * 20 * 20); // the pixels of whichever entry is first
+    bytes.fill(255, 16 + 4 * COUNT + 8, 16 + 4 * COUNT + 8 + 3 * 20 * 20); // pixels of the first entry
     writeFileSync(file!, bytes);
     const again = (await pass()).pictures;
     const changed = [...pictures].filter(([id, hex]) => again.get(id) !== hex);
     expect(changed.length).toBeGreaterThan(0);
-    expect(changed.length).toBeLessThanOrEqual(2); // pictures have 20 to 28 pixels a side
+    expect(changed.length).toBeLessThanOrEqual(2); // sides are 20 to 28 pixels
   });
 
   test('decodes anew when a picture was changed, or the file is cut short', async () => {
@@ -107,7 +107,7 @@ describe('a file of pixels', () => {
     expect(found).toEqual(full);
   });
 
-  /** Places in the file: the first mark has 16 bytes, an entry is 32. */
+  /** Offsets: the first mark has 16 bytes, an entry 32. */
   const SLOT_OF_3 = 16 + 4 * 3;
   const WIDTH_OF_FIRST = 16 + 4 * SAMPLES;
   test.each([

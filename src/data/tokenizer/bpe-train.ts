@@ -90,7 +90,7 @@ class Learner {
     while (this.#tokens.length < tokenLimit) {
       const best = this.#heap.pop();
       if (!best || best.count < minCount) break;
-      if (this.#pairCounts.get(best.pair) !== best.count) continue; // stale: the heap also has its new count
+      if (this.#pairCounts.get(best.pair) !== best.count) continue; // stale: a changed count is offered again
       const right = best.pair % PAIR_BASE;
       const left = (best.pair - right) / PAIR_BASE;
       // A later merge can make one of its halves again: join it again, list it once.
@@ -152,9 +152,9 @@ class Learner {
 function joinPair(ids: readonly number[], pair: { left: number; right: number; joined: number }): number[] {
   const out: number[] = [];
   for (let i = 0; i < ids.length; i++) {
-    const hit = ids[i] === pair.left && ids[i + 1] === pair.right;
-    out.push(hit ? pair.joined : (ids[i] as number));
-    if (hit) i++;
+    const isPair = ids[i] === pair.left && ids[i + 1] === pair.right;
+    out.push(isPair ? pair.joined : (ids[i] as number));
+    if (isPair) i++;
   }
   return out;
 }

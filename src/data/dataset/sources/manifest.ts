@@ -91,7 +91,7 @@ class ManifestLabels {
     const text = textOf(value);
     if (text === undefined) return -1;
     const label = this.#reader.classes ? this.#reader.read(text) : this.#newLabel(text);
-    if (label === undefined) this.#writer.problems.add(name, `label ${text} is none of the class names`);
+    if (label === undefined) this.#writer.problems.add(name, `label ${text} is not one of the class names`);
     this.#labelled ||= label !== undefined;
     return label ?? -1;
   }

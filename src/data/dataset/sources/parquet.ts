@@ -127,19 +127,19 @@ class ParquetScan {
     }
     const text = caption ? captionText(row[caption]) : undefined;
     result.captioned ||= text !== undefined;
-    writer.addSlice(this.#place(bytes), label ? this.#label(row[label], name) : -1, text);
+    writer.addSlice(this.#sliceOf(bytes), label ? this.#label(row[label], name) : -1, text);
   }
 
   #label(value: unknown, name: string): number {
     if (value === undefined || value === null) return -1;
     const label = this.#scan.labels.read(value);
     if (label === undefined)
-      this.#scan.writer.problems.add(name, `label ${String(value)} is none of the classes`);
+      this.#scan.writer.problems.add(name, `label ${String(value)} is not one of the classes`);
     this.#scan.result.labelled ||= label !== undefined;
     return label ?? -1;
   }
 
-  #place(bytes: Uint8Array): { container: number; offset: number; length: number } {
+  #sliceOf(bytes: Uint8Array): { container: number; offset: number; length: number } {
     const { writer, path, file } = this.#scan;
     const offset = file.offsetOf(bytes);
     if (offset !== undefined) return { container: writer.container(path), offset, length: bytes.length };

@@ -88,8 +88,7 @@ class ShardScan {
 
   #samples(file: TarFile, path: string): void {
     let parts: Parts | undefined;
-    const noEnd = () =>
-      this.#writer.problems.add(path, 'ends without the mark of a whole tar: it may be cut');
+    const noEnd = () => this.#writer.problems.add(path, 'has no end-of-archive mark: it may be cut');
     for (const member of tarMembers(file, noEnd)) {
       const named = splitName(member.name);
       if (!named) continue;
@@ -125,7 +124,8 @@ class ShardScan {
     const value = parts.cls ? textOf(parts.cls, file) : parts.json && this.#fromJson(parts.json, file);
     if (value === undefined || value === null || value === '') return -1;
     const label = this.labels.read(value);
-    if (label === undefined) this.#writer.problems.add(name, `label ${String(value)} is none of the classes`);
+    if (label === undefined)
+      this.#writer.problems.add(name, `label ${String(value)} is not one of the classes`);
     this.labelled ||= label !== undefined;
     return label ?? -1;
   }
