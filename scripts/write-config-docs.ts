@@ -168,13 +168,15 @@ class Page {
   }
 }
 
+const isRequired = (required: readonly string[] | undefined, key: string) => required?.includes(key) ?? false;
+
 /** The keys that are the same in all alternatives. */
 function commonKeys([first, ...others]: Node[]): Set<string> {
   const same = (key: string) =>
     others.every(
       ({ properties, required }) =>
         JSON.stringify(properties![key]) === JSON.stringify(first.properties![key]) &&
-        required?.includes(key) === first.required?.includes(key),
+        isRequired(required, key) === isRequired(first.required, key),
     );
   return new Set(Object.keys(first.properties!).filter(same));
 }
