@@ -71,6 +71,7 @@ describe('an analysis of FastCLIP', () => {
     expect(readAnalysis(path)).toEqual(analysis);
   });
 
+  // @proves adjustedError
   it('whole sequences have no bias, and a variance', () => {
     for (const { groups } of analysis.snapshots)
       for (const { candidates, control, gradientSquared } of Object.values(groups)) {
@@ -84,6 +85,7 @@ describe('an analysis of FastCLIP', () => {
       }
   });
 
+  // @proves adjustedError
   it('the error is bias and variance at the compute of one training batch', () => {
     const [whole] = analysis.snapshots[2].groups.all.candidates;
     expect(analysis.settings.batchForwards).toBe(16 * whole.cost);

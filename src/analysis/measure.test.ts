@@ -124,6 +124,7 @@ describe('a snapshot', () => {
 });
 
 describe("in the scale of Adam's steps", () => {
+  // @proves adamScale
   it("takes the optimizer's second moment", async () => {
     const state: AdamState = { eps: 0, secondMoment: () => tensor([4, 16]) };
     const found = await all(measured((d) => 1 - d, [0.5], state));
@@ -133,6 +134,7 @@ describe("in the scale of Adam's steps", () => {
     expect(found[2].moments.all.difference[0][1]).toBe(2);
   });
 
+  // @proves adamScale
   it('where there is none, that of the gradients themselves: every coordinate has the length one', async () => {
     const { liveTensors } = memoryStats();
     const found = await all(measured((d) => 1 - d, [], { eps: 0, secondMoment: () => undefined }));
@@ -140,6 +142,7 @@ describe("in the scale of Adam's steps", () => {
     expect(memoryStats().liveTensors).toBe(liveTensors);
   });
 
+  // @proves adamScale
   it('what never moved has no weight', () => {
     expect(scope(() => adamScale(tensor([0, 4]), { eps: 1e-8 }).toNumbers())).toEqual([0, 0.5]);
   });

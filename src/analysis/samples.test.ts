@@ -32,6 +32,7 @@ async function seen(of: Samples): Promise<unknown[]> {
   return found;
 }
 
+// @proves gradientOf
 it('every pass sees the same samples and views, kept or read again', async () => {
   const kept = samples({ keepBytes: 1e9 });
   const once = await seen(kept);

@@ -27,6 +27,7 @@ const stagesOf = (found: {
 }) => found.file.stages.map(({ from, tokenDropout, patchSize }) => [from, tokenDropout, patchSize]);
 
 describe('the rule', () => {
+  // @proves adjustedError
   it('takes the least error of each snapshot, by the formula of the made-up analysis', () => {
     const { snapshots } = scheduleOf(analysis);
     analysis.snapshots.forEach(({ groups: { all } }, i) => {
@@ -71,6 +72,7 @@ describe('the rule', () => {
     );
   });
 
+  // @proves scheduleOf
   it('is piecewise constant on bins centred on the snapshots, equal neighbours as one', () => {
     const found = scheduleOf(
       withBest([
@@ -94,6 +96,7 @@ describe('the rule', () => {
     expect(found.wholeCost).toBe(cost(0, 8));
   });
 
+  // @proves scheduleOf
   it('monotone: of all paths that never compress more, the one that gives away least', () => {
     const made = withBest(
       [
@@ -141,6 +144,7 @@ describe('the rule', () => {
     }
   });
 
+  // @proves scheduleOf
   it('interpolated, a candidate ends where the curves cross rather than half way', () => {
     const made = madeUpAnalysis();
     // Two candidates alone: errors 1 -> 10 and 4 -> 5 on logarithms cross at log 4 / (log 4 + log 2) = 2/3.

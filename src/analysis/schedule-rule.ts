@@ -45,7 +45,11 @@ export interface ScheduleResult {
 /** Pieces of a run with interpolated errors. */
 const PIECES = 20;
 
-/** Least cost-adjusted error. Throws a CoupletError for a group of parameters that the analysis lacks. */
+/**
+ * Least cost-adjusted error. Throws a CoupletError for a group of parameters that the analysis lacks.
+ * @equation FastCL 3.1: c*(s) = argmin CA-MSE, on bins centred on the stages
+ * @equation FastCL 2: monotone, or errors interpolated in their logarithms (ours)
+ */
 export function scheduleOf(analysis: Analysis, options: RuleOptions = {}): ScheduleResult {
   const { interpolate = false, monotone = false, gradientCompute = 1 } = options;
   if (!(gradientCompute > 0))
@@ -134,7 +138,10 @@ interface Piece {
 
 const errorsOf = ({ candidates }: WeighedSnapshot) => candidates.map(({ error }) => error.value);
 
-/** Bins centred on the snapshots. */
+/**
+ * Bins centred on the snapshots.
+ * @equation FastCL 3.1: c*(s) = argmin CA-MSE, on bins centred on the stages
+ */
 function binned(snapshots: readonly WeighedSnapshot[]): Piece[] {
   const starts = snapshots.map(({ progress }, i) =>
     i === 0 ? 0 : (snapshots[i - 1].progress + progress) / 2,
@@ -164,7 +171,10 @@ function interpolated(snapshots: readonly WeighedSnapshot[]): Piece[] {
 const logOf = (error: number) => Math.log(Math.max(error, Number.MIN_VALUE));
 const indexOfLeast = (values: readonly number[]) => values.indexOf(Math.min(...values));
 
-/** The falling path of least mean log(error / least error), by dynamic programming. */
+/**
+ * The falling path of least mean log(error / least error), by dynamic programming.
+ * @equation FastCL 2: monotone, or errors interpolated in their logarithms (ours)
+ */
 function fallingPath(pieces: readonly Piece[], candidates: readonly Compression[]): number[] {
   const losses = pieces.map(({ errors, length }) => {
     const least = logOf(Math.min(...errors));

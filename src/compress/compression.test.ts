@@ -9,6 +9,7 @@ import {
 } from './compression.ts';
 
 describe('the length rule', () => {
+  // @proves sequenceLength
   test('197, 148, 99, 50 and 20 tokens at 196 patches, the lengths that the paper names', () => {
     const lengths = [0, 0.25, 0.5, 0.75, 0.9].map((tokenDropout) =>
       sequenceLength(224, { patchSize: 16, tokenDropout }),
@@ -16,6 +17,7 @@ describe('the length rule', () => {
     expect(lengths).toEqual([197, 148, 99, 50, 20]);
   });
 
+  // @proves sequenceLength
   test('is exact where (1 - d) N is whole, for all hundredths and counts up to 1,024', () => {
     for (let percent = 0; percent < 100; percent++)
       for (let patches = 1; patches <= 1024; patches++) {
@@ -26,6 +28,7 @@ describe('the length rule', () => {
     expect((1 - 0.9) * 100).toBeLessThan(10); // what the rule guards against
   });
 
+  // @proves sequenceLength
   test('patch scaling first, then dropout', () => {
     expect(sequenceLength(240, { patchSize: 30, tokenDropout: 0.5 })).toBe(1 + 32);
     expect(sequenceLength(240, noCompression(16))).toBe(226);

@@ -25,7 +25,10 @@ export function noCompression(patchSize: number): Compression {
   return { tokenDropout: 0, patchSize };
 }
 
-/** K = floor((1 - d) N) of N patch tokens, without the class token (FastCL 1.3). */
+/**
+ * K = floor((1 - d) N) of N patch tokens, without the class token (FastCL 1.3).
+ * @equation FastCL 1.3: L = 1 + floor((1 - d) N), N = (S / q)^2
+ */
 export function keptTokens(patches: number, tokenDropout: number): number {
   // (1 - 0.9) 100 in binary is just below 10.
   return Math.floor((1 - tokenDropout) * patches + 1e-9);
@@ -36,7 +39,10 @@ export function patchCount(imageSize: number, patchSize: number): number {
   return (imageSize / patchSize) ** 2;
 }
 
-/** L = 1 + K tokens, with the class token. */
+/**
+ * L = 1 + K tokens, with the class token.
+ * @equation FastCL 1.3: L = 1 + floor((1 - d) N), N = (S / q)^2
+ */
 export function sequenceLength(
   imageSize: number,
   { tokenDropout, patchSize }: { tokenDropout?: number; patchSize: number },

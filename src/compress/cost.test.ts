@@ -32,6 +32,7 @@ describe('MoCo v3', () => {
   test.each([
     ['full', KEY_FULL],
     ['of the same patch', KEY_SAME_PATCH],
+    // @proves costOfPasses
   ] as const)('the grid of section 1.6 with a key %s, to the printed digits', (kind, grid) => {
     // 240 pixels, in sequences of the 197 tokens of 224.
     const passes = [query, { ...key, scalePatches: kind !== 'full' }].map((pass) => ({
@@ -44,6 +45,7 @@ describe('MoCo v3', () => {
     }
   });
 
+  // @proves costOfPasses
   test('dropout alone at 224 pixels; 4 without compression; the symmetric form is twice that', () => {
     const dropouts = [0, 0.25, 0.5, 0.75, 0.9];
     expect(dropouts.map((d) => digits(costOf([query, key], d)))).toEqual([4, 3.254, 2.508, 1.761, 1.305]);
@@ -51,6 +53,7 @@ describe('MoCo v3', () => {
   });
 });
 
+// @proves costOfPasses
 test('SimCLR trains both sides: 6, and a quarter of the tokens costs about a quarter', () => {
   const both = { ...query, views: [0, 1] };
   expect(costOf([both])).toBe(6);
@@ -58,6 +61,7 @@ test('SimCLR trains both sides: 6, and a quarter of the tokens costs about a qua
   expect(costOf([query, { ...query, dropTokens: false }], 0.75)).toBeCloseTo((150 + 591) / 197, 12);
 });
 
+// @proves costOfPasses
 test('DINO: 8.51 and 9.63 as the paper counts, 12.51 as the reference runs', () => {
   const dino = ({ locals, globals }: { locals: number; globals: number }) =>
     costOf([
@@ -72,6 +76,7 @@ test('DINO: 8.51 and 9.63 as the paper counts, 12.51 as the reference runs', () 
   expect(dino({ locals: 0, globals: 1 })).toBe(4);
 });
 
+// @proves costOfPasses
 test("CLIP's image tower: a forward and a backward pass", () => {
   expect(costOf([query])).toBe(3);
   expect(costOf([query], 0.75)).toBeCloseTo(150 / 197, 12);

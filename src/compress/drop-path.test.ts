@@ -5,6 +5,7 @@ import { dropPathScales } from './drop-path.ts';
 const COUNT = 20_000;
 const AT = { seed: 1, step: 2, view: 0, rows: { first: 0, total: COUNT }, count: COUNT, device: 'cpu' };
 
+// @proves dropPathScales
 test('a branch is left out at a rate that rises from 0 in the first block; what stays makes up for it', () => {
   scope(() => {
     const layers = 5;

@@ -9,7 +9,10 @@ export interface DropPath {
   layers: number;
 }
 
-/** Factors of branches, float32 [layers, 2, count]: 0, or 1 / (1 - rate). */
+/**
+ * Factors of branches, float32 [layers, 2, count]: 0, or 1 / (1 - rate).
+ * @equation FastCL 7.3: stochastic depth of DINO's student: block l of n at rate l / (n - 1) of the last one's, what stays over 1 - rate
+ */
 export function dropPathScales(stepRows: StepRows, { rate, layers }: DropPath): Tensor {
   return scope(() => {
     const rates = arange(0, layers, { dtype: 'float64', device: stepRows.device })

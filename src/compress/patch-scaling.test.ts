@@ -64,6 +64,7 @@ describe('bilinearMatrix', () => {
 });
 
 describe('PI-resize', () => {
+  // @proves patchScaling
   test.each(LARGER)('%i to %i: <B x, P w> = <x, w>', (p, q) => {
     for (const [dtype, bound] of [
       ['float64', 1e-12],
@@ -95,6 +96,7 @@ describe('PI-resize', () => {
     });
   });
 
+  // @proves patchScaling
   test.each([...LARGER, ...SMALLER])('%i to %i: (b^T)^+ by the four conditions of Penrose', (p, q) => {
     scope(() => {
       const a = tensor(lineScaling(p, q), [q, p]); // of b^T [p, q]
@@ -110,6 +112,7 @@ describe('PI-resize', () => {
     });
   });
 
+  // @proves patchScaling
   test.each(SMALLER)('%i to %i is least squares only: no kernel does better', (p, q) => {
     scope(() => {
       // Over isotropic x the expected squared difference is |B^T v - w|².
@@ -145,6 +148,7 @@ describe('PI-resize', () => {
     });
   });
 
+  // @proves scaleKernel
   test('the gradient goes to the stored kernel, by finite differences', () => {
     scope(() => {
       const images = random([1, 3, 6, 6], 7);

@@ -55,6 +55,7 @@ function gram(a: Float64Array, rows: number): Float64Array {
 /**
  * (b^T)^+ [to, from]: b (b^T b)^-1 for a larger patch, (b b^T)^-1 b for a smaller one. Normal equations are exact enough: b's
  * condition number is below 2 (FastCL 1.4).
+ * @equation FastCL 1.4: P = (B^T)^+, so that <B x, P w> = <x, w>; B = b ⊗ b, P = a ⊗ a
  */
 export function lineScaling(from: number, to: number): Float64Array {
   const b = bilinearMatrix(from, to);
@@ -66,6 +67,7 @@ export function lineScaling(from: number, to: number): Float64Array {
 /**
  * P^T [p p, q q], with P = (B^T)^+ of the bilinear resize B from p x p to q x q: <B x, P w> = <x, w> for all patches x when
  * q >= p, least squares when q < p. B = b ⊗ b, so P = a ⊗ a with a = (b^T)^+.
+ * @equation FastCL 1.4: P = (B^T)^+, so that <B x, P w> = <x, w>; B = b ⊗ b, P = a ⊗ a
  */
 function patchScaling(p: number, q: number): Float64Array {
   const a = lineScaling(p, q); // [q, p]
@@ -85,6 +87,7 @@ export function patchScalingTensor(p: number, q: number, device: string): Tensor
 /**
  * Kernel [D, C, p, p] -> [D, C, q, q], differentiable. Resize the stored kernel: a second resize loses information.
  * @param scaling patchScalingTensor(p, q)
+ * @equation FastCL 1.4: the gradient goes to the stored kernel through P
  */
 export function scaleKernel(kernel: Tensor, scaling: Tensor): Tensor {
   const [width, channels, p] = kernel.shape;

@@ -45,6 +45,7 @@ describe('stages', () => {
     { from: 0.9 },
   ];
 
+  // @proves compressionSchedule
   test('each holds until the next', () => {
     const at = schedule({ stages });
     const seen = [0, 0.2499, 0.25, 0.699, 0.7, 0.899, 0.9, 1].map((progress) => {
@@ -63,6 +64,7 @@ describe('stages', () => {
     ]);
   });
 
+  // @proves compressionSchedule
   test('a sum of tenths reaches the stage that it should', () => {
     const sum = Array.from({ length: 8 }).reduce((total: number) => total + 0.1, 0);
     const at = schedule({ stages: [{ from: 0 }, { from: 0.8, patchSize: 20 }] });

@@ -13,7 +13,10 @@ export interface ScheduleContext {
   patchSize: number;
 }
 
-/** Compression by progress. Throws a CoupletError when it does not fit the model, and for a missing, broken or other model's file. */
+/**
+ * Compression by progress. Throws a CoupletError when it does not fit the model, and for a missing, broken or other model's file.
+ * @equation FastCL 3.1: (d, q) of s: piecewise constant
+ */
 export function compressionSchedule(
   config: CompressionConfig,
   context: ScheduleContext,
@@ -26,7 +29,10 @@ export function compressionSchedule(
   };
 }
 
-/** With defaults; a constant compression is one stage. Throws as compressionSchedule(). */
+/**
+ * With defaults; a constant compression is one stage. Throws as compressionSchedule().
+ * @equation FastCL 3.1: (d, q) of s: piecewise constant
+ */
 export function compressionStages(
   config: CompressionConfig,
   context: ScheduleContext,

@@ -37,6 +37,7 @@ describe('keepTokens', () => {
     }
   });
 
+  // @proves keepTokens
   test('each token stays with probability K / N (chi-squared, one in 10,000)', () => {
     const [kept, share] = [4, 4 / N];
     const counts = Array<number>(N).fill(0);
@@ -50,6 +51,7 @@ describe('keepTokens', () => {
     expect(chiSquared).toBeGreaterThan(2.1); // nor too even: one in 10,000
   });
 
+  // @proves keepTokens
   test('each pair stays with probability K (K - 1) / (N (N - 1)): uniform subsets, not blocks', () => {
     const pairs = new Map<string, number>();
     for (const row of draw()) {
@@ -65,6 +67,7 @@ describe('keepTokens', () => {
       expect(Math.abs(count - COUNT * probability)).toBeLessThan(5 * spread);
   });
 
+  // @proves keepTokens
   test('samples, views and steps are independent: masks overlap by K² / N on average', () => {
     const mean = 4 ** 2 / N;
     const spread = Math.sqrt((mean * (1 - 4 / N) ** 2 * N) / (N - 1)); // of a hypergeometric count

@@ -6,6 +6,7 @@ const labelsOf = (labels: readonly number[]) => tensor(BigInt64Array.from(labels
 const measure = (scores: () => Tensor, labels: readonly number[]): Accuracy =>
   scope(() => accuracy(scores(), labelsOf(labels)));
 
+// @proves accuracy
 it('counts the pictures whose class has the first place, and one of the first five', () => {
   const scores = () => tensor([9, 8, 7, 6, 5, 4, 3], [1, 7]).expand(4, 7);
   expect(measure(scores, [0, 1, 4, 5])).toEqual({ top1: 1 / 4, top5: 3 / 4 });
@@ -20,6 +21,7 @@ it('constant scores have the accuracy of chance, and fewer than five classes are
   expect(few.top5).toBe(1);
 });
 
+// @proves accuracy
 it('a tie counts with the share of its places that are within', () => {
   // The own class shares the places 1 and 2; the other's, in the second row, 5 and 6.
   const scores = () => tensor([3, 3, 2, 1, 0, 0, -1, 9, 8, 7, 6, 5, 5, 0], [2, 7]);

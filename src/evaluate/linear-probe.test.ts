@@ -71,6 +71,7 @@ function probeByLoop(
 }
 
 describe.each(cudaCount() > 0 ? ['cpu', 'cuda'] : ['cpu'])('on %s', (device) => {
+  // @proves linearProbe
   it.each([0.01, 0.5])('at one rate (%d) it is the textbook loop', (rate) => {
     scope(() => {
       const train = clouds(200, { far: 1, seed: 1 });
@@ -105,6 +106,7 @@ it('classes that a plane separates are told apart, wherever and however small th
   });
 });
 
+// @proves linearProbe
 it('the rate is chosen by held-out training features: one that learns nothing is not', () => {
   scope(() => {
     const [train, test] = [clouds(300, { far: 2, seed: 1 }), clouds(300, { far: 2, seed: 2 })];

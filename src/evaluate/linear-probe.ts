@@ -21,6 +21,7 @@ export interface LinearProbeOptions {
   seed: number;
 }
 
+/** @equation FastCL 7.5: linear probe: SGD, momentum 0.9, no decay, cosine, batches of 1024, weights from N(0, 0.01^2) */
 const LINEAR_PROBE: LinearProbeOptions = {
   epochs: 90,
   rates: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
@@ -50,6 +51,7 @@ const RELATIVE_EPS = 1e-5;
  *
  * Features come from centre crops, computed once. Published protocols crop and flip in each epoch: a little more accurate,
  * at a forward pass per picture and epoch.
+ * @equation FastCL 7.5: linear probe: SGD, momentum 0.9, no decay, cosine, batches of 1024, weights from N(0, 0.01^2)
  */
 export function linearProbe(
   train: LabelledRows,

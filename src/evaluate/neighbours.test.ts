@@ -31,6 +31,7 @@ describe.each(cudaCount() > 0 ? ['cpu', 'cuda'] : ['cpu'])('on %s', (device) => 
     { k: 1, temperature: 0.07 },
     { k: 7, temperature: 0.07 },
     { k: 200, temperature: 0.5 }, // more than there are rows
+    // @proves neighbourVotes
   ])('is the loop, with k = $k and T = $temperature', ({ k, temperature }) => {
     scope(() => {
       const options = { k, temperature, classes: 5 };
@@ -55,6 +56,7 @@ describe.each(cudaCount() > 0 ? ['cpu', 'cuda'] : ['cpu'])('on %s', (device) => 
   });
 });
 
+// @proves neighbourVotes
 it('two far neighbours outvote a near one exactly when exp(s / T) says so', () => {
   scope(() => {
     const at = (angle: number) => [Math.cos(angle), Math.sin(angle)];

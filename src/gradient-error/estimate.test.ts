@@ -112,11 +112,13 @@ describe('a quadratic whose bias, variance and gradient are known, over 200 seed
     { what: 'the variance of the baseline', of: found.baselineVariance, value: truth(0).variance },
     { what: 'the cost-adjusted error', of: errors, value: bias + weight * variance },
     { what: 'no bias, of the baseline on other samples', of: found.control, value: 0 },
+    // @proves interval
   ])('$what is within its 95 % interval as often as it should be', ({ of, value }) => {
     expect(share(of, value)).toBeGreaterThan(0.904);
     expect(share(of, value)).toBeLessThan(1);
   });
 
+  // @proves squaredMean
   it('without the noise that meets itself there is no inflation; with it there is what theory says', () => {
     const plain = mean(found.bias.map((estimate) => estimate.plain));
     const debiased = mean(found.bias.map(({ value }) => value));
@@ -127,12 +129,14 @@ describe('a quadratic whose bias, variance and gradient are known, over 200 seed
     expect(Math.abs(plain - bias - noise / (BATCHES * SUB_BATCH))).toBeLessThan(3 * deviation);
   });
 
+  // @proves squaredMean
   it('the baseline against itself on the same samples has no bias at all', () => {
     for (const { again } of seeds)
       expect(squaredMean(again.difference)).toEqual({ plain: 0, value: 0, low: 0, high: 0 });
   });
 });
 
+// @proves varianceOf
 it('agrees with the definitions, summed by loops over all sub-batches', () => {
   const baseline = new FoldSums(shape);
   const sums = new FoldSums(shape);
@@ -161,6 +165,7 @@ it('agrees with the definitions, summed by loops over all sub-batches', () => {
   sums.dispose();
 });
 
+// @proves squaredMean
 it('one estimate is the mean of the cross-half estimates over all halves', () => {
   const vectors = [3, 1, 4, 1].map((x, i) => [x, i * i, -x * i]);
   const gram = vectors.map((x) => vectors.map((y) => x.reduce((sum, value, i) => sum + value * y[i], 0)));
@@ -184,11 +189,13 @@ it.each([
   [7, 2.365],
   [15, 2.131],
   [100, 1.984],
+  // @proves interval
 ])('the quantile of Student with %i degrees is %f', (degrees, quantile) => {
   expect(studentQuantile(degrees)).toBeCloseTo(quantile, 2);
 });
 
 describe('memory', () => {
+  // @proves varianceOf
   it('is flat in samples and in candidates: 2 F vectors', () => {
     const baseline = new FoldSums(shape);
     const sums = new FoldSums(shape);

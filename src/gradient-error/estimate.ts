@@ -27,7 +27,10 @@ export interface SquaredMean extends Estimate {
   plain: number;
 }
 
-/** |E x|^2: mean of <x_f, x_g> over folds f != g, the cross-half estimate over all halves. May be negative. */
+/**
+ * |E x|^2: mean of <x_f, x_g> over folds f != g, the cross-half estimate over all halves. May be negative.
+ * @equation FastCL 2: |E x|^2 = mean over folds f != g of <x_f, x_g>: the cross-half estimate over all halves; Bias^2 with x = g^c - g (2.1, 2.3 trap 1)
+ */
 export function squaredMean(gram: readonly number[][]): SquaredMean {
   const folds = gram.length;
   const rows = gram.map((row) => sum(row));
@@ -40,7 +43,10 @@ export function squaredMean(gram: readonly number[][]): SquaredMean {
   return { plain: whole / folds ** 2, ...interval(value, without) };
 }
 
-/** Var = K / (M - 1) sum_j |g_j - mean|^2: trace of the covariance of one sample's gradient. */
+/**
+ * Var = K / (M - 1) sum_j |g_j - mean|^2: trace of the covariance of one sample's gradient.
+ * @equation FastCL 2.2: Var = K / (M - 1) sum_j |g_j - mean|^2 over M sub-batches of K
+ */
 export function varianceOf({ subBatch, perFold, own, squares }: Moments): Estimate {
   const folds = own.length;
   const rows = own.map((row) => sum(row));
@@ -57,6 +63,7 @@ export function varianceOf({ subBatch, perFold, own, squares }: Moments): Estima
  * Cost-adjusted error max(0, Bias^2) + cost / forwards Var (Lin et al. 2024, section 5): squared error of the mean over the samples
  * that the forwards pay for.
  * @param weight cost / forwards
+ * @equation FastCL 2.1: CA-MSE = Bias^2 + Cost / Budget Var, all in units of |G|^2; Budget = batch times cost of a whole sequence
  */
 export function adjustedValue(
   { biasSquared, variance }: { biasSquared: number; variance: number },
@@ -65,7 +72,10 @@ export function adjustedValue(
   return Math.max(0, biasSquared) + weight * variance;
 }
 
-/** adjustedValue() with its interval, for independent bias and variance. */
+/**
+ * adjustedValue() with its interval, for independent bias and variance.
+ * @equation FastCL 2.1: CA-MSE = Bias^2 + Cost / Budget Var, all in units of |G|^2; Budget = batch times cost of a whole sequence
+ */
 export function adjustedError(
   { biasSquared, variance }: { biasSquared: Estimate; variance: Estimate },
   weight: number,
@@ -82,6 +92,7 @@ export function adjustedError(
 /**
  * Delete-one jackknife over folds with Student's quantile. Never too narrow on average (Efron and Stein 1981).
  * @param without the estimate without each fold
+ * @equation FastCL 2: 95 % intervals: delete-one jackknife over folds, Student (ours)
  */
 function interval(value: number, without: readonly number[]): Estimate {
   const folds = without.length;
@@ -91,7 +102,10 @@ function interval(value: number, without: readonly number[]): Estimate {
   return { value, low: value - half, high: value + half };
 }
 
-/** The 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5), to 1 % from 3 degrees on. */
+/**
+ * The 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5), to 1 % from 3 degrees on.
+ * @equation FastCL 2: 95 % intervals: delete-one jackknife over folds, Student (ours)
+ */
 export function studentQuantile(degrees: number): number {
   const z = 1.959963984540054;
   const terms = [

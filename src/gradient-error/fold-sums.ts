@@ -14,7 +14,10 @@ export interface FoldShape {
   device: string;
 }
 
-/** One float32 sum of gradients per fold. Squares and inner products, in which near-equal numbers cancel, are float64. */
+/**
+ * One float32 sum of gradients per fold. Squares and inner products, in which near-equal numbers cancel, are float64.
+ * @equation FastCL 2: |E x|^2 = mean over folds f != g of <x_f, x_g>: the cross-half estimate over all halves; Bias^2 with x = g^c - g (2.1, 2.3 trap 1)
+ */
 export class FoldSums {
   readonly #sums: Tensor; // float32 [F, P]
   readonly #squares: Tensor; // float64 [F, S]

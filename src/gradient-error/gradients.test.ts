@@ -22,6 +22,7 @@ describe.each(names)('%s', (name) => {
   const found = () =>
     scope(() => gradientOf(partsOf(method), { batch: batchAt(AT, name), clock: at }, params).toNumbers());
 
+  // @proves gradientOf
   it('gives the gradient that backward() leaves in a training step', () => {
     const expected = scope(() => {
       const batch = batchAt(AT, name);
@@ -41,6 +42,7 @@ describe.each(names)('%s', (name) => {
     });
   });
 
+  // @proves gradientOf
   it('moves nothing: no weight, no state, no gradient of a leaf, and no tensor stays', () => {
     const contents = () =>
       [...method.model, ...method.state, ...tables()].map(([key, tensor]) => [key, tensor.toNumbers()]);

@@ -37,6 +37,7 @@ function naive(image: Matrix, text: Matrix, scale: number): number {
 }
 
 describe('clipLoss', () => {
+  // @proves clipLoss
   test('closed forms', () => {
     const same = Array.from({ length: B }, () => IMAGE[0]);
     expect(lossOf(same, same)).toBeCloseTo(Math.log(B), 12);
@@ -48,6 +49,7 @@ describe('clipLoss', () => {
     expect(lossOf([IMAGE[0]], [TEXT[0]])).toBeCloseTo(0, 12);
   });
 
+  // @proves clipLoss
   test('the loop over pairs', () => {
     expect(error([lossOf(IMAGE, TEXT)], [naive(IMAGE, TEXT, SCALE)])).toBeLessThan(1e-13);
   });
@@ -62,6 +64,7 @@ describe('clipLoss', () => {
     expect(lossOf(TEXT, IMAGE)).toBeCloseTo(loss, 12);
   });
 
+  // @proves clipLoss
   test('gradients of images, texts and scale by finite differences', () => {
     const grads = scope(() => {
       const leaves = [matrix(IMAGE), matrix(TEXT), scalar(SCALE)];

@@ -19,6 +19,7 @@ export interface GatheredFeatures {
  *
  * @param imageFeatures, textFeatures [b, E], rows of unit length.
  * @param logitScale scalar, exponentiated.
+ * @equation FastCLIP 1.2: InfoNCE over the batch (OpenCLIP), the positive in the denominator
  */
 export function clipLoss(
   imageFeatures: Tensor,

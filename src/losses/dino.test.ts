@@ -51,6 +51,7 @@ function naive(student: Views, teacher: Views, center = CENTER, temperatures = O
 }
 
 describe('dinoLoss', () => {
+  // @proves dinoLoss
   test('closed forms', () => {
     const flat = (views: number) => draw(views, 1, 0);
     expect(lossOf(flat(V), TEACHER)).toBeCloseTo(Math.log(K), 12); // a uniform student
@@ -63,6 +64,7 @@ describe('dinoLoss', () => {
     expect(sure).toBeCloseTo(Math.log(1 + 4 * Math.exp(-10)), 12);
   });
 
+  // @proves dinoLoss
   test('the loop over pairs; a view is never its own target', () => {
     expect(error([lossOf(STUDENT, TEACHER)], [naive(STUDENT, TEACHER)])).toBeLessThan(1e-13);
     const pair = STUDENT.slice(0, 2); // two global views
@@ -85,6 +87,7 @@ describe('dinoLoss', () => {
     expect(lossOf(shifted(STUDENT), shifted(TEACHER))).toBeCloseTo(loss, 10);
   });
 
+  // @proves dinoLoss
   test('gradient of the student by finite differences; a target without gradient gets none', () => {
     scope(() => {
       const [student, teacher] = [cube(STUDENT).requireGrad(), cube(TEACHER)];
@@ -117,11 +120,13 @@ const reshaped = (x: number[]): Views =>
   );
 
 describe('the centre', () => {
+  // @proves teacherDistribution
   test('moves by 1 - m of the way to the mean of the teacher', () => {
     const numbers = scope(() => nextCenter(row([1, 2]), row([3, -2]), 0.9).toNumbers());
     expect(error(numbers, [1.2, 1.6])).toBeLessThan(1e-15);
   });
 
+  // @proves teacherDistribution
   test('at its fixed point it is the mean, and no output wins for all pictures', () => {
     scope(() => {
       const teacher = cube(TEACHER);

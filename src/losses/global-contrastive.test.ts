@@ -135,6 +135,7 @@ describe.each([
   ['distinct ids', DISTINCT],
   ['a duplicate', DUPLICATED],
 ])('with %s', (_, batch) => {
+  // @proves logInnerEstimate
   test('g is the loop over pairs', () => {
     const { image, text } = naiveG(batch);
     const [ours, texts] = scope(() => {
@@ -145,6 +146,7 @@ describe.each([
     expect(error(texts, text)).toBeLessThan(1e-12);
   });
 
+  // @proves surrogateLoss
   test('the gradient is the estimator of section 1.5, for a u that is not g', () => {
     const u = someU(5);
     const q = inverse(u, batch.eps);
@@ -161,6 +163,7 @@ describe.each([
     expect(error(gradient, numeric)).toBeLessThan(1e-7);
   });
 
+  // @proves surrogateLoss, temperatureGradient
   test('a and both temperature gradients are those of section 1.6', () => {
     const u = someU(6);
     const a = naiveA(batch, inverse(u, batch.eps));
@@ -175,6 +178,7 @@ describe.each([
     expect(error([ours.slopes.released], [base - pull])).toBeLessThan(1e-12);
   });
 
+  // @proves surrogateLoss, temperatureGradient
   test('with u = g (gamma 1) both gradients are those of 1/2 RGCL-g, by finite differences', () => {
     const { gradient, slopes } = estimate(batch, naiveG(batch));
     const n = B * E;
@@ -188,6 +192,7 @@ describe.each([
     expect(Math.abs(slopes.released - slope)).toBeGreaterThan(0.01);
   });
 
+  // @proves surrogateLoss
   test.each([2, 3, 6])('the mean over %i ranks is the gradient of one', (ranks) => {
     const u = someU(7);
     const one = estimate(batch, u);
@@ -206,6 +211,7 @@ describe.each([
     expect(error([...one.a.image, ...one.a.text], [...both.a.image, ...both.a.text])).toBeLessThan(1e-12);
   });
 
+  // @proves surrogateLoss
   test('permuting the batch permutes the gradient; rotating the space rotates it; swapping the towers swaps it', () => {
     const u = someU(8);
     const { gradient, slopes } = estimate(batch, u);
@@ -235,6 +241,7 @@ describe.each([
 });
 
 describe('closed forms', () => {
+  // @proves logInnerEstimate
   test('orthonormal pairs: g = exp(-1 / tau)', () => {
     const axes = Array.from({ length: 4 }, (_, i) => Array.from({ length: 4 }, (_, k) => Number(i === k)));
     const batch = { ...DISTINCT, image: axes, text: axes, ids: [0, 1, 2, 3] };
@@ -254,6 +261,7 @@ describe('closed forms', () => {
 });
 
 describe('duplicates', () => {
+  // @proves negativesOf
   test('negativesOf masks the anchor itself and its duplicates, also on another rank', () => {
     scope(() => {
       expect(negativesOf(int64([7, 3]), int64([7, 3, 7, 1])).toNumbers()).toEqual([0, 1, 0, 1, 1, 0, 1, 1]);
@@ -276,6 +284,7 @@ describe('duplicates', () => {
     });
   });
 
+  // @proves negativesOf
   test('what a duplicate looks like does not matter to its twin, only the count does', () => {
     const moved = {
       ...DUPLICATED,
@@ -306,6 +315,7 @@ describe('duplicates', () => {
 });
 
 describe('at tau = 0.01 in float32', () => {
+  // @proves logInnerEstimate
   test('pairs as wrong as they can be: h / tau reaches 200 and nothing overflows', () => {
     const image = unitRows(B, E, 20);
     const text = image.map((_, i) => image[(i + 1) % B]);
@@ -331,6 +341,7 @@ describe('at tau = 0.01 in float32', () => {
     }
   });
 
+  // @proves movingAverage
   test('pairs as right as they can be: g underflows, eps keeps the weights at zero', () => {
     const image = unitRows(B, E, 21).map((row, i) => row.map((v) => (i % 2 ? v : -v)));
     const batch: Case = { ...DISTINCT, image, text: image, tau: 0.01, eps: 1e-14 };
@@ -359,11 +370,13 @@ describe('movingAverage', () => {
   const U = [0.2, 3, 50];
   const G = [1.5, 0.01, 7];
 
+  // @proves movingAverage
   test.each([0.3, 0.8, 1e-6, 1 - 1e-12, 1])('log(eps + (1 - gamma) u + gamma g), gamma = %s', (gamma) => {
     const expected = U.map((u, i) => Math.log(EPS + (1 - gamma) * u + gamma * G[i]));
     expect(error(run(U, G, { gamma }), expected)).toBeLessThan(1e-12);
   });
 
+  // @proves movingAverage
   test('a sample seen for the first time takes g, whatever stands in the table', () => {
     const first = run([0, 1e9, 5], G, { visited: [0, 0, 1] });
     expect(
@@ -375,12 +388,14 @@ describe('movingAverage', () => {
     expect(first[2]).toBeCloseTo(Math.log(EPS + 0.7 * 5 + 0.3 * 7), 12);
   });
 
+  // @proves movingAverage
   test('a g of zero leaves eps; a table that was never written does no harm', () => {
     const [zero, first] = run([0, 0, 1], [0, 0, 1], { visited: [1, 0, 1] });
     expect(zero).toBeCloseTo(Math.log(EPS), 12);
     expect(first).toBeCloseTo(Math.log(EPS), 12);
   });
 
+  // @proves movingAverage
   test('numbers far beyond what exp can hold', () => {
     scope(() => {
       const float64 = (values: number[]) => tensor(Float64Array.from(values));
@@ -392,6 +407,7 @@ describe('movingAverage', () => {
     });
   });
 
+  // @proves movingAverage
   test('many steps of float32 follow the plain average', () => {
     const next = uniform(30);
     let u = 2;

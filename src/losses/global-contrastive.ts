@@ -42,12 +42,18 @@ export function eachOf(both: Tensor): PerAnchor {
   return { image, text };
 }
 
-/** bool [b, B]: whether ids differ. A duplicate is no negative. */
+/**
+ * bool [b, B]: whether ids differ. A duplicate is no negative.
+ * @equation FastCLIP 1.1: h_ij = s_ij - s_ii, over j in B_i-
+ */
 export function negativesOf(localIds: Tensor, globalIds: Tensor): Tensor {
   return ops.ne_Tensor(localIds.unsqueeze(1), globalIds.unsqueeze(0));
 }
 
-/** log |B_i-| of each sample: ids int64 [B] -> [B]; 0 without negatives. */
+/**
+ * log |B_i-| of each sample: ids int64 [B] -> [B]; 0 without negatives.
+ * @equation FastCLIP 1.1: h_ij = s_ij - s_ii, over j in B_i-
+ */
 export function logNegativeCount(ids: Tensor, dtype: DType): Tensor {
   const order = ops.argsort(ids);
   const place = (right: boolean) => ops.searchsorted_Tensor(ids, ids, false, right, undefined, order);
@@ -63,6 +69,7 @@ export function logNegativeCountIn(negatives: Tensor, dtype: DType): Tensor {
  * Inner function (FastCLIP 1.2): g_i = 1/|B_i-| sum_{j in B_i-} exp(h_ij / tau), h_ij = s_ij - s_ii.
  * @param difference h [..., b, B]. @param tau scalar or [..., b]. @param logCount log |B_i-|, [b].
  * @returns log g [..., b]; -inf without negatives.
+ * @equation FastCLIP 1.2: g1_i, g2_i = 1/|B_i-| sum_j exp(h_ij / tau)
  */
 export function logInnerEstimate(
   difference: Tensor,
@@ -77,6 +84,8 @@ export function logInnerEstimate(
  * Moving average as a logarithm (FastCLIP 1.4 and 10.1):
  *   L <- logaddexp(log(1 - gamma) + L, log gamma + log(eps + g)),   L = log(eps + u); on the first visit log(eps + g).
  * @param previous L [b]. @param logInner log g [b]. @param visited bool [b]. @param gamma in (0, 1].
+ * @equation FastCLIP 1.4: u_i <- (1 - gamma) u_i + gamma g_i; at the first visit u_i <- g_i
+ * @equation FastCLIP 10.1: in logs, eps inside: L = log(eps + u) <- logaddexp(log(1 - gamma) + L, log gamma + log(eps + g))
  */
 export function movingAverage(
   previous: Tensor,
@@ -92,6 +101,7 @@ export function movingAverage(
   return ops.where_self(visited, averaged, current);
 }
 
+/** @equation FastCLIP 1.2: RGCL: 1/n sum_i tau_i (log(eps + g_i) + rho), both anchors */
 export interface AnchorState {
   logU: PerAnchor; // log(eps + u)
   logCount: Tensor; // log |B_i-|
@@ -110,7 +120,11 @@ export interface SurrogateOptions {
   gathersGradient?: boolean;
 }
 
-/** w_ij = exp(h_ij / tau_i) / ((eps + u_i) |B_i-|), [2, b, B], without gradient; 0 for no negative. */
+/**
+ * w_ij = exp(h_ij / tau_i) / ((eps + u_i) |B_i-|), [2, b, B], without gradient; 0 for no negative.
+ * @equation FastCLIP 1.5: part a: anchors of this rank with gradient, all candidates detached
+ * @equation FastCLIP 1.5: part b: all anchors detached, candidates of this rank with gradient
+ */
 function weightsOf(
   difference: Tensor,
   { tau, logWeight, negatives }: { tau: Tensor; logWeight: Tensor; negatives: Tensor },
@@ -126,6 +140,14 @@ const CANDIDATE_DIM = { anchorsInRows: 2, anchorsInColumns: 1 } as const;
  * Part a has gradient through this rank's anchors, part b through its candidates.
  *
  * @returns `loss`: scalar; `a`: [b] per anchor, sum_j w_ij h_ij / tau_i (FastCLIP 1.6), detached.
+ * @equation FastCLIP 1.2: GCL: tau/n sum_i [log(eps + g1_i) + log(eps + g2_i)]
+ * @equation FastCLIP 1.2: RGCL: 1/n sum_i tau_i (log(eps + g_i) + rho), both anchors
+ * @equation FastCLIP 1.2: RGCL-g: GCL + 2 rho tau
+ * @equation FastCLIP 1.5: G = c 1/2 1/B sum_i [q1_i grad g1_i + q2_i grad g2_i], c = 1, or tau with `timesTau`
+ * @equation FastCLIP 1.5: part a: anchors of this rank with gradient, all candidates detached
+ * @equation FastCLIP 1.5: part b: all anchors detached, candidates of this rank with gradient
+ * @equation FastCLIP 1.5: the surrogate: 1/2 (L_a + L_b) sg(c); its value means nothing
+ * @equation FastCLIP 1.6: a_i
  */
 export function surrogateLoss(
   batch: ContrastiveBatch,
@@ -158,17 +180,27 @@ export function surrogateLoss(
   return { loss: sum.mul(0.5 / local.image.shape[0]), a: eachOf(a.sums.detach().div(a.tau)) };
 }
 
-/** FastCLIP 1.6: the loss's gradient, or the released code's. */
+/**
+ * FastCLIP 1.6: the loss's gradient, or the released code's.
+ * @equation FastCLIP 1.6: v3 `exact`: rho + 1/2 mean(log(eps + u1) + log(eps + u2)) - 1/2 mean(a1 + a2)
+ */
 export type GradientForm = 'exact' | 'released';
 
 const meanOfBoth = (pair: PerAnchor): Tensor => pair.image.add(pair.text).mean();
 
-/** The released code counts `a` twice. */
+/**
+ * The released code counts `a` twice.
+ * @equation FastCLIP 1.6: v3 `released`: the same with mean(a1 + a2) counted whole. Our log has eps inside, theirs has not
+ * @equation FastCLIP 1.6: v0: -c/tau mean(a1 + a2), c = 1/2 `exact`, 1 `released`
+ */
 const shareOfA = (form: GradientForm): number => (form === 'exact' ? 0.5 : 1);
 
 /**
  * v3's gradient by the global temperature (FastCLIP 1.6):
  *   dL/dtau = rho + 1/2 mean(log(eps + u1) + log(eps + u2)) - c mean(a1 + a2),   c = 1/2 `exact`, 1 `released`.
+ * @equation FastCLIP 1.2: RGCL-g: GCL + 2 rho tau
+ * @equation FastCLIP 1.6: v3 `exact`: rho + 1/2 mean(log(eps + u1) + log(eps + u2)) - 1/2 mean(a1 + a2)
+ * @equation FastCLIP 1.6: v3 `released`: the same with mean(a1 + a2) counted whole. Our log has eps inside, theirs has not
  */
 export function temperatureGradient(
   logU: PerAnchor,
@@ -179,7 +211,10 @@ export function temperatureGradient(
   return logs.mul(0.5).add(pulls, -shareOfA(form)).mean().add(rho);
 }
 
-/** v0's gradient by the temperature (FastCLIP 1.6): dL/dtau = -c / tau mean(a1 + a2). */
+/**
+ * v0's gradient by the temperature (FastCLIP 1.6): dL/dtau = -c / tau mean(a1 + a2).
+ * @equation FastCLIP 1.6: v0: -c/tau mean(a1 + a2), c = 1/2 `exact`, 1 `released`
+ */
 export function plainTemperatureGradient(
   a: PerAnchor,
   { tau, form }: { tau: Tensor; form: GradientForm },
@@ -187,7 +222,10 @@ export function plainTemperatureGradient(
   return meanOfBoth(a).div(tau).mul(-shareOfA(form));
 }
 
-/** v2's gradient by each anchor's temperature (FastCLIP 1.6), [b] each, kept within 5: log(eps + u_i) + rho - a_i. */
+/**
+ * v2's gradient by each anchor's temperature (FastCLIP 1.6), [b] each, kept within 5: log(eps + u_i) + rho - a_i.
+ * @equation FastCLIP 1.6: v2, per anchor: log(eps + u_i) + rho - a_i, within +-5. `gradient` does not change it
+ */
 export function individualTemperatureGradient(logU: PerAnchor, a: PerAnchor, rho: number): PerAnchor {
   const gradient = (side: keyof PerAnchor) => logU[side].sub(a[side]).add(rho).clamp(-5, 5);
   return { image: gradient('image'), text: gradient('text') };

@@ -32,6 +32,7 @@ function naive(q: Matrix, keys: Matrix, { tau = TAU, offset = 0 } = {}): number 
 }
 
 describe('queryKeyLoss', () => {
+  // @proves queryKeyLoss
   test('closed forms', () => {
     const same = Array.from({ length: B }, () => Q[0]);
     expect(lossOf(same, same)).toBeCloseTo(2 * TAU * Math.log(B), 12);
@@ -41,6 +42,7 @@ describe('queryKeyLoss', () => {
     expect(lossOf([Q[0]], [K[0]])).toBeCloseTo(0, 12); // no negatives
   });
 
+  // @proves queryKeyLoss
   test.each([0.07, 0.2, 1])('the loop over pairs at temperature %s', (tau) => {
     expect(error([lossOf(Q, K, tau)], [naive(Q, K, { tau })])).toBeLessThan(1e-13);
   });
@@ -55,6 +57,7 @@ describe('queryKeyLoss', () => {
     expect(lossOf(K, Q)).not.toBeCloseTo(loss, 6);
   });
 
+  // @proves queryKeyLoss
   test('gradient of the queries by finite differences; keys without gradient get none', () => {
     scope(() => {
       const [q, k] = [matrix(Q).requireGrad(), matrix(K)];
@@ -66,6 +69,7 @@ describe('queryKeyLoss', () => {
     });
   });
 
+  // @proves queryKeyLoss
   test('with the keys of all ranks, each has its own positives: the mean over ranks is the whole', () => {
     scope(() => {
       const all = matrix(K);

@@ -34,6 +34,7 @@ function naive(first: Matrix, second: Matrix, tau = TAU): number {
 }
 
 describe('ntXentLoss', () => {
+  // @proves ntXentLoss
   test('closed forms', () => {
     const same = Array.from({ length: B }, () => FIRST[0]);
     expect(lossOf(same, same)).toBeCloseTo(2 * Math.log(2 * B - 1), 12);
@@ -43,6 +44,7 @@ describe('ntXentLoss', () => {
     expect(lossOf([FIRST[0]], [SECOND[0]])).toBeCloseTo(0, 12); // no negatives
   });
 
+  // @proves ntXentLoss
   test.each([0.1, 0.3, 1])('the loop over anchors at temperature %s', (tau) => {
     expect(error([lossOf(FIRST, SECOND, tau)], [naive(FIRST, SECOND, tau)])).toBeLessThan(1e-13);
   });
@@ -57,6 +59,7 @@ describe('ntXentLoss', () => {
     expect(lossOf(permuted(FIRST), SECOND)).not.toBeCloseTo(loss, 3);
   });
 
+  // @proves ntXentLoss
   test('gradients of both views by finite differences', () => {
     scope(() => {
       const leaves = [matrix(FIRST).requireGrad(), matrix(SECOND).requireGrad()];
@@ -70,6 +73,7 @@ describe('ntXentLoss', () => {
     });
   });
 
+  // @proves ntXentLoss
   test('with the views of all ranks: the mean over ranks is the whole, gradients too', () => {
     scope(() => {
       const whole = [matrix(FIRST).requireGrad(), matrix(SECOND).requireGrad()];

@@ -36,6 +36,7 @@ const lossOf = (image: Matrix, text: Matrix) =>
     siglipLoss(matrix(image), matrix(text), { logitScale: scalar(SCALE), bias: scalar(BIAS) }).item(),
   );
 
+// @proves siglipLoss
 test('the loop over pairs; a scale of 0 leaves log(1 + e^bias) for each non-pair', () => {
   expect(error([lossOf(IMAGE, TEXT)], [naive(IMAGE, TEXT)])).toBeLessThan(1e-13);
   const flat = scope(() =>
@@ -44,6 +45,7 @@ test('the loop over pairs; a scale of 0 leaves log(1 + e^bias) for each non-pair
   expect(flat).toBeCloseTo((B - 1) * Math.log1p(Math.exp(BIAS)) + Math.log1p(Math.exp(-BIAS)), 12);
 });
 
+// @proves siglipLoss
 test('gradients by finite differences', () => {
   scope(() => {
     const leaves = [matrix(IMAGE), matrix(TEXT), scalar(SCALE), scalar(BIAS)].map((leaf) =>

@@ -72,6 +72,7 @@ function quantities(taus: { image: number[]; text: number[] }) {
   return { logU: state.logU, a };
 }
 
+// @proves individualTemperatureGradient, surrogateLoss
 test("v2: each anchor's gradient is that of tau_i (log(eps + g_i(tau_i)) + rho), kept within 5", () => {
   scope(() => {
     const { logU, a } = quantities(TAUS);
@@ -87,6 +88,7 @@ test("v2: each anchor's gradient is that of tau_i (log(eps + g_i(tau_i)) + rho),
   });
 });
 
+// @proves plainTemperatureGradient
 test('v0: the gradient of 1/2 mean(log(eps + g1) + log(eps + g2)), and twice that as released', () => {
   const loss = ([tau]: number[]) => {
     let sum = 0;

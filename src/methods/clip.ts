@@ -21,6 +21,7 @@ class ClipMethod extends TwoTowerMethod<z.output<typeof options>> {
     return { loss, metrics, next: null };
   }
 
+  /** @equation FastCLIP 4: OpenCLIP: all-gather with gradient; 8 (K - 1) b E bytes forward, as many backward (reduce-scatter) */
   #gathered(image: Tensor, text: Tensor) {
     if (this.ranks.worldSize === 1) return {};
     const gather = (features: Tensor) => this.ranks.allGatherWithGrad(features, 'features');

@@ -79,6 +79,7 @@ test('no weight decay on biases and gains; class token and positions have it, as
   method.dispose();
 });
 
+// @proves #teacherTemperature
 test("the teacher's temperature rises evenly over its warm-up, then stays", () => {
   const method = makeMethod(NAME, {
     options: { teacherTemperature: { start: 0.04, end: 0.07, warmup: 0.5 } },
@@ -96,6 +97,7 @@ test("the teacher's temperature rises evenly over its warm-up, then stays", () =
   method.dispose();
 });
 
+// @proves teacherDistribution
 test('the centre starts at zero and moves by a tenth towards the mean of the teacher, in commit() alone', () => {
   const method = makeMethod(NAME);
   const center = method.state.get('center')!;
@@ -125,6 +127,7 @@ describe('compression (table 1.2)', () => {
     compression: { tokenDropout, patchSize },
   });
 
+  // @proves passes
   test("tokens are dropped from the student's global views, patches scaled for the global views of both, local crops left alone", () => {
     const method = makeMethod(NAME, { options: STILL });
     const whole = featuresOf(method, compressed(0));
@@ -146,6 +149,7 @@ describe('compression (table 1.2)', () => {
     moving.dispose();
   });
 
+  // @proves costOfPasses
   test('12.51 forward passes at 8 local crops, both global views through both nets', () => {
     const image = { imageSize: 224, patchSize: 16, width: 768, layers: 12, heads: 12 } as never;
     const cost = (options: object, compression = { tokenDropout: 0, patchSize: 16 }) =>

@@ -90,6 +90,7 @@ class Dino extends PairMethod<DinoOptions, DinoHead, undefined, Tensor> {
     return featureStatistics(teacher.select(1, 0), { projections, targets });
   }
 
+  /** @equation FastCL 7.3: tau_t rises evenly over its warm-up */
   #teacherTemperature({ progress }: StepContext): number {
     const { start, end, warmup } = this.options.teacherTemperature;
     return progress < warmup ? start + (end - start) * (progress / warmup) : end;
@@ -132,7 +133,10 @@ export const dino = defineMethod({
   options: dinoOptions,
   needs: { tokens: false },
   views: viewsOf,
-  /** FastCL 1.2: local crops are never compressed. */
+  /**
+   * FastCL 1.2: local crops are never compressed.
+   * @equation FastCL 1.2: DINO: the student's global views by d, global views of both by q, local crops never
+   */
   passes({ options, imageSize }) {
     const { dropPath, localCrops } = options;
     const globals = { views: GLOBALS, scalePatches: true };

@@ -28,6 +28,7 @@ const featuresOf = (method: Method, context: StepContext) =>
   });
 
 describe('the momentum encoder', () => {
+  // @proves follow
   test('starts as the base encoder, has all of its names, and no optimizer moves it', () => {
     const method = makeMethod(NAME);
     const copies = [...method.model].filter(([name]) => name.startsWith(MOVING));
@@ -44,6 +45,7 @@ describe('the momentum encoder', () => {
     method.dispose();
   });
 
+  // @proves follow
   test.each([0, 30, 60])('step %i of 60: m follows half a cosine from 0.99 to 1', (step) => {
     const method = makeMethod(NAME);
     const m = 1 - 0.5 * (1 + Math.cos((Math.PI * step) / 60)) * 0.01;
@@ -74,6 +76,7 @@ test('frozen: the patch projection, unless asked otherwise; fixed positions have
 });
 
 describe('the loss', () => {
+  // @proves #contrast
   test('symmetric: the same whichever view comes first; one way: it depends on it, and is a part of the other', () => {
     const [both, one] = [makeMethod(NAME), makeMethod(NAME, { options: { symmetric: false } })];
     for (const [key, tensor] of one.model) tensor.set_(both.model.get(key) as Tensor);
@@ -97,6 +100,7 @@ describe('compression (table 1.2)', () => {
     compression: { tokenDropout, patchSize },
   });
 
+  // @proves passes
   test('tokens are dropped from queries alone, others in each step; patches are scaled for both', () => {
     const method = makeMethod(NAME);
     const whole = featuresOf(method, clock(0));
@@ -123,6 +127,7 @@ describe('compression (table 1.2)', () => {
     method.dispose();
   });
 
+  // @proves passes
   test('evaluation never sees it', () => {
     const method = makeMethod(NAME);
     const optimizer = makeOptimizer(method);

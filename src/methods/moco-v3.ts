@@ -64,7 +64,10 @@ class MocoV3 extends PairMethod<Options, Head, Head> {
     return { loss, metrics, next: null };
   }
 
-  /** Queries of each view against keys of the other, summed over views. */
+  /**
+   * Queries of each view against keys of the other, summed over views.
+   * @equation FastCL 1.1: symmetric: ctr(q1, k2) + ctr(q2, k1); else the first alone
+   */
   #contrast(queries: Tensor, keys: Tensor): Tensor {
     const others = this.options.symmetric ? ops.flip(keys, [1]) : keys; // [b, V, E]
     const all = this.ranks.allGather(others, 'features'); // [B, V, E]
@@ -81,7 +84,10 @@ export const mocoV3 = defineMethod({
   options,
   needs: { tokens: false },
   views: ({ options, imageSize, data }) => asConfigured(mocoV3Recipes(imageSize), data, options.augmentation),
-  /** FastCL 1.2: keys keep all tokens. */
+  /**
+   * FastCL 1.2: keys keep all tokens.
+   * @equation FastCL 1.2: MoCo v3 shortens queries by d, both by q
+   */
   passes({ options: { symmetric } }) {
     const [queryViews, keyViews] = symmetric ? [BOTH, BOTH] : [[0], [1]];
     return [

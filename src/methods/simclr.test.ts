@@ -21,6 +21,7 @@ test('one net for both views: the loss is the same whichever comes first', () =>
   method.dispose();
 });
 
+// @proves passes
 test('both views are compressed, with masks of their own', () => {
   const method = makeMethod(NAME);
   scope(() => {

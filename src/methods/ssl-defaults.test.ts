@@ -43,6 +43,7 @@ describe.each(augmented)('augmentation of %s', (name) => {
     expect(sharp).toEqual(published.map(({ blur: _, ...rest }) => rest));
   });
 
+  // @proves mocoV3Recipes
   test('a number changes that number in every view; the others stay as each view has them', () => {
     const changed = viewsOf(name, { colorJitter: { hue: 0.03 }, blur: { sigma: [0.1, 0.5] } });
     expect(changed).toEqual(

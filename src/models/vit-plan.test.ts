@@ -61,6 +61,7 @@ describe('tokens that stay', () => {
     [0, 9, 4],
   ];
 
+  // @proves VisionTransformer
   test.each([OPEN_CLIP_VIT, TIMM_VIT])(
     'are the same rows of the whole sequence, places and all; so is the class token',
     (style) => {
@@ -122,6 +123,7 @@ describe('tokens that stay', () => {
     },
   );
 
+  // @proves VisionTransformer
   test('gradients are those of dropping after the embedding', () => {
     withVit({}, (vit) => {
       const params = [...vit.namedParameters().values()];
@@ -180,6 +182,7 @@ describe('larger patches', () => {
     },
   );
 
+  // @proves scaleKernel
   test('the gradient reaches kernel and positions through the resize, by a difference along itself', () => {
     withVit({}, (vit) => {
       const params = vit.namedParameters();
@@ -209,6 +212,7 @@ describe('larger patches', () => {
     });
   });
 
+  // @proves scaleKernel
   test('tokens are dropped from the coarse grid', () => {
     withVit({}, (vit) => {
       const keep = [
@@ -282,6 +286,7 @@ test('a plan from a compression; what is whole needs none', () => {
 });
 
 describe('stochastic depth', () => {
+  // @proves dropPathScales
   test('a branch times its scale: by hand', () => {
     withVit({}, (vit) => {
       const ones = ops.ones([2, 2, 2], 'float32');

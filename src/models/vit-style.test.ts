@@ -36,6 +36,7 @@ describe('how weights start', () => {
     };
   };
 
+  // @proves MOCO_V3_VIT
   test("MoCo v3: Xavier with q, k and v apart, zero biases, a frozen patch projection, timm's names", () => {
     withVit(
       { positionEmbedding: 'sincos' },
@@ -88,6 +89,7 @@ describe('how weights start', () => {
     );
   });
 
+  // @proves MOCO_V3_VIT
   test('DINO: deviation 0.02, zero biases but in the patch projection, all trained', () => {
     withVit(
       {},

@@ -32,7 +32,10 @@ export interface VitSpec {
   positionEmbedding: 'learned' | 'sincos';
 }
 
-/** A vision transformer (Dosovitskiy et al. 2021). Throws a RangeError unless the patch size divides the image size. */
+/**
+ * A vision transformer (Dosovitskiy et al. 2021). Throws a RangeError unless the patch size divides the image size.
+ * @equation FastCL 1.3: what stays keeps its place, and the class token stays
+ */
 export class VisionTransformer extends Module {
   readonly spec: VitSpec;
   readonly #style: VitStyle;
@@ -129,7 +132,10 @@ export class VisionTransformer extends Module {
     return ops.cat([stored.narrow(0, 0, 1), this.constant(key, () => sinCosOnGrid(options, stored))], 0);
   }
 
-  /** Normalised [B, 3, H, W] -> [B, D]. The patch size must divide H and W. A plan shortens the sequence. */
+  /**
+   * Normalised [B, 3, H, W] -> [B, D]. The patch size must divide H and W. A plan shortens the sequence.
+   * @equation FastCL 1.3: what stays keeps its place, and the class token stays
+   */
   forward(images: Tensor, plan: SequencePlan = {}): Tensor {
     let x = this.embed(images, plan);
     const scales = plan.pathScales?.unbind(0);

@@ -35,6 +35,7 @@ function naive(qkv: Matrix, causal: boolean): Matrix {
 }
 
 describe.each([false, true])('multiHeadAttention, causal %s', (causal) => {
+  // @proves multiHeadAttention
   test('is the loop over heads and tokens, forward and backward', () => {
     scope(() => {
       const leaf = matrix([...QKV, ...QKV.toReversed()]).requireGrad(); // a batch of two
@@ -55,6 +56,7 @@ describe.each([false, true])('multiHeadAttention, causal %s', (causal) => {
   });
 });
 
+// @proves multiHeadAttention
 test('causal: a later token does not reach an earlier one', () => {
   scope(() => {
     const run = (rows: Matrix) =>

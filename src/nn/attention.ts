@@ -15,7 +15,10 @@ export function scaledDotProductAttention(
     : ops._scaled_dot_product_attention(query, key, value, null, 0, false, options.causal)[0];
 }
 
-/** Queries, keys and values [B, N, 3D] -> [B, N, D]. */
+/**
+ * Queries, keys and values [B, N, 3D] -> [B, N, D].
+ * @equation FastCLIP 5: attention: softmax(q k^T / sqrt(d)) v
+ */
 export function multiHeadAttention(qkv: Tensor, options: { heads: number; causal: boolean }): Tensor {
   const [batch, length, width] = qkv.shape;
   const perHead = width / 3 / options.heads;

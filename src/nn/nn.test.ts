@@ -96,6 +96,7 @@ test('PixelNormalizer: bytes, channels last, to (x / 255 - mean) / std, channels
 });
 
 describe('sinCosPositions', () => {
+  // @proves sinCosPositions
   test('nothing for the class token; cell (0, 0) is sin 0 and cos 0; rows and columns in their halves', () => {
     const width = 8;
     const table = sinCosPositions({ grid: 3, width, prefixTokens: 1 });
@@ -108,6 +109,7 @@ describe('sinCosPositions', () => {
     expect(() => sinCosPositions({ grid: 2, width: 6, prefixTokens: 0 })).toThrow(/divisible by 4/);
   });
 
+  // @proves sinCosPositions
   test('on another grid, between the places of the base one; on the same grid, the same', () => {
     const width = 8;
     const base = sinCosPositions({ grid: 4, width, prefixTokens: 1 });
@@ -138,6 +140,7 @@ describe('sinCosPositions', () => {
     expect(rows).not.toEqual(columns);
   });
 
+  // @proves sinCosPositions
   test('the product of two positions depends on their distance alone', () => {
     const width = 16;
     const table = sinCosPositions({ grid: 5, width, prefixTokens: 0 });
@@ -149,6 +152,7 @@ describe('sinCosPositions', () => {
 });
 
 describe('learned positions', () => {
+  // @proves sinCosPositions
   test('resized as a picture of D channels; its own grid is the identity; the class token stays', () => {
     scope(() => {
       const positions = randn([1 + 16, 5], new Generator('cpu', 3), 'float64');

@@ -18,6 +18,8 @@ interface SinCosOptions {
  * Fixed sine-cosine positions of both axes (Chen et al. 2021, section 3), with wavelengths up to 10,000.
  * Returns [prefixTokens + rows * columns, width], row-major; prefix tokens get zeros.
  * Throws a RangeError unless 4 divides the width.
+ * @equation FastCLIP 5: sine-cosine positions in two dimensions (MoCo v3, Chen et al. 2021)
+ * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the own one, learned by bicubic resize
  */
 export function sinCosPositions(options: SinCosOptions): Float64Array {
   const { width, prefixTokens, baseGrid, first = 'column' } = options;
@@ -70,7 +72,10 @@ export function resizePositions(positions: Tensor, resize: Tensor): Tensor {
   return ops.cat([positions.narrow(0, 0, 1), resized], 0);
 }
 
-/** sinCosPositions() of another grid's patches, [N', D]. */
+/**
+ * sinCosPositions() of another grid's patches, [N', D].
+ * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the own one, learned by bicubic resize
+ */
 export function sinCosOnGrid(
   options: { grid: Grid; baseGrid: number; width: number; first?: FirstAxis },
   like: Tensor,

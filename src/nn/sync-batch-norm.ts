@@ -8,6 +8,7 @@ import type { Init } from './init.ts';
 /**
  * A batch norm by the statistics of all ranks, with gradient: W ranks of b rows are one rank of W b rows.
  * All ranks must have equally many rows.
+ * @equation FastCL 7.1: batch norms over ranks: mean of means; mean of variances + variance of means
  */
 export class SyncBatchNorm extends BatchNorm {
   readonly #ranks: Ranks;
@@ -37,7 +38,10 @@ export class SyncBatchNorm extends BatchNorm {
     };
   }
 
-  /** Mean and variance (of n) over all ranks: the variance is within ranks plus between ranks. */
+  /**
+   * Mean and variance (of n) over all ranks: the variance is within ranks plus between ranks.
+   * @equation FastCL 7.1: batch norms over ranks: mean of means; mean of variances + variance of means
+   */
   #statistics(x: Tensor): { mean: Tensor; variance: Tensor } {
     const dims = x.shape.map((_, dim) => dim).filter((dim) => dim !== 1);
     const local = ops.stack([x.mean(dims), ops.var_correction(x, dims, 0)]).unsqueeze(0); // [1, 2, C]

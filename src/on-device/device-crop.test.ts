@@ -78,6 +78,7 @@ describe('cropByAxes', () => {
     [16, 'bilinear'],
     [64, 'bicubic'],
     [64, 'bilinear'],
+    // @proves resample
   ] as const)(
     'to %i pixels, %s: data/resample.ts to a byte, and 995 of 1000 equal',
     (size, interpolation) => {

@@ -21,6 +21,7 @@ export interface AllowanceContext {
 export const unitOf = ({ unit }: Pick<Budget, 'unit'>): 'seconds' | 'forwards' =>
   unit === 'seconds' ? 'seconds' : 'forwards';
 
+/** @equation FastCL 2: share of probes: p <= overhead (p + steps), in forwards or seconds; of that as the root of 4/3 the progress is given out (ours) */
 export const probeForwards = (candidates: readonly Candidate[], globalBatchSize: number): number =>
   BATCHES_PER_PROBE * globalBatchSize * candidates.reduce((sum, { cost }) => sum + cost, 0);
 
@@ -41,7 +42,10 @@ export function probeCost(
   return probeSeconds(candidates, context) ?? forwards * context.pace;
 }
 
-/** Greatest cost of all probes, in unitOf(). `least`: if all steps are the shortest. */
+/**
+ * Greatest cost of all probes, in unitOf(). `least`: if all steps are the shortest.
+ * @equation FastCL 2: share of probes: p <= overhead (p + steps), in forwards or seconds; of that as the root of 4/3 the progress is given out (ours)
+ */
 export function allowanceOf({ budget: { unit, total }, grid, globalBatchSize, overhead }: AllowanceContext) {
   if (unit === 'seconds') return { least: overhead * total, most: overhead * total };
   const step = (cost: number) => cost * globalBatchSize;

@@ -30,6 +30,7 @@ export const noProbes: Averages = { weight: 0, progress: 0, gradientSquared: 0, 
  * Exponential averages; undefined for a probe that is not finite. Forgets compressions that the probe lacks. Averages no errors: a
  * mean of max(0, bias^2) exceeds bias^2.
  * @param progress of the run, in [0, 1]
+ * @equation FastCL 2: averages x_n = sum_k w_k x_k / sum_k w_k, w_k = 2^(-(s_n - s_k) / 0.05) with s_k the progress at probe k; then argmin of CA-MSE, its variance times eta / eta_peak, over candidates that cost more (ours; noise goes as the rate: Smith and Le 2018)
  */
 export function withProbe(averages: Averages, probe: Probe, progress: number): Averages | undefined {
   const { gradientSquared, byCompression } = probe;
@@ -57,7 +58,10 @@ export function withProbe(averages: Averages, probe: Probe, progress: number): A
   };
 }
 
-/** Undefined before a compression's first probe. */
+/**
+ * Undefined before a compression's first probe.
+ * @equation FastCL 2: averages x_n = sum_k w_k x_k / sum_k w_k, w_k = 2^(-(s_n - s_k) / 0.05) with s_k the progress at probe k; then argmin of CA-MSE, its variance times eta / eta_peak, over candidates that cost more (ours; noise goes as the rate: Smith and Le 2018)
+ */
 export function averageOf(
   compression: Compression,
   { byCompression, weight }: Averages,

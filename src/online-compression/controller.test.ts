@@ -90,6 +90,7 @@ describe('what it chooses', () => {
     expect([1, 0.8, 0.7, 0.1].map(chosen)).toEqual([4, 4, 1, 1]);
   });
 
+  // @proves withProbe
   test('the longer, the lower the learning rate, which noise counts by and bias does not', () => {
     const chosen = (rate: number) =>
       run(made({ gradientCompute: 0.5, rateShare: () => rate }), () => ({ bias: 1, variance: WHOLE / 4 }));
@@ -111,6 +112,7 @@ describe('what it chooses', () => {
     expect(new Set(run(made(), () => ({ bias: 50, variance: 100 })).chosen)).toEqual(new Set([4]));
   });
 
+  // @proves withProbe
   test('the error is Bias^2 + cost / (batch times whole cost) Var', () => {
     // Between half and whole: 2/3 b + V/16 against V/8; between a quarter and half: b + V/32 against 2/3 b + V/16.
     const at = (bias: number) => run(made(), () => ({ bias, variance: 96 })).chosen.at(-1);
@@ -128,6 +130,7 @@ describe('what it chooses', () => {
     expect(online.current).toEqual({ tokenDropout: 0.5, patchSize: 4 }); // 5.9 + 6 < 12, 9.1 + 3
   });
 
+  // @proves withProbe
   test('dearer ones as bias grows, and never back when noise returns', () => {
     const { chosen } = run(made(), (progress) => ({ bias: 40 * progress, variance: 96 }));
     expect([chosen[0], chosen.at(-1)]).toEqual([1, 4]);
@@ -154,6 +157,7 @@ describe('what it chooses', () => {
     for (let i = 3; i < 12; i++) expect(take(0, 2 * i)).toEqual({ now: 0.5, open: ['0 4', '0.5 4'] });
   });
 
+  // @proves withProbe
   test('a probe counts half after a twentieth of the run', () => {
     const { online, budget } = made();
     const take = (bias: number) => {
@@ -217,6 +221,7 @@ describe('when it probes', () => {
     ['forwards', 0.01, 1500],
     ['steps', 0.03, 2000],
     ['steps', 0.2, 80],
+    // @proves allowanceOf
   ] as const)(
     '%s: a share of %f of %i steps is never passed at the end, and is nearly used',
     (unit, overhead, steps) => {
@@ -231,6 +236,7 @@ describe('when it probes', () => {
     },
   );
 
+  // @proves allowanceOf
   test('the first at the start, the others early: as the root of the progress, no batch in two of them', () => {
     const { online, budget } = made();
     const at: number[] = [];

@@ -77,6 +77,7 @@ describe('a quadratic with known errors', () => {
     });
   }
 
+  // @proves takeProbe
   test('bias, variance and the squared gradient are those of the truth on average, within their standard errors', () => {
     const SEEDS = 600;
     const dropped = [0, 0.3, 0.7].map((tokenDropout) => ({ tokenDropout, patchSize: 1 }));
@@ -183,6 +184,7 @@ describe.each(Object.keys(methods))('%s', (name) => {
     return { method, found };
   }
 
+  // @proves takeProbe
   test('bias and variance are the inner products of the gradients of two steps; nothing moves', () => {
     const { method, found } = probed();
     const { params } = parameterGroups(method, clock(5));

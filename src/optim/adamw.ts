@@ -5,7 +5,10 @@ import { type AdamOptions, adamDirection, adamSchema, MOMENTS, type Moment } fro
 import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
-/** AdamW (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it: one fused kernel per group on CUDA, foreach kernels elsewhere. */
+/**
+ * AdamW (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it: one fused kernel per group on CUDA, foreach kernels elsewhere.
+ * @equation FastCLIP 5: AdamW (Loshchilov & Hutter 2019)
+ */
 export class AdamW extends SlotOptimizer<Moment> {
   readonly #options: AdamOptions;
   readonly #fused: boolean;

@@ -14,6 +14,7 @@ const leaves = () => {
   return made; // the third has no gradient
 };
 
+// @proves clipGradNorm
 test('one factor for all, so that the joint norm is the bound', () => {
   scope(() => {
     const params = leaves();
@@ -35,6 +36,7 @@ test('below the bound nothing changes', () => {
   });
 });
 
+// @proves clipEachGradNorm
 test('each by itself: only those above the bound are scaled, each by its own factor', () => {
   scope(() => {
     const params = leaves();

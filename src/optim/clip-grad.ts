@@ -1,7 +1,10 @@
 import { gradsOf, noGrad, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/** Scales all gradients to a joint L2 norm of at most `maxNorm` (torch.nn.utils.clip_grad_norm_). Returns the norm before, a scalar. */
+/**
+ * Scales all gradients to a joint L2 norm of at most `maxNorm` (torch.nn.utils.clip_grad_norm_). Returns the norm before, a scalar.
+ * @equation FastCLIP 5: the joint norm of all gradients is at most `clipGradNorm`
+ */
 export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor {
   return noGrad(() => {
     const grads = gradsOf(params).filter((grad) => grad !== null);
@@ -17,7 +20,10 @@ export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor
   });
 }
 
-/** Scales each gradient to an L2 norm of at most `maxNorm` (DINO, Caron et al. 2021, clip_gradients). */
+/**
+ * Scales each gradient to an L2 norm of at most `maxNorm` (DINO, Caron et al. 2021, clip_gradients).
+ * @equation FastCL 7.3: a bound on the norm of each gradient by itself
+ */
 export function clipEachGradNorm(params: readonly Tensor[], maxNorm: number): void {
   noGrad(() => {
     const grads = gradsOf(params).filter((grad) => grad !== null);

@@ -18,6 +18,7 @@ test.each([
   scope(() => expect(decays(name, zeros(shape))).toBe(expected));
 });
 
+// @proves decays
 test('two groups that hold every parameter once; an empty one is left out', () => {
   scope(() => {
     const params = new Map([

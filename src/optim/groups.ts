@@ -7,12 +7,18 @@ export interface ParamGroup {
   weightDecay: number;
 }
 
-/** open_clip's rule: no decay for vectors, scalars, biases and norms. */
+/**
+ * open_clip's rule: no decay for vectors, scalars, biases and norms.
+ * @equation FastCLIP 5.1: no weight decay for vectors, scalars, biases and norms
+ */
 export function decays(name: string, tensor: Tensor): boolean {
   return tensor.dim >= 2 && !/bn|ln|bias/.test(name);
 }
 
-/** With weight decay and without. */
+/**
+ * With weight decay and without.
+ * @equation FastCLIP 5.1: no weight decay for vectors, scalars, biases and norms
+ */
 export function decayGroups(params: NamedParams, weightDecay: number, rule = decays): ParamGroup[] {
   const group = (entries: [string, Tensor][], decay: number): ParamGroup => ({
     names: entries.map(([name]) => name),

@@ -8,6 +8,7 @@ import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 /**
  * LAMB (You et al. 2020) as in FastCLIP (docs/equations.md, section 5): with Adam's direction d, r = d + weightDecay w and
  * w = w - lr ||w|| / ||r|| r for each tensor. The ratio is 1 for a zero norm, and for tensors without decay.
+ * @equation FastCLIP 5.2: LAMB: the trust ratio ||w|| / ||r||, without bounds, where weights decay
  */
 class Lamb extends SlotOptimizer<Moment> {
   readonly #options: AdamOptions;
@@ -36,7 +37,10 @@ export const lamb = defineOptimizer({
   create: (groups, options) => new Lamb(groups, options),
 });
 
-/** ||w|| / ||r||, or 1 where one of the two is 0: scalars on the device. */
+/**
+ * ||w|| / ||r||, or 1 where one of the two is 0: scalars on the device.
+ * @equation FastCLIP 5.2: LAMB: the trust ratio ||w|| / ||r||, without bounds, where weights decay
+ */
 function trustRatios(params: readonly Tensor[], updates: readonly Tensor[]): Tensor[] {
   const weight = ops.stack(ops._foreach_norm_Scalar(params, 2));
   const update = ops.stack(ops._foreach_norm_Scalar(updates, 2));

@@ -15,6 +15,7 @@ export type LionOptions = z.output<typeof lionSchema>;
 /**
  * Lion (Chen et al. 2023): w = (1 - lr weightDecay) w - lr sign(b1 m + (1 - b1) g), then m = b2 m + (1 - b2) g. Needs an lr
  * 3 to 10 times smaller than AdamW, and as much more weightDecay.
+ * @equation FastCLIP 5.2: Lion: the sign of b1 m + (1 - b1) g
  */
 class Lion extends SlotOptimizer<'exp_avg'> {
   readonly #options: LionOptions;

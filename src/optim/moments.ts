@@ -19,6 +19,7 @@ export type Moment = (typeof MOMENTS)[number];
 /**
  * Updates m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g^2 (Kingma & Ba 2015). Returns the direction
  * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) as mean, denominator and factor.
+ * @equation FastCLIP 5: AdamW (Loshchilov & Hutter 2019)
  */
 export function adamDirection(
   { grads, slots: { exp_avg: mean, exp_avg_sq: square } }: Live<Moment>,

@@ -14,6 +14,7 @@ export type SgdOptions = z.output<typeof sgdSchema>;
 /**
  * As torch.optim.SGD without dampening: g = grad + weightDecay w, m = mu m + g, and w = w - lr m, or w - lr (g + mu m) by
  * Nesterov. `logit_scale` has no momentum (docs/equations.md, section 5).
+ * @equation FastCLIP 5.2: SGD with momentum, none for the logit scale
  */
 export class Sgd extends SlotOptimizer<'momentum_buffer'> {
   readonly #options: SgdOptions;

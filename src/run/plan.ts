@@ -29,7 +29,11 @@ export interface Plan extends ResolvedConfig {
   costOf(context: Pick<StepContext, 'compression'>): StepCost;
 }
 
-/** Throws a CoupletError for data of one sample, and for a duration that pays for no step. */
+/**
+ * Throws a CoupletError for data of one sample, and for a duration that pays for no step.
+ * @equation FastCL 3.3: lr(s) = lr_max (1 - s^2) after the warm-up
+ * @equation FastCL 7.3: weight decay along half a cosine
+ */
 export function planOf(resolved: ResolvedConfig, datasetSize: number): Plan {
   const { config } = resolved;
   const { globalBatchSize } = config.batch;

@@ -42,7 +42,10 @@ function warmupShare(
   return steps / (totalSteps ?? Infinity);
 }
 
-/** Half a cosine to `schedule.finalWeightDecay` (DINO, Caron et al. 2021). undefined: the weight decay is constant. */
+/**
+ * Half a cosine to `schedule.finalWeightDecay` (DINO, Caron et al. 2021). undefined: the weight decay is constant.
+ * @equation FastCL 7.3: weight decay along half a cosine
+ */
 export function scheduledWeightDecay({ optimizer, schedule }: RunConfig): Schedule | undefined {
   if (schedule.finalWeightDecay === undefined) return undefined;
   if (optimizer.weightDecay === 0)

@@ -35,6 +35,7 @@ function gradients(name: string, gradAccumSteps: number) {
 }
 
 describe.each(Object.keys(methods))('%s', (name) => {
+  // @proves trainStep
   test.each([2, 3, 6])('%i parts of a batch give the gradients and metrics of the whole', (count) => {
     const whole = gradients(name, 1);
     const parts = gradients(name, count);

@@ -3,6 +3,7 @@ import { Budget, stepsWithin } from './budget.ts';
 
 const step = (forwards: number, seconds = 0) => ({ steps: 1, forwards, seconds });
 
+// @proves Budget
 test('a budget in forwards is spent by what steps cost, and takes none that it cannot pay', () => {
   const budget = new Budget('forwards', 10);
   budget.spend(step(4));
@@ -33,6 +34,7 @@ test('a budget in seconds ends with the step that uses it up', () => {
   expect(budget.spent).toEqual({ steps: 2, forwards: 2, seconds: 1.1 });
 });
 
+// @proves Budget
 test('steps within a budget: half of it at cost 1, half at cost 4', () => {
   const costAt = (progress: number) => step(progress < 0.5 ? 1 : 4);
   expect(stepsWithin({ unit: 'forwards', total: 80 }, costAt)).toBe(40 + 10);

@@ -13,7 +13,10 @@ export type StepCost = Omit<Spent, 'seconds'> & { seconds?: number };
 /** A factor on the total: sums of fractions may come out just above it. */
 const ROUNDING = 1 + 1e-9;
 
-/** What a run may spend, in one unit; and what it has spent, in all units. */
+/**
+ * What a run may spend, in one unit; and what it has spent, in all units.
+ * @equation FastCL 10: one clock: s = spent budget / budget
+ */
 export class Budget {
   readonly unit: keyof Spent;
   readonly total: number;
@@ -54,7 +57,10 @@ export class Budget {
   }
 }
 
-/** Steps that a budget pays for, where the cost of a step follows from the progress alone. */
+/**
+ * Steps that a budget pays for, where the cost of a step follows from the progress alone.
+ * @equation FastCL 10: one clock: s = spent budget / budget
+ */
 export function stepsWithin(
   { unit, total }: Pick<Budget, 'unit' | 'total'>,
   costOf: (progress: number) => Spent,

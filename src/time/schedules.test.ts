@@ -46,6 +46,7 @@ describe('cosine', () => {
 });
 
 describe('withWarmup', () => {
+  // @proves withWarmup
   test('rises by equal steps to the peak, then follows the body from its start', () => {
     const rates = steps(lr(2, 4, 20), 20);
     expect(rates.slice(0, 4)).toEqual([0.5, 1, 1.5, 2].map((v) => expect.closeTo(v, 12)));
@@ -113,6 +114,7 @@ describe('gammaSchedule', () => {
     },
     { name: 'LAION', min: 0.8, decay: 10, values: [1, 0.981, 0.931, 0.869, 0.819, 0.8, 0.8] },
     { name: 'DFN', min: 1, decay: 7, values: [1, 1, 1, 1, 1] },
+    // @proves gammaSchedule
   ])('the published values for $name', ({ min, decay, values }) => {
     const schedule = gamma(min, decay);
     values.forEach((value, k) => {
@@ -120,6 +122,7 @@ describe('gammaSchedule', () => {
     });
   });
 
+  // @proves gammaSchedule
   test('per epoch it is constant within an epoch; per step it moves on, without a jump', () => {
     const published = gamma(0.2, 8);
     expect(published(at(3.99))).toBe(published(at(3)));
@@ -132,6 +135,7 @@ describe('gammaSchedule', () => {
     for (const epoch of [0, 1, 5, 8, 9]) expect(smooth(at(epoch))).toBeCloseTo(published(at(epoch)), 12);
   });
 
+  // @proves gammaSchedule
   test('constant: 1 in the first epoch, then its value', () => {
     for (const per of ['epoch', 'step'] as const) {
       const schedule = gammaSchedule({ shape: 'constant', min: 0.6, decayEpochs: 1, per });

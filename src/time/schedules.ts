@@ -3,7 +3,10 @@ import type { Clock } from './clock.ts';
 /** A value over a run: a function of progress in [0, 1]. */
 export type Schedule = (progress: number) => number;
 
-/** from (1 - x ** power) + to x ** power. With power 2 it stays high for longer than a cosine (Lin et al. 2024, small budgets). */
+/**
+ * from (1 - x ** power) + to x ** power. With power 2 it stays high for longer than a cosine (Lin et al. 2024, small budgets).
+ * @equation FastCL 3.3: lr(s) = lr_max (1 - s^2) after the warm-up
+ */
 export function polynomial(from: number, to: number, power: number): Schedule {
   return (x) => {
     const share = Math.min(1, Math.max(0, x)) ** power;
@@ -11,7 +14,11 @@ export function polynomial(from: number, to: number, power: number): Schedule {
   };
 }
 
-/** Half a cosine from `from` at 0 to `to` at 1. */
+/**
+ * Half a cosine from `from` at 0 to `to` at 1.
+ * @equation FastCLIP 2: gamma: 1 in the first epoch, then gamma_min, or 1/2 (1 + cos(pi E_cur / E)) (1 - gamma_min) + gamma_min
+ * @equation FastCLIP 5.1: warm-up peak (k + 1) / W, then half a cosine
+ */
 export function cosine(from: number, to: number): Schedule {
   return (x) => to + 0.5 * (from - to) * (1 + Math.cos(Math.PI * Math.min(1, Math.max(0, x))));
 }
@@ -19,6 +26,7 @@ export function cosine(from: number, to: number): Schedule {
 /**
  * Linear warm-up, then `body` over the rest of the run. Step k of W warm-up steps has rate peak (k + 1) / W, as in open_clip.
  * `warmup` and `tick` are shares of the run: W / total and 1 / total.
+ * @equation FastCLIP 5.1: warm-up peak (k + 1) / W, then half a cosine
  */
 export function withWarmup(
   body: Schedule,
@@ -39,6 +47,7 @@ export const afterWarmup =
 /**
  * FastCLIP's inner learning rate (section 2): 1 in the first epoch, then constant, or a cosine from 1 to `min` over the
  * first `decayEpochs`, constant within each epoch (`per: 'epoch'`, as published) or moving with each step.
+ * @equation FastCLIP 2: gamma: 1 in the first epoch, then gamma_min, or 1/2 (1 + cos(pi E_cur / E)) (1 - gamma_min) + gamma_min
  */
 export function gammaSchedule(options: {
   shape: 'cosine' | 'constant';

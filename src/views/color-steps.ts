@@ -17,7 +17,10 @@ export function constant(key: string, make: () => Tensor): Tensor {
 /** ITU-R 601-2, rounded as in torchvision. */
 const LUMA_WEIGHTS = [0.2989, 0.587, 0.114];
 
-/** [n, 3, S, S] -> [n, 1, S, S]. One product moves a third of the memory of three. */
+/**
+ * [n, 3, S, S] -> [n, 1, S, S]. One product moves a third of the memory of three.
+ * @equation FastCL 7: brightness, contrast, saturation: x <- clamp(x + (1 - f) (target - x)), target black, mean gray, gray
+ */
 function luma(images: Tensor): Tensor {
   return scope(() => {
     const [n, channels, height, width] = images.shape as [number, number, number, number];
@@ -56,6 +59,7 @@ function blendRows(
 ): void {
   if (start === end) return;
   const parameters = draws.narrow(1, column.rounds + 3 * round, 3).narrow(0, start, end - start);
+  /** @equation FastCL 7: brightness, contrast, saturation: x <- clamp(x + (1 - f) (target - x)), target black, mean gray, gray */
   blend(images.narrow(0, start, end - start), parameters);
 }
 
@@ -83,6 +87,7 @@ const MIN_CHROMA = 1e-12;
  * Turns the hue in HSV: torchvision's adjust_hue. Channels are V - C clamp(min(k, 4 - k), 0, 1) with
  * k = (h + 5, 3, 1) mod 6; h in sixths of a turn, V the largest channel, C = V - the smallest.
  * @param images [n, 3, S, S], @param shift [n, 1, 1, 1] in sixths of a turn
+ * @equation FastCL 7: hue: h <- h + shift in HSV; a channel is V - C clamp(min(k, 4 - k), 0, 1), k = (h + n) mod 6, n = 5, 3, 1
  */
 function shiftHue(images: Tensor, shift: Tensor): Tensor {
   return scope(() => {
@@ -99,7 +104,10 @@ function shiftHue(images: Tensor, shift: Tensor): Tensor {
   });
 }
 
-/** h in [-1, 5) sixths of a turn; 0 for grays. */
+/**
+ * h in [-1, 5) sixths of a turn; 0 for grays.
+ * @equation FastCL 7: hue: h <- h + shift in HSV; a channel is V - C clamp(min(k, 4 - k), 0, 1), k = (h + n) mod 6, n = 5, 3, 1
+ */
 function hueOf(images: Tensor, { value, chroma }: { value: Tensor; chroma: Tensor }): Tensor {
   const [red, green, blue] = [0, 1, 2].map((channel) => images.narrow(1, channel, 1)) as Planes;
   const hueIfGreen = blue.sub(red).add_(chroma, 2);
@@ -111,7 +119,10 @@ function hueOf(images: Tensor, { value, chroma }: { value: Tensor; chroma: Tenso
 
 type Planes = [red: Tensor, green: Tensor, blue: Tensor];
 
-/** [n, 3, S, S]; the result is a view of one plane. */
+/**
+ * [n, 3, S, S]; the result is a view of one plane.
+ * @equation FastCL 7: gray in all channels; 255 - x where x >= 128
+ */
 export function grayscale(images: Tensor): Tensor {
   return scope(() => luma(images).expand(...images.shape));
 }
@@ -119,7 +130,10 @@ export function grayscale(images: Tensor): Tensor {
 /** As in Pillow and torchvision. */
 const SOLARIZE_FROM = 128;
 
-/** x -> 255 - x where x >= 128. Any shape. */
+/**
+ * x -> 255 - x where x >= 128. Any shape.
+ * @equation FastCL 7: gray in all channels; 255 - x where x >= 128
+ */
 export function solarize(images: Tensor): Tensor {
   return scope(() =>
     ops.where_self(ops.ge_Scalar(images, SOLARIZE_FROM), ops.rsub_Scalar(images, 255), images),

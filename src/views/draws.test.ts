@@ -38,6 +38,7 @@ function amountsOf(gray: number, mean: number, draws = rows): number[] {
 }
 
 describe('drawPhotometric', () => {
+  // @proves drawPhotometric
   it('each step comes as often as the recipe says', () => {
     expectShare(
       columnOf(column.hueTurn).map((turn) => turn >= 0),
@@ -57,6 +58,7 @@ describe('drawPhotometric', () => {
     );
   });
 
+  // @proves drawPhotometric
   it('strengths are uniform in their ranges', () => {
     const jittered = columnOf(column.hueTurn).filter((turn) => turn >= 0).length;
     for (const [gray, mean, strength] of [
@@ -83,6 +85,7 @@ describe('drawPhotometric', () => {
     expectUniform(amountsOf(0, 0, draws), -1.6, 1);
   });
 
+  // @proves drawPhotometric
   it('all 24 orders are equally likely (chi-squared, 23 degrees of freedom, one in 10,000)', () => {
     const counts = new Map<string, number>();
     for (let start = 0; start < rows.length; start += COLUMNS) {

@@ -135,6 +135,7 @@ describe('groupViews', () => {
 });
 
 describe('blur', () => {
+  // @proves blur
   it('keeps a plain picture, and spreads a point by the square of the Gaussian', () => {
     scope(() => {
       const side = 21;

@@ -4,6 +4,7 @@ import { isPhotometric } from './recipe.ts';
 import { dinoRecipes, mocoV3Recipes, simclrRecipes } from './recipes.ts';
 
 describe("the papers' recipes", () => {
+  // @proves mocoV3Recipes
   it('MoCo v3: one view always blurred, the other rarely and solarized at times', () => {
     const [first, second] = mocoV3Recipes(224);
     expect(first.blur).toEqual({ probability: 1, sigma: [0.1, 2] });
@@ -12,6 +13,7 @@ describe("the papers' recipes", () => {
     expect(first.crop.scale).toEqual([0.08, 1]);
   });
 
+  // @proves mocoV3Recipes
   it('SimCLR: the strength scales the jitter, and blur can be left out', () => {
     const [view] = simclrRecipes(32, { strength: 0.5, blur: false });
     expect(view.colorJitter).toEqual({
@@ -26,6 +28,7 @@ describe("the papers' recipes", () => {
     expect(() => simclrRecipes(32, { strength: 3 })).toThrow(/expected 0 to 2.5.*got 3/);
   });
 
+  // @proves mocoV3Recipes
   it('DINO: two global views, then the local ones', () => {
     const views = dinoRecipes({ globalSize: 224, localSize: 96, localCrops: 3 });
     expect(views.map(({ size }) => size)).toEqual([224, 224, 96, 96, 96]);

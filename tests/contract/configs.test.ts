@@ -74,6 +74,7 @@ describe.each(Object.entries(published))('%s', (name, row) => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
+  // @proves fastClipParts
   test('has the published numbers', async () => {
     const config = await loadConfig(pathOf(name));
     expect(config.name).toBe(name);

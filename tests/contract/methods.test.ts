@@ -143,6 +143,7 @@ describe.each(Object.keys(methods))('method %s', (name) => {
     });
   });
 
+  // @proves siglipLoss
   test('learns: the loss of a batch falls when it is seen again and again', () => {
     const losses = learningLosses(name, method, optimizer);
     expect(losses.at(-1)!).toBeLessThan(0.7 * losses[0]);

@@ -94,6 +94,7 @@ describe.each(Object.entries(configs))('%s', (rule, config) => {
     optimizer.step({ lr });
   };
 
+  // @proves AdamW
   test('goes downhill', () => {
     const distance = () =>
       values()
@@ -204,6 +205,7 @@ describe.each(Object.entries(configs))('%s', (rule, config) => {
   });
 });
 
+// @proves Lamb
 test("LAMB's step is lr times the norm of the weights, whatever its gradient", () => {
   scope(() => {
     for (const scale of [1e-3, 1, 1e3]) {
@@ -223,6 +225,7 @@ test("LAMB's step is lr times the norm of the weights, whatever its gradient", (
   });
 });
 
+// @proves Lion, Sgd
 test("Lion moves every number by lr; SGD's momentum leaves logit_scale out", () => {
   scope(() => {
     const leaf = () => tensor(Float64Array.from([1, 1]), [2]).requireGrad();

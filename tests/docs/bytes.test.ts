@@ -91,6 +91,7 @@ test.each([
     },
   ],
   ['dino', {}, { center: (8 * OUTPUTS * others) / K }],
+  // @proves #gathered, SampleTable, gatherSamples
 ])('%s %o moves what the page says', (name, options, expected) => {
   const { ranks, bytes } = counting();
   const method = makeMethod(name, { options, ranks });

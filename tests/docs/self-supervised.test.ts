@@ -55,6 +55,7 @@ test('the configs are accepted, and nothing in them is dropped', () => {
   }
 });
 
+// @proves scaledLr
 test('costs, learning rates and crops of the methods are those of the table', () => {
   const methods = rows(text).filter((cells) => cells.length === 5);
   const table = new Map(methods.map(([name, , ...cells]) => [name.replaceAll('`', ''), cells]));
@@ -101,6 +102,7 @@ test('the configs of the repository are what the page says of them', async () =>
 });
 
 describe('schedules', () => {
+  // @proves polynomial
   test('the polynomial is at 0.75 half way, by the budget', () => {
     const polynomial = {
       schedule: { warmup: { steps: 0 }, shape: 'polynomial' },
@@ -115,6 +117,7 @@ describe('schedules', () => {
     }
   });
 
+  // @proves planOf
   test('weight decay of DINO goes from 0.04 to 0.4 along half a cosine', () => {
     const plan = planWith({ name: 'dino' });
     const at = (share: number) => clockAtShare(plan, share).weightDecay!;

@@ -76,6 +76,7 @@ function onPlanes(pixels: string, step: (planes: Tensor) => Tensor): number[] {
 }
 
 describe('torchvision', () => {
+  // @proves blend, shiftHue
   it('colour jitter: all 24 orders in one batch, each sample its own, and each step alone', () => {
     scope(() => {
       const images = batchOf(golden.jitter.map(({ pixels }) => pixels));
@@ -86,6 +87,7 @@ describe('torchvision', () => {
     });
   });
 
+  // @proves grayscale
   it('grayscale and solarize; solarize also as Pillow has it', () => {
     scope(() => {
       for (const { pixels, ...expected } of golden.steps) {
@@ -96,6 +98,7 @@ describe('torchvision', () => {
     });
   });
 
+  // @proves blur
   it.each(golden.blur)(
     'blur: side $side, radius $radius, sigma $sigma',
     ({ radius, sigma, pixels, expected }) => {
@@ -128,6 +131,7 @@ describe('torchvision', () => {
 
 describe('Pillow', () => {
   // Its blur is three box blurs of that variance, rounded to bytes: on noise, the worst picture for it, a few units away.
+  // @proves blur
   it.each(golden.pillowBlur)(
     'blur, sigma $sigma: close, away from the border',
     ({ sigma, pixels, expected }) => {

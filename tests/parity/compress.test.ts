@@ -20,6 +20,7 @@ const sines = (...shape: number[]) => {
   );
 };
 
+// @proves patchScaling
 test.each(golden.patchScaling)(
   "PI-resize of $p to $q is numpy's pseudo-inverse of torch's resize",
   ({ p, q, kernel }) => {
@@ -30,6 +31,7 @@ test.each(golden.patchScaling)(
   },
 );
 
+// @proves sinCosPositions
 test.each(golden.positions)(
   "learned positions of $base x $base to $rows x $columns are torch's bicubic resize",
   ({ base, rows, columns, table }) => {

@@ -50,6 +50,7 @@ const golden = readJson<{
 const matrix = (rows: Matrix, dtype: DType) =>
   tensor(Float64Array.from(rows.flat()), [rows.length, rows[0].length], { dtype });
 
+// @proves clipLoss
 test.each<Precision>(['float64', 'float32'])("open_clip's ClipLoss in %s", (dtype) => {
   const { image, text, scale, ...expected } = golden.clip;
   scope(() => {
@@ -73,6 +74,7 @@ test.each(
     { dtype: 'float64' as const, ...run },
     { dtype: 'float32' as const, ...run },
   ]),
+  // @proves surrogateLoss, temperatureGradient
 )('FastCLIP-v3 as released, $workers workers, eps $eps, in $dtype', ({ dtype, eps, rho, steps, ...run }) => {
   const tolerance = TOLERANCE[dtype];
   scope(() => {

@@ -63,6 +63,7 @@ describe.each(PRECISIONS)("open_clip's CLIP in %s", (dtype) => {
     });
   });
 
+  // @proves sinCosPositions
   test('image tower with mean pooling and sine-cosine positions', async () => {
     const golden = await Golden.read('open-clip-visual-mean-sincos');
     const image: VitSpec = { ...OPEN_CLIP.image, pool: 'mean', positionEmbedding: 'sincos' };

@@ -23,6 +23,7 @@ const golden = readJson<{
 
 const numbers = (value: Nested): number[] => (typeof value === 'number' ? [value] : value.flatMap(numbers));
 
+// @proves AdamW, clipGradNorm
 test.each<Precision>(['float64', 'float32'])('clip_grad_norm_ and five steps of AdamW in %s', (dtype) => {
   const { start, shapes, weightDecay, maxNorm, steps, ...options } = golden.adamw;
   const tolerance = TOLERANCE[dtype];
@@ -51,6 +52,7 @@ test.each<Precision>(['float64', 'float32'])('clip_grad_norm_ and five steps of 
   });
 });
 
+// @proves withWarmup
 test.each(golden.cosine)("open_clip's cosine: peak $peak, $warmup of $total steps warm-up", (run) => {
   const rate = withWarmup(cosine(run.peak, 0), {
     peak: run.peak,

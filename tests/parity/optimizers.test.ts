@@ -32,6 +32,7 @@ const cases = Object.keys(configs).flatMap((rule) =>
   (['float64', 'float32'] as Precision[]).map((dtype) => [rule, dtype] as const),
 );
 
+// @proves Lamb, Lion, Sgd
 test.each(cases)('five steps of %s in %s', (rule, dtype) => {
   const errors: number[] = [];
   scope(() => {

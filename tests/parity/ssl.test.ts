@@ -1,3 +1,4 @@
+// @proves dinoLoss, ntXentLoss, queryKeyLoss
 // Losses, heads and three steps of MoCo v3, SimCLR and DINO against make-ssl-goldens.py.
 import { describe, expect, test } from 'vitest';
 import { dinoLoss, nextCenter } from '../../src/losses/dino.ts';
@@ -90,6 +91,7 @@ function load(name: string, dtype: Precision): HeadModule {
 }
 
 describe.each(PRECISIONS)('heads in %s', (dtype) => {
+  // @proves normedMlp
   test.each(Object.keys(HEADS))('%s: outputs, gradients, running statistics, evaluation', (name) => {
     const head = load(name, dtype);
     scope(() => {
@@ -136,6 +138,7 @@ function descend(modules: Module[]): void {
 
 /** The same from step to step: the order of gradient, moving copy and centre is that of the released code. */
 describe('three steps in float64', () => {
+  // @proves follow
   test('MoCo v3: the copy that follows after the update is the one that follows before the next keys', () => {
     const [projector, predictor, target] = ['moco_projector', 'moco_predictor', 'moco_projector'].map(
       (name) => load(name, 'float64'),
@@ -163,6 +166,7 @@ describe('three steps in float64', () => {
     for (const module of [projector, predictor, target]) module.dispose();
   });
 
+  // @proves follow
   test('DINO: teacher and centre', () => {
     const [student, teacher] = [load('dino_head', 'float64'), load('dino_head', 'float64')];
     startAsCopy(teacher, student);
@@ -187,6 +191,7 @@ describe('three steps in float64', () => {
   });
 });
 
+// @proves normedMlp
 test('the heads are started as PyTorch starts linear layers, their norms as the identity', () => {
   const layers = normedMlp([256, 256, 32], { ranks: alone, last: 'none' });
   const head = new Head(new Init({ seed: 3 }), 64, layers);

@@ -27,6 +27,7 @@ describe.each(counts)('%i ranks', (count) => {
     for (const { code, stderr } of ended) expect([code, stderr]).toEqual([0, '']);
   });
 
+  // @proves SampleTable, gatherSamples
   test('every collective gives every rank its values, and counts what a ring moves', () => {
     const sum = (count * (count - 1)) / 2;
     for (const [rank, { report: whole }] of ended.entries()) {
@@ -60,6 +61,7 @@ describe.each(counts)('%i ranks', (count) => {
     }
   });
 
+  // @proves #gathered
   test('the gradient through all-gather is that of one process with all rows', () => {
     const expected = scope(() => {
       const rows = rowsOf(3, { from: 0, count: 2 * count });
@@ -78,6 +80,7 @@ describe.each(counts)('%i ranks', (count) => {
     }
   });
 
+  // @proves OverlappedAverager
   test('gradients become the mean over ranks, while backward runs or after it, also accumulated ones', () => {
     const expected = [[0], [1], [100, 2]].map((steps) => {
       const perRank = all.map((rank) => localGradients(rank, steps));

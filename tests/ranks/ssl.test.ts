@@ -4,6 +4,7 @@ import { runRanks } from './harness.ts';
 
 const BAR = { float64: 1e-12, float32: 1e-6 } as const;
 describe.each([2, 4])('%i ranks', (count) => {
+  // @proves #contrast, SyncBatchNorm, teacherDistribution
   test('are one rank: loss, gradients, weights, running statistics, moving copies and centre over three steps', async () => {
     const ended = await runRanks('ssl', count);
     for (const { code, stderr, report } of ended) {

@@ -5,6 +5,7 @@ import { runRanks } from './harness.ts';
 const BAR = { float32: 1e-6, float64: 1e-12 } as const;
 
 describe.each([2, 4])('%i ranks', (count) => {
+  // @proves fastClipParts, gatherSamples, individualTemperatureGradient, movedTemperatures, plainTemperatureGradient, surrogateLoss
   test('are one rank: loss, gradients, u and temperatures of every version, by both reductions', async () => {
     const ended = await runRanks('versions', count);
     for (const { code, stderr, report } of ended) {

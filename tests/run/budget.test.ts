@@ -18,6 +18,7 @@ describe('a budget in forwards', () => {
       checkpoint: { every: { share: 0.5 } },
     });
 
+  // @proves Budget
   test('ends with the step that it pays for last, along the same schedule', async () => {
     const { step, totalSteps, finished, rows } = await trainTiny(config('whole'), { runsDir: folder });
     expect({ step, totalSteps, finished }).toEqual({ step: 12, totalSteps: 12, finished: true });

@@ -25,6 +25,7 @@ describe("a schedule of compression for CLIP's image tower", () => {
       schedule: { warmup: { share: 0.1 } },
     });
 
+  // @proves compressionSchedule
   test('shortens sequences by the share of the budget, so that it pays for more steps', async () => {
     const { rows, step, finished } = await trainTiny(config('staged'), { runsDir: folder });
     expect(finished).toBe(true);

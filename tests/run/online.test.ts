@@ -54,6 +54,7 @@ const stopAt = (step: number) => {
 describe('a run that chooses its compression', async () => {
   const whole = await trainTiny(config('whole'), { runsDir: folder });
 
+  // @proves allowanceOf
   test('keeps to its budget, of which probes are a part below the stated share', () => {
     const { rows, finished } = whole;
     expect(finished).toBe(true);
@@ -68,6 +69,7 @@ describe('a run that chooses its compression', async () => {
     expect(last['probe/share']).toBeGreaterThan(0.03); // more than the first one
   });
 
+  // @proves withProbe
   test('counts noise by the learning rate, with that of the peak in the warm-up', () => {
     const found = whole.rows.filter((row) => row['probe/error'] !== undefined);
     expect(found.length).toBeGreaterThan(10);

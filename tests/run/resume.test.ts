@@ -96,6 +96,7 @@ describe.each(Object.entries(kinds))('%s, interrupted in this process', (kind, o
     expect(saved).toEqual(expect.arrayContaining([best.step, STEPS]));
   });
 
+  // @proves trainStep
   test('a signal at step 13, then --resume latest, with other workers', async () => {
     const name = `${kind}-aborted`;
     const abort = new AbortController();

@@ -16,6 +16,7 @@ describe('randomResizedCrop', () => {
     fc.assert(property, { seed: 1, numRuns: 500 });
   });
 
+  // @proves randomResizedCrop
   test('area and aspect follow the limits, and reach both ends', () => {
     const boxes = Array.from({ length: 2000 }, (_, k) =>
       randomResizedCrop({ width: 1000, height: 1000 }, limits, new Draws(k)),
@@ -34,6 +35,7 @@ describe('randomResizedCrop', () => {
     expect(boxes.some((box) => box.width < 900 && box.x < 5)).toBe(true);
   });
 
+  // @proves randomResizedCrop
   test('a picture too long for any box gives the central one', () => {
     const narrow = randomResizedCrop(
       { width: 300, height: 10 },
@@ -55,6 +57,7 @@ describe('drawCrop', () => {
   const keys = Array.from({ length: 4000 }, (_, id) => ({ seed: 3, epoch: 1, id, view: 1 }));
   const flips = (flip: number) => keys.map((key) => drawCrop(image, { ...limits, flip }, key).flip);
 
+  // @proves randomResizedCrop
   test('mirrors the share of views that it is told, and of fewer a part of the same', () => {
     for (const share of [0.2, 0.5, 0.9]) {
       const flippedShare = flips(share).filter(Boolean).length / keys.length;

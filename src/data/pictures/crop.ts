@@ -35,6 +35,7 @@ export type Interpolation = 'bicubic' | 'bilinear';
 /**
  * torchvision's RandomResizedCrop: ten tries at a random box, then the largest central one within the ratio limits.
  * @param limits.scale share of the area, @param limits.ratio width / height
+ * @equation FastCL 7.1: crops: area uniform in its limits, aspect uniform in the logarithm, ten tries
  */
 export function randomResizedCrop(
   image: Size,
@@ -62,7 +63,10 @@ export interface ViewKey {
   view: number;
 }
 
-/** The same draw for a worker and for the device. */
+/**
+ * The same draw for a worker and for the device.
+ * @equation FastCL 7.1: crops: area uniform in its limits, aspect uniform in the logarithm, ten tries
+ */
 export function drawCrop(
   image: Size,
   limits: { scale: readonly [number, number]; ratio: readonly [number, number]; flip: number },

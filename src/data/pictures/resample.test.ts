@@ -30,6 +30,7 @@ function picture(width: number, height: number): { data: Uint8Array; width: numb
 const whole = (width: number, height: number): Box => ({ x: 0, y: 0, width, height });
 
 describe('resample', () => {
+  // @proves resample
   test.each(cases)('equals Pillow byte for byte: $width x $height to $size $interpolation', (one) => {
     const [x, y, width, height] = one.box;
     const resized = { width: one.size[0], height: one.size[1] };

@@ -56,6 +56,7 @@ const stored = (method: ReturnType<typeof make>) => {
 const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
 
 describe('fastclip', () => {
+  // @proves metricsOf
   test('the first step stores g, tells the InfoNCE of the batch and the mean of log u', () => {
     const method = make();
     const { image, text } = naiveLogG(method, 0);
@@ -76,6 +77,7 @@ describe('fastclip', () => {
     method.dispose();
   });
 
+  // @proves surrogateLoss
   test('at gamma 1 the parameters feel the gradient of 1/2 RGCL-g', () => {
     const method = make();
     const params = [...method.params.values()];
@@ -110,6 +112,7 @@ describe('fastclip', () => {
     method.dispose();
   });
 
+  // @proves metricsOf
   test("its metric `loss` is clip's loss at the same weights and temperature", () => {
     const methods = [make(), makeMethod('clip')];
     const losses = methods.map((method) =>
@@ -121,6 +124,7 @@ describe('fastclip', () => {
     for (const method of methods) method.dispose();
   });
 
+  // @proves temperatureGradient
   test('the optimizer never sees the temperature; both gradients move it, differently', () => {
     const after = (['exact', 'released'] as const).map((gradient) => {
       const method = make({ temperature: { gradient, lrShare: 1 } });
@@ -167,6 +171,7 @@ describe('fastclip', () => {
   });
 
   // Whole batches cover only 34.8 of the 35 epochs; 40 % of 35 is 14.
+  // @proves gammaSchedule
   test('gamma falls over a share of the epochs, counted whole', () => {
     const method = make({ gamma: { min: 0.2, decayShare: 0.4, shape: 'cosine', per: 'epoch' } });
     const run = { totalSteps: Math.floor((35 * DATASET) / 6), globalBatchSize: 6, datasetSize: DATASET };

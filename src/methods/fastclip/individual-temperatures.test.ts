@@ -42,6 +42,7 @@ describe("v2's temperatures", () => {
   const next = uniform(3);
   const GRADIENTS = Array.from({ length: 6 }, () => START.map(() => 5 * next()));
 
+  // @proves movedTemperatures
   test('six epochs of Adam, sample by sample', () => {
     const expected = naive(START, GRADIENTS);
     run(START, GRADIENTS).forEach((taus, epoch) => {
@@ -51,12 +52,14 @@ describe("v2's temperatures", () => {
     expect(inside.length).toBeGreaterThan(16); // the bounds do not hide the rule
   });
 
+  // @proves movedTemperatures
   test('the first epoch is a step of the sign: from 0.03 to 0.0167 or 0.0433', () => {
     const [[down, up]] = run([0.03, 0.03], [[2.5, -0.3]]);
     expect(down).toBeCloseTo(0.0167, 6);
     expect(up).toBeCloseTo(0.0433, 6);
   });
 
+  // @proves movedTemperatures
   test('an epoch counts whole, whatever its part', () => {
     const state = () => ({ tau: vector([0.5]), first: vector([0.2]), second: vector([0.1]) });
     const tauAt = (epoch: number) =>
@@ -66,6 +69,7 @@ describe("v2's temperatures", () => {
     expect(tauAt(3)).not.toBe(tauAt(4));
   });
 
+  // @proves movedTemperatures
   test('tau stays between its bounds', () => {
     const fast = { ...OPTIONS, lr: 3 };
     expect(run([0.03, 0.03], [[1, -1]], fast)).toEqual([[0.01, 1]]);

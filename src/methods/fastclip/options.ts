@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import type { GradientForm } from '../../losses/global-contrastive.ts';
 
-/** FastCLIP 1.3. */
+/**
+ * FastCLIP 1.3.
+ * @equation FastCLIP 1.3: the versions SogCLR, iSogCLR, v0 to v3
+ */
 const VERSIONS = {
   sogclr: { rule: 'constant', timesTau: false, gamma: 'constant' },
   isogclr: { rule: 'individual', timesTau: false, gamma: 'constant' },
@@ -108,7 +111,10 @@ export interface FastClipParts {
   };
 }
 
-/** Completes the options from their version. */
+/**
+ * Completes the options from their version.
+ * @equation FastCLIP 1.3: the versions SogCLR, iSogCLR, v0 to v3
+ */
 export function fastClipParts(options: z.output<typeof fastClipOptions>): FastClipParts {
   const preset = VERSIONS[options.version];
   const rule = options.temperature.rule ?? preset.rule;

@@ -13,6 +13,7 @@ const rows = (table: SampleTable) => {
   return { values: all.rows.toNumbers(), visited: all.visited.toNumbers() };
 };
 
+// @proves SampleTable
 test('rows by id: what was written is read, what was not keeps its fill', () => {
   scope(() => {
     const table = new SampleTable({ datasetSize: 5, fill: [0, 0.5], device: 'cpu', ranks: alone });
@@ -44,6 +45,7 @@ test.each([5, -1])('sample %i of five is refused', (id) => {
 const SEEN = [1, 0, 1, 1, 0, 1, 1];
 const WHOLE = [10, 11, 12, 13, 14, 15, 16];
 
+// @proves SampleTable
 describe('a whole table is shared out over any number of ranks and comes back', () => {
   test.each([1, 2, 3, 8])('%i ranks: each reads its part of a batch', (worldSize) => {
     scope(() => {

@@ -55,21 +55,25 @@ describe('LearnedTemperature', () => {
     },
     { name: 'the whole above', start: 0.04, options: { ...OPTIONS, schedule: 'step-threshold' as const } },
     {
+      // @proves LearnedTemperature
       name: 'across the threshold',
       start: 0.0305,
       options: { ...OPTIONS, schedule: 'step-threshold' as const },
     },
+    // @proves LearnedTemperature
   ])('is Adam on log(1 / tau): $name', ({ start, options }) => {
     run(start, SLOPES, options).forEach((tau, k) => {
       expect(tau).toBeCloseTo(naive(start, SLOPES, options)[k], 12);
     });
   });
 
+  // @proves LearnedTemperature
   test('a positive slope lowers tau, a negative one raises it', () => {
     expect(run(0.1, [1], OPTIONS)[0]).toBeLessThan(0.1);
     expect(run(0.1, [-1], OPTIONS)[0]).toBeGreaterThan(0.1);
   });
 
+  // @proves LearnedTemperature
   test('tau stays between its bounds', () => {
     const fast = { ...OPTIONS, lr: 5 };
     expect(run(0.1, [1, 1, 1], fast).at(-1)).toBeCloseTo(0.01, 12);

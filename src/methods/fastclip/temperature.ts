@@ -19,6 +19,8 @@ const THRESHOLD = 0.03;
 /**
  * A global temperature that Adam moves on theta = log(1 / tau), without weight decay.
  * The learning rate depends on tau, so it is computed on the device: reading tau would stall every step.
+ * @equation FastCLIP 1.6: theta = log(1/tau), dL/dtheta = -tau dL/dtau, Adam without decay, tau within its bounds
+ * @equation FastCLIP 3: `step-threshold`: the rate while tau > 0.03, a third of it below
  */
 export class LearnedTemperature {
   readonly #theta: Tensor; // scalar, owned by the model
@@ -73,6 +75,7 @@ export class LearnedTemperature {
     });
   }
 
+  /** @equation FastCLIP 3: `step-threshold`: the rate while tau > 0.03, a third of it below */
   #rate(tau: Tensor, clock: Pick<StepContext, 'lr'>): Tensor | number {
     const { lr, peakLr, schedule } = this.#options;
     if (schedule === 'step-threshold')

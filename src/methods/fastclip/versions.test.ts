@@ -124,6 +124,7 @@ const flat = ({ image, text }: { image: number[][]; text: number[][] }) => [...i
 describe.each(Object.keys(VERSIONS) as Version[])('%s', (version) => {
   const { rule, timesTau } = VERSIONS[version];
 
+  // @proves fastClipParts, movingAverage
   test.each([0, 12] as const)('epoch %i: u moves as section 1.4 says', (epoch) => {
     const { batch, before, visited, u } = step(version, { epoch });
     const gamma = EPOCHS[epoch];
@@ -137,6 +138,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('%s', (version) => {
     }
   });
 
+  // @proves fastClipParts, surrogateLoss
   test.each([0, 12] as const)('epoch %i: the w-gradient is that of section 1.5', (epoch) => {
     const { batch, gradient, u } = step(version, { epoch });
     const q = inverse(u);
@@ -153,6 +155,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('%s', (version) => {
     expect(error(gradient, numeric)).toBeLessThan(1e-7);
   });
 
+  // @proves fastClipParts, individualTemperatureGradient, plainTemperatureGradient
   test.each([0, 12] as const)('epoch %i: the tau-gradient is that of section 1.6', (epoch) => {
     const { batch, slope, u, rows } = step(version, { epoch });
     const a = naiveA(batch, inverse(u));
@@ -179,6 +182,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('%s', (version) => {
   });
 });
 
+// @proves surrogateLoss
 test("v2 with each anchor's tau as its weight, which RGCL has and the released code leaves out", () => {
   const { batch, gradient, u } = step('v2', { epoch: 12, timesTau: true });
   const q = inverse(u);

@@ -13,6 +13,7 @@ const rankOf = (singular: number[]) => {
 };
 
 describe('effectiveRank', () => {
+  // @proves featureStatistics
   test('closed forms: axes, one point, opposite points, weights on axes', () => {
     scope(() => {
       expect(effectiveRank(matrix(axes(6))).item()).toBeCloseTo(6, 10);
@@ -44,6 +45,7 @@ describe('effectiveRank', () => {
 });
 
 describe('spread', () => {
+  // @proves featureStatistics
   test('1 on an even sphere, 0 at one point, in between what the definition says', () => {
     scope(() => {
       const even = randn([4000, 16], new Generator('cpu', 1), 'float64');
@@ -65,6 +67,7 @@ describe('targetInformation', () => {
   const statisticsOf = (rows: number[][]) =>
     scope(() => Object.values(targetInformation(matrix(rows))).map((value) => value.item()));
 
+  // @proves featureStatistics
   test('closed forms: an output for each, one for all, even for all, a coin for each', () => {
     const [log4, log2] = [Math.log(4), Math.log(2)];
     const same = (row: number[]) => Array.from({ length: 4 }, () => row);
@@ -103,6 +106,7 @@ describe('featureStatistics', () => {
   const spreadOut = unitRows(8, 4, 3);
   const point = Array.from({ length: 8 }, (_, i) => [1, 1e-3 * i, 0, 0]);
 
+  // @proves featureStatistics
   test('flags features or projections that are one point, whatever their length', () => {
     expect(statistics(spreadOut, spreadOut).collapsed).toBe(0);
     expect(statistics(point, spreadOut)).toMatchObject({ collapsed: 1 });
@@ -112,6 +116,7 @@ describe('featureStatistics', () => {
     for (const key of Object.keys(plain)) expect(long[key], key).toBeCloseTo(plain[key], 10);
   });
 
+  // @proves featureStatistics
   test('flags targets that are the same for all pictures, sure or even', () => {
     const flag = (targets: number[][]) => statistics(spreadOut, spreadOut, targets).collapsed;
     expect(flag(axes(4))).toBe(0);

@@ -26,6 +26,7 @@ export interface Compared {
  * `target_information`: mutual information of picture and target in nats, 0 when all targets are equal.
  * `collapsed`: 1 when the features, or the targets (else the projections), are nearly equal.
  * @param features [B, E] of the backbone
+ * @equation FastCL 1.1: spread: sqrt(E) mean over dimensions of the deviation of unit rows; effective rank: exp H(sigma / sum sigma); collapse (ours)
  */
 export function featureStatistics(
   features: Tensor,
@@ -58,7 +59,10 @@ export function targetInformation(targets: Tensor): Record<'target_entropy' | 't
   return { target_entropy: meanEntropy, target_information: entropy(targets.mean(0)).sub(meanEntropy) };
 }
 
-/** sqrt(E) times the mean standard deviation of unit rows (Chen & He 2021, figure 2). */
+/**
+ * sqrt(E) times the mean standard deviation of unit rows (Chen & He 2021, figure 2).
+ * @equation FastCL 1.1: spread: sqrt(E) mean over dimensions of the deviation of unit rows; effective rank: exp H(sigma / sum sigma); collapse (ours)
+ */
 export function spread(rows: Tensor): Tensor {
   return ops.std_correction(rows, [0], 0).mean().mul(Math.sqrt(rows.shape[1]));
 }

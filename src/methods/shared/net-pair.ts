@@ -32,14 +32,20 @@ export class NetPair<Head extends Module, Predictor extends Module | undefined =
   }
 }
 
-/** Copies `original` into `copy`, which has no gradient from now on. */
+/**
+ * Copies `original` into `copy`, which has no gradient from now on.
+ * @equation FastCL 7.1: the moving copy: k <- m k + (1 - m) q; m(s) = 1 - (1 - m_0) (1 + cos(pi s)) / 2
+ */
 export function startAsCopy(copy: Module, original: Module): void {
   const tensors = original.namedTensors();
   for (const [name, tensor] of copy.namedTensors()) tensor.set_(tensors.get(name)!);
   for (const parameter of copy.namedParameters().values()) parameter.requireGrad(false);
 }
 
-/** copy <- m copy + (1 - m) original (He et al. 2020, equation 2), except running statistics of batch norms. */
+/**
+ * copy <- m copy + (1 - m) original (He et al. 2020, equation 2), except running statistics of batch norms.
+ * @equation FastCL 7.1: the moving copy: k <- m k + (1 - m) q; m(s) = 1 - (1 - m_0) (1 + cos(pi s)) / 2
+ */
 export function follow(copy: Module, original: Module, { emaMomentum }: { emaMomentum: number }): void {
   const followers = [...copy.namedParameters().values()];
   const leaders = [...original.namedParameters().values()];
