@@ -21,10 +21,14 @@ export function addEval(program: Command): void {
     .command('eval')
     .summary('accuracy of a checkpoint')
     .description(
-      'Measures the accuracy of a checkpoint on whole sequences: by the evaluations in the run's config, or, with --knn, --linear or --fine-tune, on labelled pictures.',
+      "Measures the accuracy of a checkpoint on whole sequences: by the evaluations in the run's config, or on labelled pictures with --knn, --linear or --fine-tune.",
     )
     .argument('<run>', 'folder of a run')
-    .option('--checkpoint <which>', "checkpoint: 'latest', 'best', 'start' (before the first step) or a path", 'latest')
+    .option(
+      '--checkpoint <which>',
+      "checkpoint: 'latest', 'best', 'start' (before the first step) or a path",
+      'latest',
+    )
     .option('--knn', 'accuracy of classification by the nearest labelled pictures')
     .option('--linear', 'accuracy of a linear classifier, trained on frozen features')
     .option('--fine-tune', 'accuracy of the fine-tuned encoder; the run does not change')
