@@ -57,8 +57,8 @@ describe('drawCrop', () => {
 
   test('mirrors the share of views that it is told, and of fewer a part of the same', () => {
     for (const share of [0.2, 0.5, 0.9]) {
-      const found = flips(share).filter(Boolean).length / keys.length;
-      expect(Math.abs(found - share)).toBeLessThan(5 * Math.sqrt((share * (1 - share)) / keys.length));
+      const flippedShare = flips(share).filter(Boolean).length / keys.length;
+      expect(Math.abs(flippedShare - share)).toBeLessThan(5 * Math.sqrt((share * (1 - share)) / keys.length));
     }
     expect(flips(0).some(Boolean)).toBe(false);
     expect(flips(1).every(Boolean)).toBe(true);

@@ -102,9 +102,9 @@ describe('a file of pixels', () => {
   };
 
   test('gives back slots, pixels and the free place', () => {
-    const { loaded, cache: found } = load();
+    const { loaded, cache: filled } = load();
     expect(loaded).toBe(true);
-    expect(found).toEqual(full);
+    expect(filled).toEqual(full);
   });
 
   /** Offsets: the first mark has 16 bytes, an entry 32. */
@@ -117,14 +117,14 @@ describe('a file of pixels', () => {
     ['a picture without pixels', WIDTH_OF_FIRST, 0],
     ['a picture larger than any that is kept', WIDTH_OF_FIRST, 1 << 30],
     ['another kind of file', 0, 7],
-  ])('%s is not believed', (_, at, value) => {
+  ])('%s is not believed', (_, offset, value) => {
     const bytes = readFileSync(path);
-    bytes.writeInt32LE(value, at);
+    bytes.writeInt32LE(value, offset);
     writeFileSync(path, bytes);
-    const { loaded, cache: found } = load();
+    const { loaded, cache: filled } = load();
     expect(loaded).toBe(false);
-    expect(found.slots.every((slot) => slot === 0)).toBe(true);
-    expect(found.head[0]).toBe(0);
+    expect(filled.slots.every((slot) => slot === 0)).toBe(true);
+    expect(filled.head[0]).toBe(0);
   });
 
   test('of other samples, or larger than the memory for it, is left alone', () => {

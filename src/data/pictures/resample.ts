@@ -126,16 +126,16 @@ function horizontal(
     for (let x = 0; x < width; x++) {
       const column = left + x;
       const n = count[column]!;
-      let at = from + first[column]! * 3;
+      let index = from + first[column]! * 3;
       let w = column * taps;
       let r = HALF;
       let g = HALF;
       let b = HALF;
-      for (const end = w + n; w < end; w++, at += 3) {
+      for (const end = w + n; w < end; w++, index += 3) {
         const weight = weights[w]!;
-        r = (r + Math.imul(data[at]!, weight)) | 0;
-        g = (g + Math.imul(data[at + 1]!, weight)) | 0;
-        b = (b + Math.imul(data[at + 2]!, weight)) | 0;
+        r = (r + Math.imul(data[index]!, weight)) | 0;
+        g = (g + Math.imul(data[index + 1]!, weight)) | 0;
+        b = (b + Math.imul(data[index + 2]!, weight)) | 0;
       }
       const place = to + (pass.flip ? width - 1 - x : x) * 3;
       out[place] = clamp(r >> WEIGHT_BITS);
@@ -171,9 +171,9 @@ function addFour(from: number, stride: number, weights: Int32Array): void {
   const w1 = weights[1] ?? 0;
   const w2 = weights[2] ?? 0;
   const w3 = weights[3] ?? 0;
-  for (let x = 0, at = from; x < stride; x++, at++) {
-    const a = (Math.imul(data[at]!, w0) + Math.imul(data[at + stride]!, w1)) | 0;
-    const b = (Math.imul(data[at + 2 * stride]!, w2) + Math.imul(data[at + 3 * stride]!, w3)) | 0;
+  for (let x = 0, index = from; x < stride; x++, index++) {
+    const a = (Math.imul(data[index]!, w0) + Math.imul(data[index + stride]!, w1)) | 0;
+    const b = (Math.imul(data[index + 2 * stride]!, w2) + Math.imul(data[index + 3 * stride]!, w3)) | 0;
     line[x] = (line[x]! + a + b) | 0;
   }
 }
