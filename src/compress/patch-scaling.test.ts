@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { error, finiteDifferences } from '../../tests/contract/numbers.ts';
-import { patchEmbed } from '../nn/patch-embed.ts';
+import { patchEmbed } from '../../tests/contract/patch-embed.ts';
 import {
   autocast,
   backward,

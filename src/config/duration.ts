@@ -3,7 +3,6 @@ import { CoupletError } from '../errors.ts';
 
 /** A number of steps. `epochs` and `samples` count over all ranks; `epochs` may be a fraction. */
 export type Duration = { steps: number } | { epochs: number } | { samples: number };
-export type BudgetDuration = Duration | { forwards: number } | { seconds: number };
 export type PartDuration = Duration | { share: number };
 
 const UNITS = ['steps', 'epochs', 'samples'] as const;

@@ -1,10 +1,10 @@
 // Sequence plans, and images of other sizes.
 import { describe, expect, test } from 'vitest';
 import { error } from '../../tests/contract/numbers.ts';
+import { patchEmbed } from '../../tests/contract/patch-embed.ts';
 import { patchScalingTensor, scaleKernel } from '../compress/patch-scaling.ts';
 import { sequencePlan } from '../compress/sequence-plan.ts';
 import { Init } from '../nn/init.ts';
-import { patchEmbed } from '../nn/patch-embed.ts';
 import { sinCosPositions } from '../nn/position.ts';
 import {
   autocast,

@@ -4,8 +4,8 @@ import { boxView } from '../data/pictures/decode.ts';
 import { resample } from '../data/pictures/resample.ts';
 import { Draws } from '../data/random.ts';
 import { scope, tensor } from '../torch/index.ts';
-import type { Cut } from './crop-axes.ts';
-import { cropOnDevice } from './device-crop.ts';
+import { CropAxes, type Cut } from './crop-axes.ts';
+import { cropByAxes, linesOf } from './device-crop.ts';
 
 /** Fills canvases around pictures and boxes, so that reading there shows. */
 const CANVAS = 40;
@@ -58,8 +58,10 @@ function compare(size: number, interpolation: Interpolation): { maxDifference: n
     resample(all[k]!, { ...boxView(box, size, flip), interpolation }, expected, k * bytes);
   const actual = scope(() => {
     const held = tensor(canvases(all), [COUNT, CANVAS, CANVAS, 3]);
-    const [boxes, flips] = [cuts.map(({ box }) => box), cuts.map(({ flip }) => flip)];
-    return cropOnDevice(held, { boxes, flips, size, interpolation }).toArray() as Uint8Array;
+    const axes = new CropAxes(COUNT, size);
+    for (const [row, cut] of cuts.entries()) axes.set(row, cut);
+    const crops = cropByAxes(linesOf(held), tensor(axes.numbers), { size, interpolation });
+    return crops.select(0, 0).toArray() as Uint8Array;
   });
   const apart = actual.map((byte, i) => Math.abs(byte - expected[i]!));
   return {
@@ -68,7 +70,7 @@ function compare(size: number, interpolation: Interpolation): { maxDifference: n
   };
 }
 
-describe('cropOnDevice', () => {
+describe('cropByAxes', () => {
   test.each([
     [5, 'bicubic'],
     [5, 'bilinear'],
