@@ -168,13 +168,15 @@ class Page {
   }
 }
 
+const isRequired = (required: readonly string[] | undefined, key: string) => required?.includes(key) ?? false;
+
 /** The keys that are the same in all alternatives. */
 function commonKeys([first, ...others]: Node[]): Set<string> {
   const same = (key: string) =>
     others.every(
       ({ properties, required }) =>
         JSON.stringify(properties![key]) === JSON.stringify(first.properties![key]) &&
-        required?.includes(key) === first.required?.includes(key),
+        isRequired(required, key) === isRequired(first.required, key),
     );
   return new Set(Object.keys(first.properties!).filter(same));
 }
@@ -200,12 +202,12 @@ const INTRO = `<!-- Written by scripts/write-config-docs.ts from the schema in s
 
 # Configuration
 
-A run is one file: \`export default defineConfig({ ... })\`, or the same as JSON. It is checked before the first step. An unknown key is an
-error that names the nearest right one.
+One file describes a run: \`export default defineConfig({ ... })\`, or the same as JSON. It is checked before the first step. An unknown key is
+an error that names the most similar known key.
 
-- \`--set path=value\` changes one value: \`--set optimizer.peakLr=1e-3\`, in a list \`--set data.train.0.path=photos\`.
-- A length has one unit: \`{ steps }\` are updates, \`{ epochs }\` passes over the data, \`{ samples }\` samples of all ranks, \`{ share }\` a part of the
-  run, \`{ seconds }\` time spent training, \`{ forwards }\` forward passes of one whole sequence.
+- \`--set path=value\` on the command line changes one value: \`--set optimizer.peakLr=1e-3\`, or in a list \`--set data.train.0.path=photos\`.
+- A length, such as \`duration\`, has one unit: \`{ steps }\` are updates, \`{ epochs }\` passes over the data, \`{ samples }\` samples of all ranks,
+  \`{ share }\` a part of the run, \`{ seconds }\` time spent training, \`{ forwards }\` forward passes of one whole sequence.
 - Relative paths are relative to the working directory.
 - \`runs/NAME/config.json\` has every default filled in; \`couplet train\` takes that file too.
 

@@ -19,9 +19,9 @@ import { findSnapshots } from './snapshots.ts';
 import { summaryOf } from './summary.ts';
 
 /**
- * Writes bias, variance and cost-adjusted error of each candidate at checkpoints of a run (docs/papers/fastcl.md, section 2) to
- * analysis.json. A second call continues. Returns undefined when the signal stopped it. Throws a CoupletError for wrong options, a missing
- * checkpoint or a model without sequences.
+ * Writes bias, variance and cost-adjusted error of each candidate at checkpoints (FastCL 2) to analysis.json. A second call
+ * continues. Returns undefined when the signal stopped it. Throws a CoupletError for wrong options, a missing checkpoint or a
+ * ResNet.
  */
 export async function analyzeRun(
   runDir: string,

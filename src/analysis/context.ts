@@ -4,7 +4,7 @@ import type { PassLine, PassLog } from './pass-log.ts';
 import type { GridOptions, Settings } from './settings.ts';
 import type { Snapshot } from './snapshots.ts';
 
-/** What happens in an analysis, for whoever shows it. `left` counts passes. */
+/** `left`: passes. */
 export type AnalyzeEvent =
   | { type: 'start'; snapshots: Snapshot[]; settings: Settings; left: number }
   | { type: 'batch'; share: number; candidate: Candidate; done: number; secondsLeft: number }
@@ -19,16 +19,15 @@ export type AnalyzeEvent =
   | { type: 'warning'; message: string };
 
 export interface AnalyzeOptions extends GridOptions {
-  /** The analysis; default analysis.json in the run's folder. The pass log is beside it, as .jsonl. */
+  /** Default analysis.json in the run's folder. The pass log is beside it, as .jsonl. */
   out?: string;
-  /** `path=value` changes to the saved config, such as another device. */
+  /** `path=value` changes to the saved config. */
   set?: readonly string[];
   /** Aborting ends the analysis between two sub-batches. Finished passes stay. */
   signal?: AbortSignal;
   onEvent?: (event: AnalyzeEvent) => void;
 }
 
-/** The parts of an analysis. */
 export interface AnalysisContext {
   config: RunConfig;
   device: string;

@@ -1,6 +1,6 @@
 import type { Analysis } from './schema.ts';
 
-/** Reasons to doubt the numbers of an analysis, a sentence each. */
+/** Reasons to doubt the numbers, a sentence each. */
 export function doubtsOf({ snapshots, settings: { samples, datasetSize } }: Analysis): string[] {
   const doubts: string[] = [];
   if (2 * samples > datasetSize)

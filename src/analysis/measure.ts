@@ -17,7 +17,7 @@ export interface SnapshotContext {
   settings: Settings;
   /** Of the step after the checkpoint. */
   clock: StepContext;
-  /** Name of this snapshot in errors. */
+  /** Names the snapshot in errors. */
   moment: string;
   samples: Samples;
   /** For the control. */
@@ -35,9 +35,9 @@ export interface Measured {
 }
 
 /**
- * One pass for each candidate, the whole sequence first. Memory: two sets of fold sums. Samples, views and draws are the same in all passes,
- * so that shared noise cancels in differences; token masks of one patch size are nested.
- * @param isWanted passes to return; the whole sequence is measured in any case
+ * One pass per candidate, the whole sequence first. Memory: two sets of fold sums. All passes have the same samples, views and draws,
+ * so that noise cancels in differences; token masks of one patch size are nested.
+ * @param isWanted passes to return; the whole sequence always runs
  */
 export async function* measureSnapshot(
   context: SnapshotContext,
@@ -75,7 +75,7 @@ export async function* measureSnapshot(
   }
 }
 
-/** With `scale`, the last segment holds all parameters once more, scaled. */
+/** With `scale`, the last segment is all parameters again, scaled. */
 type Layout = ParameterGroups & { scale?: Tensor };
 
 interface PassContext {
@@ -89,32 +89,32 @@ function withScaled({ segments, groups, ...learned }: ParameterGroups): Paramete
   return { ...learned, segments: [...segments, whole], groups: { ...groups, adam: [segments.length] } };
 }
 
-/** The optimizer's scale; before its first step, that of the mean squared gradient on other samples. */
+/** Before the optimizer's first step: from the mean squared gradient on other samples. */
 async function scaleOf(context: SnapshotContext, groups: ParameterGroups): Promise<Tensor> {
   const { adam, others, training, clock, onBatch, signal, device } = context;
   const [whole] = context.settings.grid;
-  const kept = noGrad(() => scope(() => adam!.secondMoment(groups.names)))?.persist();
+  const saved = noGrad(() => scope(() => adam!.secondMoment(groups.names)))?.persist();
   const length = groups.segments.reduce((sum, segment) => sum + segment, 0);
-  const moment = kept ?? zeros([length], { device }).persist();
-  if (!kept)
+  const moment = saved ?? zeros([length], { device }).persist();
+  if (!saved)
     await others.pass((batch, index) => {
       const { tokenDropout, patchSize } = whole;
-      const at = {
+      const stepClock = {
         ...clock,
         step: clock.step + index,
         compression: { tokenDropout, patchSize },
       };
-      const gradient = gradientOf(training, { batch, clock: at }, groups.params);
+      const gradient = gradientOf(training, { batch, clock: stepClock }, groups.params);
       noGrad(() => moment.add_(gradient.pow(2)));
       onBatch(whole);
     }, signal);
   const count = context.settings.samples / context.settings.subBatch;
-  const scale = scope(() => adamScale(kept ? moment : moment.div(count), adam!)).persist();
+  const scale = scope(() => adamScale(saved ? moment : moment.div(count), adam!)).persist();
   moment.dispose();
   return scale;
 }
 
-/** Returns whether all sub-batches were seen. */
+/** Returns false when the signal stopped it. */
 function pass(
   sums: FoldSums,
   candidate: Candidate,
@@ -125,9 +125,9 @@ function pass(
   const compression: Compression = { tokenDropout, patchSize };
   sums.clear();
   return samples.pass((batch, index) => {
-    // Each sub-batch is another step, so that token masks differ.
-    const at = { ...clock, step: clock.step + index, compression };
-    const gradient = gradientOf(training, { batch, clock: at }, groups.params);
+    // Each sub-batch has its own step, and so its own token masks.
+    const stepClock = { ...clock, step: clock.step + index, compression };
+    const gradient = gradientOf(training, { batch, clock: stepClock }, groups.params);
     sums.add(groups.scale ? ops.cat([gradient, gradient.mul(groups.scale)], 0) : gradient);
     onBatch(candidate);
   }, signal);
@@ -149,14 +149,14 @@ function momentsOf(
     const [size] = [moments.own, moments.difference].map((table) =>
       table.flat().reduce((sum, value) => sum + value, 0),
     );
-    const what = `${context.moment}: the gradient of ${name === 'image' ? 'the image tower' : 'the model'} with tokenDropout ${candidate.tokenDropout} and patchSize ${candidate.patchSize}`;
+    const subject = `${context.moment}: the gradient of ${name === 'image' ? 'the image tower' : 'the model'} with tokenDropout ${candidate.tokenDropout} and patchSize ${candidate.patchSize}`;
     if (![...moments.own.flat(), ...moments.difference.flat(), ...moments.squares].every(Number.isFinite))
       throw new CoupletError(
-        `${what} is not finite. If the run has diverged, ask for earlier snapshots with --at; else try --set precision=float32.`,
+        `${subject} is not finite. If the run has diverged, ask for earlier snapshots with --at; else try --set precision=float32.`,
       );
     if (sums === baseline && size === 0)
       throw new CoupletError(
-        `${what} is zero, and errors are in units of it: the method learns nothing there. Ask for other snapshots with --at.`,
+        `${subject} is zero, and errors are in units of it: the method learns nothing there. Ask for other snapshots with --at.`,
       );
     return [name, moments] as const;
   });

@@ -7,7 +7,7 @@ type Pass = Compression & { kind: PassLine['kind'] };
 
 export class Meter {
   readonly #settings: Settings;
-  /** Forwards of each pass that is left, by keyOf(). */
+  /** Forwards of the remaining passes, by keyOf(). */
   readonly #left = new Map<string, number>();
   #lapStart = performance.now();
   /** Since #lapStart. */
@@ -43,7 +43,7 @@ export class Meter {
     return [...this.#left.keys()].some((key) => key.startsWith(`${step} `));
   }
 
-  /** Counts a sub-batch. Returns the share that is done of this process's work, and the seconds that are left. */
+  /** Counts a sub-batch. Returns the done share of this process's work. */
   batch({ cost }: Candidate): { done: number; secondsLeft: number } {
     const { subBatch } = this.#settings;
     this.#forwards += cost * subBatch;

@@ -1,4 +1,4 @@
-// From which a stopped analysis continues: a line of settings, then a line for each finished pass.
+// A stopped analysis continues from it: a line of settings, then one per finished pass.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -7,7 +7,7 @@ import type { Moments } from '../gradient-error/estimate.ts';
 import { linesFromVersion1 } from './version-1.ts';
 
 export interface PassLine {
-  /** `control`: whole sequences on other samples, against whole sequences. */
+  /** `control`: whole sequences on other samples. */
   kind: 'candidate' | 'control';
   step: number;
   tokenDropout: number;

@@ -10,10 +10,10 @@ import type { PassLog } from './pass-log.ts';
 import { Samples } from './samples.ts';
 import type { Snapshot } from './snapshots.ts';
 
-/** Of the device's memory, for views that stay between passes; the control's take as much again. */
+/** Share of device memory for views kept between passes; the control's take as much again. */
 const VIEWS_SHARE = 1 / 16;
-/** Keeps an analysis from drawing the samples of the run. */
-const SALT = 0x5eed;
+/** So that an analysis draws other samples than the run. */
+const SEED_SALT = 0x5eed;
 
 /** Returns whether all passes are done. */
 export async function measureAll(
@@ -29,7 +29,7 @@ export async function measureAll(
   const [samples, others] = [0, settings.samples / settings.subBatch].map((first) =>
     samplesOf(parts, { context, first }),
   );
-  // A sub-batch is a whole batch to the loss.
+  // The loss sees a whole sub-batch.
   const config = { ...parts.config, batch: { ...parts.config.batch, gradAccumSteps: 1 } };
   const training = { method: parts.method, config, averager: parts.averager };
   try {
@@ -94,7 +94,7 @@ function samplesOf(
     subBatch: settings.subBatch,
     first,
     count: settings.samples / settings.subBatch,
-    seed: hash32([config.seed, SALT, settings.seed]),
+    seed: hash32([config.seed, SEED_SALT, settings.seed]),
     keepBytes: VIEWS_SHARE * deviceMemory(device),
   });
 }

@@ -18,7 +18,7 @@ function samples({ keepBytes, first = 0, seed = 5 }: { keepBytes: number; first?
   return new Samples({ ...context, subBatch: 8, first, count: 4, seed, keepBytes });
 }
 
-/** What a pass sees: ids and sums of each view. */
+/** Ids and sums of each view. */
 async function seen(of: Samples): Promise<unknown[]> {
   const found: unknown[] = [];
   await of.pass(({ views, ids, rows }, index) => {

@@ -11,7 +11,7 @@ export interface SamplesContext extends Omit<FeedContext, 'startStep' | 'ranks'>
   count: number;
   /** Of order and augmentations. */
   seed: number;
-  /** Views of at most so many bytes stay on the device. */
+  /** Greatest size of the views kept on the device. */
   keepBytes: number;
 }
 
@@ -20,7 +20,7 @@ const ALONE = { rank: 0, worldSize: 1 };
 /** The same sub-batches and views in each pass, read once when they fit into `keepBytes`. */
 export class Samples {
   readonly #context: SamplesContext;
-  #kept: Batch[] = [];
+  #batches: Batch[] = [];
 
   constructor(context: SamplesContext) {
     this.#context = context;
@@ -28,12 +28,12 @@ export class Samples {
 
   /** Calls `body` with each sub-batch, in an open scope. Returns false when the signal stopped it. */
   async pass(body: (batch: Batch, index: number) => void, signal?: AbortSignal): Promise<boolean> {
-    if (this.#kept.length === this.#context.count) return this.#replay(this.#kept, body, signal);
+    if (this.#batches.length === this.#context.count) return this.#replay(this.#batches, body, signal);
     return this.#read(body, signal);
   }
 
-  async #replay(kept: Batch[], body: (batch: Batch, index: number) => void, signal?: AbortSignal) {
-    for (const [index, batch] of kept.entries()) {
+  async #replay(batches: Batch[], body: (batch: Batch, index: number) => void, signal?: AbortSignal) {
+    for (const [index, batch] of batches.entries()) {
       if (signal?.aborted) return false;
       scope(() => body(batch, index));
       await setImmediate(); // lets signals and timers run
@@ -52,16 +52,16 @@ export class Samples {
     });
     this.#forget();
     const copies: Batch[] = [];
-    this.#kept = copies;
-    let keeps = true;
+    this.#batches = copies;
+    let fits = true;
     try {
       for (let index = 0; index < count; index++) {
         if (signal?.aborted) return false;
         const served = await feed.next();
         scope(() => {
           const read = served.toDevice();
-          if (index === 0) keeps = bytesOf(read) * count <= keepBytes;
-          if (keeps) copies.push(kept(read));
+          if (index === 0) fits = bytesOf(read) * count <= keepBytes;
+          if (fits) copies.push(copyOf(read));
           body(read, index);
         });
         served.release();
@@ -74,9 +74,9 @@ export class Samples {
   }
 
   #forget(): void {
-    for (const { views, tokens, ids } of this.#kept)
+    for (const { views, tokens, ids } of this.#batches)
       for (const tensor of [...views, tokens, ids]) tensor.dispose();
-    this.#kept = [];
+    this.#batches = [];
   }
 
   dispose(): void {
@@ -85,7 +85,7 @@ export class Samples {
 }
 
 /** A copy that outlives the loader's buffers. */
-function kept({ views, tokens, ids, rows }: Batch): Batch {
+function copyOf({ views, tokens, ids, rows }: Batch): Batch {
   const copy = (tensor: Tensor) => noGrad(() => tensor.clone().persist());
   return { views: views.map(copy), tokens: copy(tokens), ids: copy(ids), rows };
 }

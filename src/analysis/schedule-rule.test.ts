@@ -6,7 +6,7 @@ import type { Analysis, MeasuredCandidate } from './schema.ts';
 
 const analysis = madeUpAnalysis();
 
-/** An analysis whose error at each snapshot is least, by far, at the one named; pairs of dropout and patch. */
+/** An analysis with the least error at the named candidate of each snapshot. */
 function withBest(best: readonly (readonly [number, number])[], secondBest = 100): Analysis {
   const made = madeUpAnalysis();
   made.snapshots.forEach(({ groups }, i) => {
@@ -47,7 +47,7 @@ describe('the rule', () => {
     const { patchSize: own } = made.run;
     const [whole, ...others] = groups.all.candidates;
     const byTokens = scheduleOf(made);
-    // As the tokens say, in other units: the same schedule.
+    // Tokens in other units: the same schedule.
     const same = groups.all.candidates.map(({ tokenDropout, patchSize, cost }) => ({
       tokenDropout,
       patchSize,
@@ -56,7 +56,7 @@ describe('the rule', () => {
     const found = scheduleOf(made, { stepTimes: same });
     expect(found.file).toEqual(byTokens.file);
     expect(found.meanCost).toBeCloseTo(byTokens.meanCost, 9);
-    // As slow as whole sequences: nothing is gained, so the least biased wins, which is none.
+    // As slow as whole sequences: the least biased wins.
     const slow = groups.all.candidates.map(({ tokenDropout, patchSize }) => ({
       tokenDropout,
       patchSize,
@@ -89,7 +89,6 @@ describe('the rule', () => {
     expect(scheduleFileSchema.parse(found.file)).toEqual(found.file);
     const costs = madeUpAnalysis().snapshots[0].groups.all.candidates;
     const cost = (d: number, q: number) => costs.find((p) => p.tokenDropout === d && p.patchSize === q)!.cost;
-    // A budget of one forward pays for so many samples.
     const samples = 0.375 / cost(0.5, 16) + 0.25 / cost(0.5, 8) + 0.375 / cost(0, 8);
     expect(found.meanCost).toBeCloseTo(1 / samples, 12);
     expect(found.wholeCost).toBe(cost(0, 8));

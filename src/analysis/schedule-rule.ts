@@ -1,4 +1,4 @@
-// The schedule that follows from an analysis (docs/papers/fastcl.md, section 3.1).
+// The schedule that follows from an analysis (FastCL 3.1).
 import {
   type Candidate,
   type Compression,
@@ -13,17 +13,16 @@ import type { Analysis, AnalysisGroup, AnalysisSnapshot } from './schema.ts';
 export interface RuleOptions {
   /** Compute of one gradient, as a multiple of a full batch; default 1. */
   gradientCompute?: number;
-  /** Errors between two snapshots follow from both, not from the nearer one. */
+  /** Errors between snapshots follow from both, not from the nearer one. */
   interpolate?: boolean;
-  /** Neither more dropout nor larger patches than before. */
+  /** Never more dropout or larger patches than before. */
   monotone?: boolean;
-  /** Group of parameters: `all` that learn, by default; the `image` tower's; or `adam`, all in the scale of Adam's steps. */
+  /** Group of parameters: `all` (default), `image`, or `adam` (all in the scale of Adam's steps). */
   parameters?: string;
-  /** Costs by these seconds instead of by tokens: the error at equal time. */
+  /** Costs by seconds instead of tokens. */
   stepTimes?: StepTimes;
 }
 
-/** A candidate with its error at one snapshot. */
 export interface WeighedCandidate extends Compression, Pick<Candidate, 'cost'> {
   error: Estimate;
 }
@@ -31,14 +30,14 @@ export interface WeighedCandidate extends Compression, Pick<Candidate, 'cost'> {
 export interface SnapshotBest {
   progress: number;
   best: WeighedCandidate;
-  /** Their intervals reach below the best error: the samples cannot tell them from the best. */
+  /** Intervals that reach below the best error. */
   alike: WeighedCandidate[];
 }
 
 export interface ScheduleResult {
   file: ScheduleFile;
   snapshots: SnapshotBest[];
-  /** Of a sample under the schedule, for a budget in forwards. */
+  /** Of a sample, for a budget in forwards. */
   meanCost: number;
   wholeCost: number;
 }
@@ -46,7 +45,7 @@ export interface ScheduleResult {
 /** Pieces of a run with interpolated errors. */
 const PIECES = 20;
 
-/** The schedule of least cost-adjusted error. Throws a CoupletError for a group of parameters that the analysis lacks. */
+/** Least cost-adjusted error. Throws a CoupletError for a group of parameters that the analysis lacks. */
 export function scheduleOf(analysis: Analysis, options: RuleOptions = {}): ScheduleResult {
   const { interpolate = false, monotone = false, gradientCompute = 1 } = options;
   if (!(gradientCompute > 0))
@@ -91,7 +90,7 @@ const compressionOf = ({ tokenDropout, patchSize }: Compression): Compression =>
   patchSize,
 });
 
-/** Costs in proportion to a table of step times; whole sequences keep theirs. */
+/** Costs in proportion to step times; whole sequences keep theirs. */
 function costsOf(
   group: AnalysisGroup,
   { stepTimes, ownPatchSize }: Pick<RuleOptions, 'stepTimes'> & { ownPatchSize: number },
@@ -147,15 +146,15 @@ function binned(snapshots: readonly WeighedSnapshot[]): Piece[] {
   }));
 }
 
-/** Equal pieces, with errors on straight lines, in logarithms, between snapshots. */
+/** Equal pieces; errors are linear in logarithms between snapshots. */
 function interpolated(snapshots: readonly WeighedSnapshot[]): Piece[] {
   return Array.from({ length: PIECES }, (_, k) => {
     const middle = (k + 0.5) / PIECES;
     const after = snapshots.findIndex(({ progress }) => progress >= middle);
     const high = snapshots.at(after)!; // the last one where none comes after
     const low = snapshots.at(after === 0 ? 0 : after - 1) ?? high; // a single snapshot stands for the run
-    const apart = high.progress - low.progress;
-    const share = apart > 0 ? Math.min(1, Math.max(0, (middle - low.progress) / apart)) : 0;
+    const distance = high.progress - low.progress;
+    const share = distance > 0 ? Math.min(1, Math.max(0, (middle - low.progress) / distance)) : 0;
     const [before, later] = [errorsOf(low), errorsOf(high)];
     const errors = before.map((error, i) => Math.exp((1 - share) * logOf(error) + share * logOf(later[i])));
     return { from: k / PIECES, length: 1 / PIECES, errors };
@@ -165,7 +164,7 @@ function interpolated(snapshots: readonly WeighedSnapshot[]): Piece[] {
 const logOf = (error: number) => Math.log(Math.max(error, Number.MIN_VALUE));
 const indexOfLeast = (values: readonly number[]) => values.indexOf(Math.min(...values));
 
-/** The falling path of least mean log(error / least error of the piece), by dynamic programming. */
+/** The falling path of least mean log(error / least error), by dynamic programming. */
 function fallingPath(pieces: readonly Piece[], candidates: readonly Compression[]): number[] {
   const losses = pieces.map(({ errors, length }) => {
     const least = logOf(Math.min(...errors));
@@ -181,7 +180,6 @@ function fallingPath(pieces: readonly Piece[], candidates: readonly Compression[
   return best.reduce((least, next) => (next.loss < least.loss ? next : least)).path;
 }
 
-/** Neither more dropout nor larger patches; true of equals. */
 const isLighter = (next: Compression, before: Compression) =>
   next.tokenDropout <= before.tokenDropout && next.patchSize <= before.patchSize;
 

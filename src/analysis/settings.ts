@@ -7,17 +7,17 @@ import type { AnyModelSpec } from '../models/registry.ts';
 export interface GridOptions {
   /** Shares of the run, from 0 to 1; default 0, 1/4, 1/2, 3/4 and 1. */
   at?: readonly number[];
-  /** d of the grid; default as in the paper. */
+  /** Default as in the paper. */
   tokenDropout?: readonly number[];
-  /** q of the grid; default the sides that divide the image, up to three times the model's own. */
+  /** Default the sides that divide the image, up to three times the model's. */
   patchSize?: readonly number[];
   /** Samples of each gradient; default about 16,384. */
   samples?: number;
-  /** K: samples of a sub-batch, a whole batch to the loss; default the run's global batch. */
+  /** K, a whole batch to the loss; default the run's global batch. */
   subBatch?: number;
   /** Adds a group `adam`: all parameters in the scale of Adam's steps. */
   adam?: boolean;
-  /** Seed of samples and augmentations, which are never those of the run. */
+  /** Of samples and augmentations, never those of the run. */
   seed?: number;
 }
 
@@ -42,13 +42,13 @@ export interface SettingsContext {
 }
 
 const SHARES = [0, 0.25, 0.5, 0.75, 1];
-/** As in the paper (docs/papers/fastcl.md, section 2.2). */
+/** FastCL 2.2 */
 const DROPOUTS = [0, 0.25, 0.5, 0.75, 0.9];
 const SAMPLES = 16_384;
-/** The best first. Each fold takes two vectors, and an interval needs four folds. */
+/** The best first. A fold takes two vectors; an interval needs four folds. */
 const FOLD_COUNTS = [8, 7, 6, 5, 4, 9, 10, 11, 12, 13, 14, 15, 16];
 
-/** Throws a CoupletError that says which option is wrong and what to do. */
+/** Throws a CoupletError for a wrong option. */
 export function settingsOf(options: GridOptions, context: SettingsContext): Settings {
   const { config } = context;
   const grid = candidatesOf(options, context);

@@ -5,22 +5,22 @@ import type { Budget, Spent } from '../time/budget.ts';
 
 /** A moment of a run that an analysis looks at. */
 export interface Snapshot {
-  /** Share of the run, as asked for. */
+  /** Of the run, as in --at. */
   share: number;
-  /** Share of the budget that was spent at the checkpoint. */
+  /** Spent share of the budget. */
   progress: number;
   step: number;
-  /** The checkpoint's folder; undefined for the weights before the first step, which follow from the seed. */
+  /** Checkpoint folder; undefined before the first step: weights follow from the seed. */
   path?: string;
   /** By the run until then. */
   spent: Spent;
 }
 
 const NOTHING: Spent = { steps: 0, forwards: 0, seconds: 0 };
-/** Greatest distance of a checkpoint from its share; a step and a half, where that is more. */
+/** Greatest distance of a checkpoint from its share, if more than 1.5 steps. */
 const MAX_DISTANCE = 0.01;
 
-/** The checkpoints at these shares of a run. Throws a CoupletError that says which are missing, and which there are. */
+/** Throws a CoupletError that lists missing and available checkpoints. */
 export async function findSnapshots(
   runDir: string,
   { shares, budget }: { shares: readonly number[]; budget: Pick<Budget, 'unit' | 'total'> },

@@ -12,7 +12,7 @@ import type { PassLine } from './pass-log.ts';
 import type { Analysis, AnalysisGroup, MeasuredCandidate } from './schema.ts';
 import type { Settings } from './settings.ts';
 
-/** The analysis that a complete pass log gives, in units of the squared true gradient. */
+/** In units of the squared true gradient. */
 export function summaryOf({
   config,
   device,
@@ -70,7 +70,7 @@ function groupOf(
   };
 }
 
-/** @param options.unit |G|^2; its own error is the same for all candidates, and is left out */
+/** @param options.unit |G|^2, without its error, which is the same for all candidates */
 function errorsOf(
   moments: Moments,
   { unit, weight }: { unit: number; weight: number },

@@ -1,12 +1,14 @@
-// Analyses of version 1 had other names for the same things.
-const NAMES: Record<string, string> = { stages: 'snapshots', points: 'candidates', budget: 'batchForwards' };
+const NEW_NAMES: Record<string, string> = {
+  stages: 'snapshots',
+  points: 'candidates',
+  budget: 'batchForwards',
+};
 
-/** An analysis.json, or the first line of a pass log, in the form of version 2. Content of any other version is returned unchanged. */
+/** An analysis.json, or a pass log's first line, as version 2. Returns other versions unchanged. */
 export function fromVersion1(content: unknown): unknown {
   return isVersion1(content) ? { ...(renamed(content) as object), version: 2 } : content;
 }
 
-/** The lines of a pass log in the form of version 2. */
 export function linesFromVersion1([header, ...lines]: readonly unknown[]): unknown[] {
   if (!isVersion1(header)) return [header, ...lines];
   const passes = lines as { kind: string }[];
@@ -19,13 +21,13 @@ export function linesFromVersion1([header, ...lines]: readonly unknown[]): unkno
 const isVersion1 = (content: unknown): boolean =>
   typeof content === 'object' && (content as { version?: unknown } | null)?.version === 1;
 
-/** Other names at all depths, except in the run's config. */
+/** At all depths, except in the run's config. */
 function renamed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(renamed);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
-      NAMES[key] ?? key,
+      NEW_NAMES[key] ?? key,
       key === 'config' ? inner : renamed(inner),
     ]),
   );

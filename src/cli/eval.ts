@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { EvaluateRunOptions } from '../run/evaluate-run.ts';
 import { collect, SET_HELP } from './options.ts';
-import { evalLines } from './report.ts';
 import { sourceFlag } from './source.ts';
 
 interface EvalFlags {
@@ -61,6 +60,7 @@ function count(text: string): number {
 }
 
 async function evalVerb(run: string, { json, ...flags }: EvalFlags): Promise<void> {
+  const { evalLines } = await import('../evaluate/index.ts');
   const { evaluateRun } = await import('../run/evaluate-run.ts');
   const report = await evaluateRun(run, optionsOf(flags));
   const table = [`${report.checkpoint}, step ${report.step}`, ...evalLines(report)];

@@ -158,7 +158,7 @@ async function failureOf(
     if (hasSignal() && stopped) return undefined;
     const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
     const cause =
-      rank.cause ?? (signal === 'SIGKILL' ? 'is there enough memory?' : 'see its messages above.');
+      rank.cause ?? (signal === 'SIGKILL' ? 'the machine may be out of memory.' : 'see its messages above.');
     return new CoupletError(`rank ${rank.rank} of ${nproc} ${how}: ${cause}`);
   } catch (error) {
     return error as CoupletError;

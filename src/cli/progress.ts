@@ -1,6 +1,6 @@
+import { evalLines } from '../evaluate/index.ts';
 import { formatCount } from '../io/human.ts';
 import type { TrainEvent, TrainResult } from '../train.ts';
-import { evalLines } from './report.ts';
 import { LiveLine, type TerminalOptions } from './terminal/live-line.ts';
 import { StatusLine } from './terminal/status-line.ts';
 

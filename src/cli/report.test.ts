@@ -1,33 +1,9 @@
 import { expect, it } from 'vitest';
-import { evalLines, formatTable } from './report.ts';
+import { formatTable } from './report.ts';
 
 it('any report is a table of names and values', () => {
   const report = { step: 10, cuda: { memory: 0.71234567, devices: undefined }, ok: true, names: ['a', 'b'] };
   expect(formatTable(report)).toBe(
     'step         10\ncuda/memory  0.7123\nok           yes\nnames        a, b',
   );
-});
-
-it('an evaluation is a line for each number that people compare', () => {
-  const recall = { r1: 0.1, r5: 0.255, r10: 1 };
-  const found = { pictures: 100, classes: 10, top1: 0.7123, top5: 0.99 };
-  expect(
-    evalLines({
-      zeroShot: found,
-      neighbours: { ...found, top1: 0.5, k: 20, temperature: 0.07, reference: 5000 },
-      linear: { ...found, rate: 0.1, epochs: 90, sweep: [] },
-      fineTune: { ...found, epochs: 20 },
-      retrieval: { pairs: 30, imageToText: recall, textToImage: { ...recall, r1: 0.2 }, meanRecall: 0.5 },
-      skipped: 2,
-    }),
-  ).toEqual([
-    'zero-shot      top-1 71.23 %  top-5 99.00 %  (100 pictures, 10 classes)',
-    'k-nn           top-1 50.00 %  top-5 99.00 %  (100 pictures, 10 classes, 20 of 5000 neighbours)',
-    'linear         top-1 71.23 %  top-5 99.00 %  (100 pictures, 10 classes, rate 0.1, 90 epochs)',
-    'fine-tuned     top-1 71.23 %  top-5 99.00 %  (100 pictures, 10 classes, 20 epochs)',
-    'image to text  R@1 10.00 %  R@5 25.50 %  R@10 100.00 %  (30 pairs)',
-    'text to image  R@1 20.00 %  R@5 25.50 %  R@10 100.00 %  (30 pairs)',
-    '2 samples could not be read',
-  ]);
-  expect(evalLines({ skipped: 0 })).toEqual([]);
 });

@@ -4,7 +4,6 @@ import { CoupletError } from '../errors.ts';
 import type { TrainEvent, TrainResult } from '../train.ts';
 import { followLauncher, launch } from './launch.ts';
 import { collect, SET_HELP } from './options.ts';
-import { Progress, skippedLines, stepsInWords } from './progress.ts';
 import { stopOnSignals } from './stop.ts';
 
 interface TrainFlags {
@@ -78,6 +77,7 @@ async function trainVerb(path: string, flags: TrainFlags): Promise<void> {
   const { loadConfig } = await import('../config/index.ts');
   const config = await loadConfig(path, { set: flags.set, name: flags.name });
   const { train } = await import('../train.ts');
+  const { Progress, skippedLines, stepsInWords } = await import('./progress.ts');
   const progress = new Progress();
   const stop = stopOnSignals((text) => progress.say(text));
   try {
@@ -86,7 +86,11 @@ async function trainVerb(path: string, flags: TrainFlags): Promise<void> {
     const result = await train(config, { runsDir, ...(resume && { resume }), signal: stop.signal, onEvent });
     progress.end();
     for (const text of skippedLines(result.skipped)) progress.say(text);
-    progress.say(result.finished ? `done: ${result.runDir}` : stoppedText(result, { path, ...flags }));
+    progress.say(
+      result.finished
+        ? `done: ${result.runDir}`
+        : stoppedText(result, { path, total: stepsInWords(result.totalSteps), ...flags }),
+    );
     if (!result.finished) process.exitCode = stop.code();
   } finally {
     progress.end();
@@ -95,11 +99,10 @@ async function trainVerb(path: string, flags: TrainFlags): Promise<void> {
 }
 
 function stoppedText(
-  { runDir, step, totalSteps }: TrainResult,
-  { path, set = [], runs }: TrainFlags & { path: string },
+  { runDir, step }: TrainResult,
+  { path, total, set = [], runs }: TrainFlags & { path: string; total: string | undefined },
 ): string {
   const again = ['couplet train', path, ...set.map((text) => `--set '${text}'`), '--name', basename(runDir)];
   if (runs !== 'runs') again.push('--runs', runs);
-  const total = stepsInWords(totalSteps);
   return `stopped at step ${step}${total ? ` of ${total}` : ''} and saved; go on with: ${again.join(' ')} --resume latest`;
 }

@@ -19,7 +19,7 @@ describe('the length rule', () => {
   test('is exact where (1 - d) N is whole, for all hundredths and counts up to 1,024', () => {
     for (let percent = 0; percent < 100; percent++)
       for (let patches = 1; patches <= 1024; patches++) {
-        const kept = Math.floor(((100 - percent) * patches) / 100); // whole numbers: no rounding
+        const kept = Math.floor(((100 - percent) * patches) / 100);
         if (keptTokens(patches, percent / 100) !== kept)
           expect(keptTokens(patches, percent / 100), `${percent} % of ${patches}`).toBe(kept);
       }
@@ -57,7 +57,7 @@ describe('checkCompression', () => {
       'compression.stages.1.tokenDropout is 0.8, which leaves none of the 4 patches of 16 pixels in an image of 32: use at most 0.75, or smaller patches.',
     );
     expect(check(0.75, 16)).not.toThrow();
-    expect(check(0.984, 4)).not.toThrow(); // what is advised for 64 patches, rounded down
+    expect(check(0.984, 4)).not.toThrow(); // the error's advice for 64 patches
     expect(check(0.985, 4)).toThrow(/at most 0\.984/);
   });
 

@@ -1,9 +1,8 @@
 import { CoupletError } from '../errors.ts';
 import type { Tensor } from '../torch/index.ts';
 
-/** How a step's image sequences are shortened. Plain data. */
 export interface Compression {
-  /** d: share of patch tokens that is dropped, in [0, 1). */
+  /** d: dropped share of patch tokens, in [0, 1). */
   tokenDropout: number;
   /** q: side of a patch in pixels. */
   patchSize: number;
@@ -13,9 +12,9 @@ export interface Compression {
 export interface SequencePlan {
   /** Default: the model's own. */
   patchSize?: number;
-  /** int64 [B, K]: indices of the patches that stay; default all. */
+  /** int64 [B, K]: patches that stay; default all. */
   keep?: Tensor;
-  /** float32 [layers, 2, B]: factors of each block's attention and MLP (drop-path.ts). */
+  /** float32 [layers, 2, B]: factors of attention and MLP (drop-path.ts). */
   pathScales?: Tensor;
 }
 
@@ -26,18 +25,18 @@ export function noCompression(patchSize: number): Compression {
   return { tokenDropout: 0, patchSize };
 }
 
-/** K = floor((1 - d) N) of N patch tokens stay (docs/papers/fastcl.md, section 1.3), without the class token. */
+/** K = floor((1 - d) N) of N patch tokens, without the class token (FastCL 1.3). */
 export function keptTokens(patches: number, tokenDropout: number): number {
   // (1 - 0.9) 100 in binary is just below 10.
   return Math.floor((1 - tokenDropout) * patches + 1e-9);
 }
 
-/** N = (S / q)^2 patches of a square image of side S. The patch must divide it. */
+/** N = (S / q)^2; q must divide S. */
 export function patchCount(imageSize: number, patchSize: number): number {
   return (imageSize / patchSize) ** 2;
 }
 
-/** L = 1 + floor((1 - d) N) tokens of a sequence, with the class token. */
+/** L = 1 + K tokens, with the class token. */
 export function sequenceLength(
   imageSize: number,
   { tokenDropout, patchSize }: { tokenDropout?: number; patchSize: number },
@@ -45,7 +44,7 @@ export function sequenceLength(
   return 1 + keptTokens(patchCount(imageSize, patchSize), tokenDropout ?? 0);
 }
 
-/** Sides in pixels of patches that divide an image into more than one patch. */
+/** Sides in pixels that divide the image, smaller than it. */
 export function patchSizesThatFit(imageSize: number): number[] {
   const sides = Array.from({ length: Math.floor(imageSize / 2) }, (_, i) => i + 1);
   return sides.filter((side) => imageSize % side === 0);
@@ -53,13 +52,13 @@ export function patchSizesThatFit(imageSize: number): number[] {
 
 export interface CheckContext {
   imageSize: number;
-  /** The smallest side that an error proposes; default 1. */
+  /** Smallest side that errors propose; default 1. */
   ownPatchSize?: number;
-  /** In errors: a path before both values, or a name for each; default `compression`. */
+  /** For errors: a path before both keys, or a name for each. */
   name?: string | Record<keyof Compression, string>;
 }
 
-/** Throws a CoupletError for a patch that does not divide the image and for a dropout that leaves no token. */
+/** Throws a CoupletError for a patch that does not divide the image, or a dropout that leaves no token. */
 export function checkCompression(
   { tokenDropout, patchSize }: Compression,
   { imageSize, ownPatchSize = 1, name = 'compression' }: CheckContext,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { costOfPasses, type SequencePass } from './cost.ts';
 
 /**
- * Section 1.6: MoCo v3 at 240 pixels, not symmetric, over one forward pass of 197 tokens; a row for each d, a column for each q.
+ * FastCL 1.6: MoCo v3 at 240 pixels, not symmetric, in forwards of 197 tokens; a row for each d, a column for each q.
  * At d = 0.9, q = 24 there are 10 tokens: (3 x 11 + 226) / 197 and (3 x 11 + 101) / 197.
  */
 const SIDES = [16, 20, 24, 30, 40, 48];
@@ -22,7 +22,6 @@ const KEY_SAME_PATCH: [number, ...number[]][] = [
 ];
 const digits = (value: number) => Number(value.toFixed(3));
 
-/** One view, trained and compressed. */
 const query: SequencePass = { views: [0], trained: true, dropTokens: true, scalePatches: true };
 const key: SequencePass = { views: [1], trained: false, dropTokens: false, scalePatches: true };
 const image = { imageSize: 224, patchSize: 16 };
@@ -34,7 +33,7 @@ describe('MoCo v3', () => {
     ['full', KEY_FULL],
     ['of the same patch', KEY_SAME_PATCH],
   ] as const)('the grid of section 1.6 with a key %s, to the printed digits', (kind, grid) => {
-    // Pictures of 240 pixels, counted in sequences of the 197 tokens of 224.
+    // 240 pixels, in sequences of the 197 tokens of 224.
     const passes = [query, { ...key, scalePatches: kind !== 'full' }].map((pass) => ({
       ...pass,
       imageSize: 240,

@@ -2,28 +2,24 @@ import { type Compression, sequenceLength } from './compression.ts';
 
 /** How views go through a net in one step. */
 export interface SequencePass {
-  /** How many views of each sample. */
   views: { readonly length: number };
-  /** Forward and backward, or forward alone. */
+  /** true: forward and backward; false: forward. */
   trained: boolean;
-  /** Whether the step's compression drops patch tokens. */
   dropTokens: boolean;
-  /** Whether the step's compression enlarges patches. */
   scalePatches: boolean;
   /** Side of these views in pixels; default the model's. */
   imageSize?: number;
 }
 
 export interface CostOptions {
-  /** The model's own sizes. A net without patches has no sequence to shorten. */
+  /** Of the model; a net without patches has no sequence. */
   image: { imageSize: number; patchSize?: number };
   compression: Compression;
 }
 
 /**
- * Cost of one sample in a training step, in forward passes of the model's whole sequence (Lin et al. 2024, table 1;
- * docs/papers/fastcl.md, section 1.6). A forward pass costs as much as it has tokens, a backward pass twice that.
- * Heads, texts, optimizer and loader do not count.
+ * Cost of a sample in a step, in forwards of a whole sequence (FastCL 1.6; Lin et al. 2024, table 1). A forward pass costs its
+ * tokens, a backward pass twice that. Heads, texts, optimizer and loader do not count.
  */
 export function costOfPasses(
   passes: readonly SequencePass[],

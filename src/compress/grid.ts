@@ -9,13 +9,12 @@ import {
 } from './compression.ts';
 
 export interface Candidate extends Compression {
-  /** Of one sample, in forwards of a whole sequence (cost.ts). */
+  /** Of one sample, in forwards (cost.ts). */
   cost: number;
   /** Tokens of the trained net's sequence. */
   sequenceLength: number;
 }
 
-/** What a person listed. */
 export interface GridAxes {
   tokenDropout?: readonly number[] | undefined;
   patchSize?: readonly number[] | undefined;
@@ -25,19 +24,15 @@ export interface GridContext {
   imageSize: number;
   /** The model's own. */
   patchSize: number;
-  /** For an axis without a list: dropouts, and patches up to `patchScale` times the model's own. */
+  /** For an axis without a list; patches up to `patchScale` times the model's. */
   defaults: { tokenDropout: readonly number[]; patchScale: number };
-  /** Of a sample, in forwards (methods/method.ts). */
   cost: (compression: Compression) => number;
   name: NonNullable<CheckContext['name']>;
-  /** What must be possible of lists: every pair, or every value by itself. */
+  /** Whether all listed pairs, or all listed values, must fit. */
   mustFit: 'pairs' | 'values';
 }
 
-/**
- * All pairs of dropout and patch, the whole sequence first. Pairs that leave no token are left out, unless `mustFit` is `pairs`.
- * Throws a CoupletError for a listed value that does not fit the image.
- */
+/** All pairs that leave a token, the whole sequence first. Throws a CoupletError for listed values that do not fit the image. */
 export function gridOf(axes: GridAxes, context: GridContext): Candidate[] {
   const { imageSize, patchSize: ownPatchSize, defaults, cost, name, mustFit } = context;
   const {

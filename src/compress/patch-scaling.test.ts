@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { error, finiteDifferences } from '../../tests/contract/numbers.ts';
-import { patchEmbed } from '../nn/patch-embed.ts';
+import { patchEmbed } from '../../tests/contract/patch-embed.ts';
 import {
   autocast,
   backward,
@@ -14,7 +14,6 @@ import {
 } from '../torch/index.ts';
 import { bilinearMatrix, lineScaling, patchScalingTensor, scaleKernel } from './patch-scaling.ts';
 
-/** Larger patches: the paper's, and those of small images. */
 const LARGER = [
   [16, 20],
   [16, 24],
@@ -37,7 +36,7 @@ const SMALLER = [
 
 const random = (shape: number[], seed: number, dtype: DType = 'float64') =>
   randn(shape, new Generator('cpu', seed), dtype);
-/** B x: each channel of each patch [n, C, p, p] resized, by its rows and then by its columns. */
+/** B x for patches [n, C, p, p]: rows, then columns. */
 function resize(patches: Tensor, q: number): Tensor {
   const p = patches.shape[2];
   const b = tensor(bilinearMatrix(p, q), [q, p]).to(patches.dtype);

@@ -2,16 +2,16 @@ import { type Tensor, tensor } from '../torch/index.ts';
 
 // FlexiViT's PI-resize of a patch kernel (Beyer et al. 2023, section 3.4). Matrices are float64, row by row.
 
-/** For each of `to` cells, its two neighbours among `from` cells on the same stretch, between centres (half-pixel rule). */
+/** The two neighbours of each of `to` cells among `from` cells, by the half-pixel rule. */
 function bilinearTaps(from: number, to: number): { low: number; high: number; weight: number }[] {
   return Array.from({ length: to }, (_, i) => {
-    const at = Math.max(0, ((i + 0.5) * from) / to - 0.5);
-    const low = Math.min(Math.floor(at), from - 1);
-    return { low, high: Math.min(low + 1, from - 1), weight: at - low };
+    const position = Math.max(0, ((i + 0.5) * from) / to - 0.5);
+    const low = Math.min(Math.floor(position), from - 1);
+    return { low, high: Math.min(low + 1, from - 1), weight: position - low };
   });
 }
 
-/** b [to, from]: bilinear resize of a line, without antialias. That of a picture is b ⊗ b. */
+/** b [to, from]: bilinear resize of a line, without antialias. A picture's is b ⊗ b. */
 export function bilinearMatrix(from: number, to: number): Float64Array {
   const b = new Float64Array(to * from);
   bilinearTaps(from, to).forEach(({ low, high, weight }, i) => {
@@ -21,7 +21,7 @@ export function bilinearMatrix(from: number, to: number): Float64Array {
   return b;
 }
 
-/** X [n, columns] with G X = R for a symmetric positive definite G [n, n], by Gauss and Jordan without pivots. */
+/** X [n, columns] with G X = R, G [n, n] symmetric positive definite: Gauss-Jordan without pivots. */
 function solve(G: Float64Array, R: Float64Array, n: number): Float64Array {
   const [g, x] = [G.slice(), R.slice()];
   const columns = R.length / n;
@@ -41,7 +41,7 @@ function transposed(a: Float64Array, rows: number): Float64Array {
   return a.map((_, at) => a[(at % rows) * columns + Math.floor(at / rows)]);
 }
 
-/** A A^T of a [rows, columns] matrix. */
+/** A A^T of A [rows, columns]. */
 function gram(a: Float64Array, rows: number): Float64Array {
   const columns = a.length / rows;
   return Float64Array.from({ length: rows * rows }, (_, at) => {
@@ -53,8 +53,8 @@ function gram(a: Float64Array, rows: number): Float64Array {
 }
 
 /**
- * (b^T)^+ [to, from] of bilinearMatrix(from, to): b (b^T b)^-1 when the patch grows, (b b^T)^-1 b when it shrinks. Normal equations are
- * exact enough, since the condition number of b is below 2 (docs/papers/fastcl.md, section 1.4).
+ * (b^T)^+ [to, from]: b (b^T b)^-1 for a larger patch, (b b^T)^-1 b for a smaller one. Normal equations are exact enough: b's
+ * condition number is below 2 (FastCL 1.4).
  */
 export function lineScaling(from: number, to: number): Float64Array {
   const b = bilinearMatrix(from, to);
@@ -64,8 +64,8 @@ export function lineScaling(from: number, to: number): Float64Array {
 }
 
 /**
- * P^T [p p, q q], with P = (B^T)^+ of the bilinear resize B from p x p to q x q. So <B x, P w> = <x, w> for all patches x when q >= p,
- * and as nearly as possible when q < p. B = b ⊗ b, so P = a ⊗ a with a = (b^T)^+.
+ * P^T [p p, q q], with P = (B^T)^+ of the bilinear resize B from p x p to q x q: <B x, P w> = <x, w> for all patches x when
+ * q >= p, least squares when q < p. B = b ⊗ b, so P = a ⊗ a with a = (b^T)^+.
  */
 function patchScaling(p: number, q: number): Float64Array {
   const a = lineScaling(p, q); // [q, p]
@@ -77,21 +77,20 @@ function patchScaling(p: number, q: number): Float64Array {
   return PT;
 }
 
-/** patchScaling() as a tensor. A model makes it once for each q. */
+/** A model makes it once for each q. */
 export function patchScalingTensor(p: number, q: number, device: string): Tensor {
   return tensor(patchScaling(p, q), [p * p, q * q], { device });
 }
 
 /**
- * The kernel [D, C, p, p] for patches of side q: [D, C, q, q], with gradient to the kernel. Start from the stored kernel: a second resize
- * loses information.
- * @param scaling P^T of patchScalingTensor(p, q)
+ * Kernel [D, C, p, p] -> [D, C, q, q], differentiable. Resize the stored kernel: a second resize loses information.
+ * @param scaling patchScalingTensor(p, q)
  */
 export function scaleKernel(kernel: Tensor, scaling: Tensor): Tensor {
   const [width, channels, p] = kernel.shape;
   const q = Math.sqrt(scaling.shape[1]);
   if (q === p) return kernel;
-  // Autocast leaves float64 alone; in bfloat16 the identity would hold to two digits only.
+  // float64, since autocast would use bfloat16: two digits only.
   const rows = kernel.view(width * channels, p * p).to('float64');
   return rows.matmul(scaling).to(kernel.dtype).view(width, channels, q, q);
 }

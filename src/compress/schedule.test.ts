@@ -9,7 +9,6 @@ import { compressionSchema } from './schema.ts';
 const MODEL = { imageSize: 240, patchSize: 16 };
 const schedule = (config: unknown, model = MODEL) =>
   compressionSchedule(compressionSchema.parse(config), model);
-/** Path and message of each complaint. */
 const complaints = (config: unknown) =>
   compressionSchema
     .safeParse(config)

@@ -13,10 +13,7 @@ export interface ScheduleContext {
   patchSize: number;
 }
 
-/**
- * The compression at each progress of a run, constant within a stage.
- * Throws a CoupletError when it does not fit the model, and when the file is missing, broken or made for another model.
- */
+/** Compression by progress. Throws a CoupletError when it does not fit the model, and for a missing, broken or other model's file. */
 export function compressionSchedule(
   config: CompressionConfig,
   context: ScheduleContext,
@@ -29,7 +26,7 @@ export function compressionSchedule(
   };
 }
 
-/** All defaults filled in; a constant compression is one stage. Throws as compressionSchedule() does. */
+/** With defaults; a constant compression is one stage. Throws as compressionSchedule(). */
 export function compressionStages(
   config: CompressionConfig,
   context: ScheduleContext,
@@ -57,7 +54,7 @@ function stagesOf(config: CompressionConfig, context: ScheduleContext): NamedSta
   return { list: [{ from: 0, tokenDropout, patchSize }], nameOf: () => 'compression' };
 }
 
-/** Reads a schedule.json. Throws a CoupletError when it is none, or is for another image size or patch than the model's. */
+/** Throws a CoupletError when the file is no schedule.json, or is for another image size or patch. */
 export function readScheduleFile(path: string, context: ScheduleContext): ScheduleFile {
   const parsed = scheduleFileSchema.safeParse(readJson(path));
   if (!parsed.success) {

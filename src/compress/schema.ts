@@ -4,7 +4,7 @@ import { z } from 'zod';
 const dropout = z.number().min(0).lt(1);
 const side = z.int().min(1);
 const ABOUT = {
-  tokenDropout: 'share of patch tokens that is dropped at random; default 0',
+  tokenDropout: 'dropped share of patch tokens; default 0',
   patchSize: "side of a patch in pixels; default the model's own",
 };
 
@@ -13,7 +13,7 @@ const stage = z.strictObject({
     .number()
     .min(0)
     .lt(1, 'expected a share of the budget, from 0 to below 1')
-    .describe("share of the run's budget that is spent when the stage begins"),
+    .describe("start of the stage, as a share of the run's budget"),
   tokenDropout: dropout.default(0).describe(ABOUT.tokenDropout),
   patchSize: side.optional().describe(ABOUT.patchSize),
 });
@@ -44,51 +44,38 @@ const online = z.strictObject({
     .array(dropout)
     .min(1)
     .optional()
-    .describe('shares of patch tokens to choose from; default 0, 0.25, 0.5 and 0.75'),
+    .describe('dropped shares to choose from; default 0, 0.25, 0.5, 0.75'),
   patchSize: z
     .array(side)
     .min(1)
     .optional()
-    .describe("sides of patches to choose from; default those that fit, from the model's own to twice that"),
+    .describe("patch sides to choose from; default the model's own to twice that"),
   overhead: z
     .number()
     .positive()
     .max(0.2)
     .default(0.03)
-    .describe("greatest share of the run's compute or time that probes may take"),
+    .describe("greatest share of the run's compute or time for probes"),
   gradientCompute: z
     .number()
     .positive()
     .default(0.25)
-    .describe(
-      'compute of one gradient whose error is weighed; 1: a full batch; smaller values favour shorter sequences',
-    ),
+    .describe('compute of one gradient; 1: a full batch; smaller values favour shorter sequences'),
   scale: z
     .enum(['gradient', 'adam'])
     .optional()
-    .describe(
-      "scale of bias and variance: 'gradient', or 'adam', as Adam's step weighs it; default 'adam' with adamw and lamb",
-    ),
+    .describe("scale of gradient errors; 'adam', the default with adamw and lamb: that of Adam's steps"),
 });
 
 const FORMS = [['tokenDropout', 'patchSize'], ['stages'], ['file'], ['online']] as const;
 
-/** `compression` of a config: constant, or stages, or a file with stages, or chosen while training. */
 export const compressionSchema = z
   .strictObject({
     tokenDropout: dropout.optional().describe(ABOUT.tokenDropout),
     patchSize: side.optional().describe(ABOUT.patchSize),
-    stages: stages
-      .optional()
-      .describe('stages of the run, each from a share of the budget to that of the next'),
-    file: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('path of a schedule.json that was made for this image size and patch'),
-    online: online
-      .optional()
-      .describe('compression that the run chooses itself, by probes of the gradient on shortened sequences'),
+    stages: stages.optional().describe('stages of the run'),
+    file: z.string().min(1).optional().describe('path of a schedule.json for this image size and patch'),
+    online: online.optional().describe('compression chosen while training, by probes of the gradient'),
   })
   .refine((config) => FORMS.filter((keys) => keys.some((key) => config[key] !== undefined)).length === 1, {
     error: 'expected tokenDropout and patchSize, or stages, or file, or online',

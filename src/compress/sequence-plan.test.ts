@@ -28,7 +28,7 @@ test('masks and paths of a recorded step are inputs: drawn anew for another step
 
   const other = { first: 16, total: 32 };
   inputs.refresh({ step: 5, rows: other });
-  const second = numbers(() => inputs.reuse(() => sequenceAt(4))); // a record calls with what it was made with
+  const second = numbers(() => inputs.reuse(() => sequenceAt(4))); // a captured step calls with the options it was made with
   expect(second).toEqual(numbers(() => sequenceAt(5, other)));
   expect(second[0]).not.toEqual(first[0]);
   expect(second[1]).not.toEqual(first[1]);

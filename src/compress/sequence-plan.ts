@@ -11,23 +11,23 @@ import type { StepRows } from './step-random.ts';
 import { keepTokens } from './token-dropout.ts';
 
 export interface SequencePlanOptions extends StepRows {
-  /** The clock's; without one, sequences stay whole. */
+  /** Default: whole sequences. */
   compression?: Compression | undefined;
-  /** Side of this view's images in pixels. */
+  /** Of this view, in pixels. */
   imageSize: number;
   /** The model's own patch. */
   patchSize: number;
-  /** false: all tokens stay, as in MoCo v3's keys. */
+  /** false for MoCo v3's keys. */
   dropTokens?: boolean;
-  /** false: patches stay the model's own, as in DINO's local crops. */
+  /** false for DINO's local crops. */
   scalePatches?: boolean;
   /** Stochastic depth of DINO's student. */
   dropPath?: DropPath;
 }
 
 /**
- * How the sequences of one view are shortened in one step. Which views a method compresses: docs/papers/fastcl.md, table 1.2.
- * Random parts are inputs of the step, so that a CUDA graph gets new ones. Throws a CoupletError when the compression does not fit.
+ * Compression of one view in one step; FastCL 1.2 says which views. Random parts are step inputs, so that a CUDA graph gets new
+ * ones. Throws a CoupletError when the compression does not fit.
  */
 export function sequencePlan(options: SequencePlanOptions): SequencePlan {
   const { compression, patchSize: ownPatchSize, imageSize, dropPath } = options;

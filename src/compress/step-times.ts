@@ -1,4 +1,4 @@
-// Seconds of a step under each compression, measured by bench/step-times.ts.
+// Measured by bench/step-times.ts.
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import type { Compression } from './compression.ts';
@@ -6,17 +6,8 @@ import type { Compression } from './compression.ts';
 export const stepTimesSchema = z
   .array(
     z.strictObject({
-      tokenDropout: z
-        .number()
-        .min(0)
-        .lt(1)
-        .default(0)
-        .describe('share of patch tokens that these steps drop; default 0'),
-      patchSize: z
-        .int()
-        .min(1)
-        .optional()
-        .describe("side of a patch in these steps, in pixels; default the model's own"),
+      tokenDropout: z.number().min(0).lt(1).default(0).describe('dropped share of patch tokens; default 0'),
+      patchSize: z.int().min(1).optional().describe("side of a patch in pixels; default the model's own"),
       seconds: z.number().positive().describe('seconds per step'),
     }),
   )
@@ -25,8 +16,8 @@ export const stepTimesSchema = z
 export type StepTimes = z.output<typeof stepTimesSchema>;
 
 /**
- * Seconds of a step. Throws a CoupletError when the table has no row for the compression.
- * @param options.name the table's name in the error
+ * Throws a CoupletError when the table has no row for the compression.
+ * @param options.name of the table, for errors
  */
 export function secondsOf(
   { tokenDropout, patchSize }: Compression,

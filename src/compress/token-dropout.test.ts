@@ -26,7 +26,6 @@ function draw(at: Partial<StepRows> = {}, tokenDropout = 0.75, patches = N): num
   });
 }
 
-/** Per row, 1 for each token that stays. */
 const masks = (rows: number[][]) =>
   rows.map((row) => Array.from({ length: N }, (_, token) => Number(row.includes(token))));
 
@@ -83,7 +82,7 @@ describe('keepTokens', () => {
       draw({ seed: 8 }),
     ])
       expect(Math.abs(overlap(rows, other) - mean)).toBeLessThan(bound);
-    expect(overlap(rows, rows)).toBe(4); // what it would be if they were the same
+    expect(overlap(rows, rows)).toBe(4);
   });
 
   test('a rank, a part of its batch and a resumed run draw the rows of the whole', () => {

@@ -1,4 +1,4 @@
-// Parts of a config that have a default choice: `optimizer` is AdamW and `model.image` a ViT where nothing else is named.
+// Default choices: `optimizer` is AdamW, `model.image` a ViT.
 import { expect, test } from 'vitest';
 import { parseConfig, type RunConfigInput } from './index.ts';
 

@@ -1,16 +1,13 @@
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 
-/** A length of training that is a number of steps. `epochs` and `samples` count over all ranks; `epochs` may be a fraction. */
+/** A number of steps. `epochs` and `samples` count over all ranks; `epochs` may be a fraction. */
 export type Duration = { steps: number } | { epochs: number } | { samples: number };
-/** What a run may spend: so many steps, or so much compute, or so much time. */
-export type BudgetDuration = Duration | { forwards: number } | { seconds: number };
-/** A part of a run: so many steps, or a share of its budget. */
 export type PartDuration = Duration | { share: number };
 
 const UNITS = ['steps', 'epochs', 'samples'] as const;
 
-/** @param least 'some' refuses a length of zero; 'none' allows it, as for a warm-up. */
+/** @param least 'none' allows a length of zero, as for a warm-up. */
 const durationOf = (least: 'some' | 'none') => {
   const whole = z.number().int();
   const real = z.number();
@@ -28,37 +25,29 @@ const durationOf = (least: 'some' | 'none') => {
 const share = z.number().max(1);
 const shareOf = (schema: z.ZodNumber) => z.strictObject({ share: schema.describe('share of the whole run') });
 
-/** What a run may spend. */
 export const budgetSchema = z.union([
   ...durationOf('some'),
   z.strictObject({
     forwards: z
       .number()
       .positive()
-      .describe('forward passes of one whole sequence; a backward pass counts as two'),
+      .describe('forward passes of a whole sequence; a backward pass counts as two'),
   }),
   z.strictObject({ seconds: z.number().positive().describe('seconds of training, without evaluations') }),
 ]);
-/** How often, in a run: above zero. */
 export const durationSchema = z.union([...durationOf('some'), shareOf(share.positive())]);
-/** A part of a run, or nothing of it. */
 export const durationOrNoneSchema = z.union([...durationOf('none'), shareOf(share.min(0))]);
 
 export interface DurationContext {
-  /** Samples in one optimizer step, over all ranks. */
   globalBatchSize: number;
-  /** Samples in one epoch. */
   datasetSize: number;
-  /** The config path that the duration came from, for errors: `schedule.warmup`. */
+  /** Config path for errors: `schedule.warmup`. */
   path?: string;
 }
 
 /**
- * Converts a duration to optimizer steps, once, before the first step.
- *
- * Samples are one endless stream, epoch after epoch, that batches cut without regard to where an epoch ends; so an epoch is
- * `datasetSize / globalBatchSize` steps, not always a whole number. A part of a step that is left over is not run.
- * Throws {@link CoupletError} when the batch is larger than the data and when less than one step is left.
+ * Optimizer steps of a duration, rounded down. Batches may cross the end of an epoch: an epoch is
+ * `datasetSize / globalBatchSize` steps. Throws a CoupletError for a batch larger than the data, and for less than one step.
  */
 export function durationToSteps(duration: Duration, context: DurationContext): number {
   const { globalBatchSize, datasetSize, path = 'duration' } = context;
@@ -71,7 +60,7 @@ export function durationToSteps(duration: Duration, context: DurationContext): n
   const amount = (duration as Record<string, number>)[unit]!;
   if (amount === 0) return 0;
   const stepsOf = { steps: 1, epochs: datasetSize / globalBatchSize, samples: 1 / globalBatchSize };
-  // 0.1 epochs of 30 steps are 3, though 0.1 * 30 in binary may come out just below.
+  // 0.1 epochs of 30 steps are 3, though 0.1 * 30 may be just below in binary.
   const steps = Math.floor(amount * stepsOf[unit] * (1 + 1e-12));
   if (steps >= 1) return steps;
   throw new CoupletError(

@@ -1,5 +1,5 @@
 /**
- * The configuration of a run: one file per run, plain data, complete and checked before the first step.
+ * The configuration of a run: one file, plain data, checked before the first step.
  *
  * ```ts
  * import { defineConfig } from 'couplet';
@@ -12,8 +12,7 @@
  * });
  * ```
  *
- * `schema.ts` is the list of all fields, `duration.ts` their unit of time, `load.ts` the way from a file to a checked config,
- * `problems.ts` the sentences about what is wrong. Only this file knows which methods there are.
+ * `schema.ts` lists all fields, `load.ts` reads a file, `problems.ts` writes the errors. Only this file imports the methods.
  */
 import type { z } from 'zod';
 import { methods } from '../methods/index.ts';
@@ -24,28 +23,24 @@ export { type Duration, durationToSteps, type PartDuration } from './duration.ts
 export { migrateConfig } from './migrate.ts';
 export type { ModelSpec } from './model-spec.ts';
 
-/** The schema of a run of this package's methods. */
 export const runConfigSchema: RunConfigSchema<typeof methods> = schemaWith(methods);
 
-/** A run as a person writes it: what has a default may be left out. */
+/** Fields with a default may be absent. */
 export type RunConfigInput = Omit<z.input<typeof runConfigSchema>, 'name'> & { name?: string };
-/** A run with all defaults filled in, as it is saved in the run's folder. */
+/** With all defaults filled in, as in a run's config.json. */
 export type RunConfig = z.output<typeof runConfigSchema>;
 
-/** Names the type of a config, for the editor; returns it as it is. */
+/** Gives the editor the type of a config. */
 export function defineConfig(config: RunConfigInput): RunConfigInput {
   return config;
 }
 
-/** Checks a config and fills in its defaults. Throws one CoupletError that lists all problems. */
+/** Fills in the defaults. Throws one CoupletError that lists all problems. */
 export function parseConfig(config: RunConfigInput): RunConfig {
   return parse({ name: 'run', ...config }, { methods });
 }
 
-/**
- * Loads a config file, applies `set` (`path=value`), checks it and fills in the defaults.
- * Throws a CoupletError that names the file and lists all problems.
- */
+/** Reads a config file and applies `set` (`path=value`). Throws one CoupletError that lists all problems. */
 export function loadConfig(
   path: string,
   options: Omit<LoadOptions<typeof methods>, 'methods'> = {},

@@ -34,7 +34,6 @@ function file(name: string, text: string): string {
 const json = (config: object) => file('run.json', JSON.stringify(config));
 const load = (path: string, set: string[] = []) => loadConfig(path, { methods, set, couplet });
 
-/** The lines of the error, without the file's name and the indentation. */
 async function problems(config: object, set: string[] = []): Promise<string[]> {
   const error = await load(json(config), set).then(
     () => undefined,

@@ -13,19 +13,18 @@ import { type RunConfigSchema, runConfigSchema } from './schema.ts';
 import { applySets } from './set.ts';
 
 export interface LoadOptions<Registry extends MethodRegistry> {
-  /** The methods that `method.name` may choose from. */
   methods: Registry;
-  /** `path=value` assignments, applied in order before the check. */
+  /** `path=value`, applied in order. */
   set?: readonly string[];
-  /** The run's name, in place of the config's. */
+  /** Replaces the config's name. */
   name?: string | undefined;
-  /** The file is the config.json of a run's folder, perhaps of an older version: its old keys are renamed. */
+  /** Renames the old keys of a run's config.json. */
   saved?: boolean;
-  /** What a config file gets from `import ... from 'couplet'`: by default this very package, as it runs now. */
+  /** Module that configs import as 'couplet'; default this package. */
   couplet?: () => Promise<Record<string, unknown>>;
 }
 
-/** Checks a config and fills in its defaults. Throws one {@link CoupletError} that lists all problems. */
+/** Fills in the defaults. Throws one CoupletError that lists all problems. */
 export function parseConfig<Registry extends MethodRegistry>(
   config: unknown,
   { methods, origin = 'the config' }: { methods: Registry; origin?: string },
@@ -39,9 +38,8 @@ export function parseConfig<Registry extends MethodRegistry>(
 }
 
 /**
- * Loads a run's config from a `.ts`, `.js`, `.mjs` or `.json` file, applies `--set`, checks it against the schema and fills in
- * the defaults. The result is complete and plain: saved as JSON and loaded again it is the same.
- * A config's own relative paths stay as they are: they are relative to the working directory, like those on the command line.
+ * Reads a `.ts`, `.js`, `.mjs` or `.json` file. The result is plain data: saved as JSON and loaded again it is the same.
+ * Relative paths in it are relative to the working directory. Throws a CoupletError.
  */
 export async function loadConfig<Registry extends MethodRegistry>(
   path: string,
@@ -75,7 +73,7 @@ async function readConfig(path: string, couplet = ownPackage): Promise<unknown> 
       `${path}: expected a .ts, .js or .json file, got ${kind || 'a name without an ending'}.`,
     );
   }
-  // The config shares this process's couplet: a second copy would bring a second libtorch.
+  // A second copy of couplet would load libtorch again.
   const jiti = createJiti(import.meta.url, {
     fsCache: false,
     moduleCache: false,
@@ -91,7 +89,7 @@ async function readConfig(path: string, couplet = ownPackage): Promise<unknown> 
   throw new CoupletError(`${path} has no default export: expected \`export default defineConfig({ ... })\`.`);
 }
 
-/** This package's public surface; from a variable, so that the leaf does not depend on the root. */
+/** By a computed path, so that this room does not depend on the root. */
 async function ownPackage(): Promise<Record<string, unknown>> {
   const index = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url);
   return import(index.href);

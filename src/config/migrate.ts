@@ -1,14 +1,13 @@
-// Config keys that had another name before version 0.1.
 import { valueAt } from './path.ts';
 
-/** Path of an old key -> path of today's key. */
+/** Old path -> new path. */
 export const RENAMED: ReadonlyMap<string, string> = new Map([
   ['compression.online.budget', 'compression.online.gradientCompute'],
 ]);
 
 type Plain = Record<string, unknown>;
 
-/** A run's saved config.json under today's keys; `saved` itself stays. A person's own config is refused instead, with today's key. */
+/** A copy with the new keys, for a run's config.json. In a config that a person writes, an old key is an error. */
 export function migrateConfig<Config>(saved: Config): Config {
   const config = structuredClone(saved);
   for (const [before, now] of RENAMED) {

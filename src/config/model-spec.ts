@@ -8,13 +8,13 @@ const vit = z
     imageSize: size.describe('side of the input square in pixels'),
     patchSize: size.describe('side of a patch in pixels; divides imageSize'),
     width: size.describe('channels of a token'),
-    layers: size.describe('number of transformer blocks'),
+    layers: size.describe('transformer blocks'),
     heads: size.optional().describe('attention heads; default width / 64'),
-    mlpRatio: z.number().positive().default(4).describe('hidden width of the MLP, as a multiple of width'),
+    mlpRatio: z.number().positive().default(4).describe('hidden width of the MLP, in widths'),
     pool: z
       .enum(['class', 'mean'])
       .default('class')
-      .describe('output of the tower: the class token, or the mean of patches'),
+      .describe('output: the class token, or the mean of patches'),
     positionEmbedding: z
       .enum(['learned', 'sincos'])
       .default('learned')
@@ -36,16 +36,16 @@ const vit = z
   })
   .transform((image) => ({ ...image, heads: image.heads ?? image.width / 64 }));
 
-/** The attention of a ResNet's pool reads 32 times its width. */
+/** The pool's attention reads 32 width channels. */
 const resnetHeads = ({ width, heads }: { width: number; heads?: number | undefined }) => heads ?? width / 2;
 
 const resnet = z
   .strictObject({
     type: z.literal('resnet').describe('family of the image tower'),
     imageSize: size.multipleOf(32).describe('side of the input square in pixels'),
-    layers: z.tuple([size, size, size, size]).describe('number of bottlenecks in each of four stages'),
-    width: size.multipleOf(2).describe('channels after the stem; the last stage has 32 times as many'),
-    heads: size.optional().describe('attention heads of the last pool; default width / 2, each 64 wide'),
+    layers: z.tuple([size, size, size, size]).describe('bottlenecks of each stage'),
+    width: size.multipleOf(2).describe('channels after the stem; 32 times as many at the end'),
+    heads: size.optional().describe('attention heads of the pool; default width / 2'),
   })
   .refine((image) => (32 * image.width) % resnetHeads(image) === 0, {
     path: ['heads'],
@@ -61,10 +61,10 @@ const imageTower = z.discriminatedUnion('type', [vit, resnet]);
 const textTower = z
   .strictObject({
     contextLength: size.describe('tokens of a caption, start and end included'),
-    vocabSize: size.optional().describe("number of token ids; default the tokenizer's"),
+    vocabSize: size.optional().describe("token ids; default the tokenizer's"),
     width: size.describe('channels of a token'),
     heads: size.describe('attention heads; divides width'),
-    layers: size.describe('number of transformer blocks'),
+    layers: size.describe('transformer blocks'),
   })
   .refine((text) => text.width % text.heads === 0, {
     path: ['heads'],
@@ -74,10 +74,9 @@ const textTower = z
     },
   });
 
-/** A model, spelt out: an image tower, and a text tower beside it where the method has texts. The usual ones have names (`ViT-B-32`). */
 export const modelSpecSchema = z
   .strictObject({
-    embedDim: size.optional().describe('width E of the space that images and texts share'),
+    embedDim: size.optional().describe('width E of the embeddings of images and texts'),
     image: imageTower.describe('image tower'),
     text: textTower.optional().describe('text tower, for methods with texts'),
   })

@@ -3,14 +3,11 @@ import { optimizers } from '../optim/index.ts';
 
 const positive = z.number().positive();
 
-/** Options of every optimizer. */
 const shared = z.strictObject({
-  peakLr: positive.default(5e-4).describe('learning rate after the warm-up, as the optimizer sees it'),
+  peakLr: positive.default(5e-4).describe('learning rate after the warm-up'),
   weightDecay: z.number().min(0).default(0.1).describe('weight decay; none for biases, gains and scales'),
-  clipGradNorm: positive.optional().describe('greatest norm of all gradients together; default none'),
-  clipEachGradNorm: positive
-    .optional()
-    .describe("greatest norm of each parameter's gradient by itself; default none"),
+  clipGradNorm: positive.optional().describe('greatest norm of all gradients; default none'),
+  clipEachGradNorm: positive.optional().describe("greatest norm of each parameter's gradient; default none"),
 });
 
 type Optimizers = typeof optimizers;
@@ -34,7 +31,7 @@ const alternatives = Object.values(optimizers).map(({ name, options }, i) => {
   });
 });
 
-/** Picks an optimizer's options by `name`, the first one's where there is none, and refuses all others. */
+/** Picks the options by `name` and refuses all others; without a name, those of the first optimizer. */
 export const optimizerSchema = z.discriminatedUnion('name', alternatives as never) as unknown as z.ZodType<
   Output,
   Input

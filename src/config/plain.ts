@@ -3,7 +3,7 @@ import { joinPath } from './path.ts';
 
 type Path = readonly (string | number)[];
 
-function whatItIs(value: object): string {
+function nameOf(value: object): string {
   const maker = Object.getPrototypeOf(value)?.constructor?.name;
   return maker ? `an instance of ${maker}` : 'not a plain object';
 }
@@ -14,11 +14,11 @@ function isPlainObject(value: object): boolean {
 }
 
 function walk(value: unknown, path: Path, parents: readonly unknown[]): string[] {
-  const at = joinPath(path) || 'the config';
-  if (['function', 'symbol', 'bigint'].includes(typeof value)) return [`${at} is a ${typeof value}`];
+  const where = joinPath(path) || 'the config';
+  if (['function', 'symbol', 'bigint'].includes(typeof value)) return [`${where} is a ${typeof value}`];
   if (typeof value !== 'object' || value === null) return [];
-  if (parents.includes(value)) return [`${at} contains itself`];
-  if (!Array.isArray(value) && !isPlainObject(value)) return [`${at} is ${whatItIs(value)}`];
+  if (parents.includes(value)) return [`${where} contains itself`];
+  if (!Array.isArray(value) && !isPlainObject(value)) return [`${where} is ${nameOf(value)}`];
   const inside = [...parents, value];
   const keys = Array.isArray(value) ? value.keys() : Object.keys(value);
   return [...keys].flatMap((key) =>
@@ -26,10 +26,7 @@ function walk(value: unknown, path: Path, parents: readonly unknown[]): string[]
   );
 }
 
-/**
- * Refuses what JSON cannot hold (functions, class instances, cycles), naming each by its path.
- * A run saves its config as JSON and must be able to start again from that file.
- */
+/** Throws a CoupletError that lists the paths of functions, class instances and cycles: a run saves its config as JSON. */
 export function assertPlainData(config: unknown): void {
   const problems = walk(config, [], []);
   if (problems.length === 0) return;

@@ -8,16 +8,14 @@ import { allPaths, descriptionAt, isOneKeyEach, keysAt, objectsAt } from './shap
 type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
 
-/** One thing that is wrong with a config, and what it is about. */
 interface Problem {
   text: string;
-  /** The path that is absent, for an absent key. */
+  /** Path of an absent key. */
   missing?: string;
-  /** The path that was probably meant, for an unknown key. */
+  /** Path that an unknown key probably means. */
   meant?: string | undefined;
 }
 
-/** What the sentences are made from: the whole schema, and the config as it was given. */
 export interface Checked {
   schema: z.core.$ZodType;
   config: unknown;
@@ -40,14 +38,14 @@ function orList(words: readonly string[]): string {
   return unique.length > 0 ? `${unique.join(', ')} or ${last}` : last;
 }
 
-/** A value as a person would write it, in at most 60 letters. */
+/** At most 60 letters. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   const text = inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 4 });
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
-/** An unknown key: its name of today, a near miss at that place first, then the same or a similar word elsewhere in the config. */
+/** Proposes the key's new name, else a similar key here, else one elsewhere in the config. */
 export function unknownKey(path: Path, { schema, config }: Checked): Problem {
   const parent = path.slice(0, -1);
   const now = RENAMED.get(joinPath(path));
@@ -60,7 +58,7 @@ export function unknownKey(path: Path, { schema, config }: Checked): Problem {
   return { text, meant: meant && joinPath(meant) };
 }
 
-/** The one other place of the config where that word, or one near it, belongs. */
+/** The only other path that ends in this or a similar key. */
 function elsewhere(path: Path, schema: z.core.$ZodType): Path | undefined {
   const paths = allPaths(schema);
   const word = nearest(String(path.at(-1)), [...new Set(paths.map((other) => String(other.at(-1))))]);
@@ -71,7 +69,7 @@ function elsewhere(path: Path, schema: z.core.$ZodType): Path | undefined {
     : undefined;
 }
 
-/** What an issue says was expected, as alternatives; undefined when it is not about the kind or the choice of value. */
+/** Alternatives; undefined when the issue is not about a value's kind or choice. */
 function expectations(issue: Issue): string[] | undefined {
   if (issue.code === 'invalid_type') return [KINDS[issue.expected] ?? `a ${issue.expected}`];
   if (issue.code === 'invalid_value') return issue.values.map((value) => show(value));
@@ -89,28 +87,28 @@ function range(issue: Issue): string | undefined {
   return `${words[small ? 0 : 1]} ${limit}${unit}`;
 }
 
-/** `path: expected X, got Y`, with the choice that was probably meant and what the field is. */
+/** `path: expected X, got Y`, with the nearest choice or the field's description. */
 function mismatch(path: Path, expected: readonly string[], checked: Checked): Problem {
-  const at = joinPath(path) || 'the config';
+  const where = joinPath(path) || 'the config';
   const value = valueAt(checked.config, path);
   const about = descriptionAt(checked.schema, path, checked.config);
   const note = about ? ` (${about})` : '';
   if (value === undefined)
-    return { text: `${at} is missing: expected ${orList(expected)}${note}`, missing: at };
+    return { text: `${where} is missing: expected ${orList(expected)}${note}`, missing: where };
   const choices = expected.filter((word) => word.startsWith("'")).map((word) => word.slice(1, -1));
   const meant = typeof value === 'string' ? nearest(value, choices) : undefined;
   const hint = meant === undefined ? note : `; did you mean '${meant}'?`;
-  return { text: `${at}: expected ${orList(expected)}, got ${show(value)}${hint}` };
+  return { text: `${where}: expected ${orList(expected)}, got ${show(value)}${hint}` };
 }
 
 const atTop = (issue: Issue) => issue.path.length === 0 && expectations(issue) !== undefined;
 const within = (issue: Issue, path: Path): Issue => ({ ...issue, path: [...path, ...issue.path] }) as Issue;
 
-/** A value that fits none of several schemas: the one of its own kind says what is wrong with it. */
+/** A value that fits no schema of a union: the nearest one gives the problems. */
 function unionProblems(issue: Issue & { code: 'invalid_union' }, checked: Checked): Problem[] {
   const { path } = issue;
   if ('options' in issue && issue.options) {
-    const choices = issue.options.filter((choice) => choice !== undefined); // a default is a choice that was not made
+    const choices = issue.options.filter((choice) => choice !== undefined); // undefined: no choice, so the default
     return [mismatch(path, choices.map(show), checked)];
   }
   const objects = objectsAt(checked.schema, path, checked.config);
@@ -123,8 +121,8 @@ function unionProblems(issue: Issue & { code: 'invalid_union' }, checked: Checke
     return [mismatch(path, units?.map((unit) => `{ ${unit} }`) ?? kinds, checked)];
   }
   if (branches.length > 1 && units) return unitProblems(path, units, { branches, checked });
-  const fewest = branches.reduce((best, issues) => (issues.length < best.length ? issues : best));
-  return fewest.flatMap((inner) => problemsOf(within(inner, path), checked));
+  const nearestBranch = branches.reduce((best, issues) => (issues.length < best.length ? issues : best));
+  return nearestBranch.flatMap((inner) => problemsOf(within(inner, path), checked));
 }
 
 /** A duration: one known unit, and only one. */
@@ -133,16 +131,16 @@ function unitProblems(
   units: readonly string[],
   { branches, checked }: { branches: readonly Issue[][]; checked: Checked },
 ): Problem[] {
-  const given = Object.keys(valueAt(checked.config, path) as object);
-  const unknown = given.filter((key) => !units.includes(key));
+  const keys = Object.keys(valueAt(checked.config, path) as object);
+  const unknown = keys.filter((key) => !units.includes(key));
   if (unknown.length > 0) return unknown.map((key) => unknownKey([...path, key], checked));
-  if (given.length === 1) {
-    const own = branches.find((issues) => !issues.some((inner) => inner.code === 'unrecognized_keys'));
-    return (own ?? []).flatMap((inner) => problemsOf(within(inner, path), checked));
+  if (keys.length === 1) {
+    const branch = branches.find((issues) => !issues.some((inner) => inner.code === 'unrecognized_keys'));
+    return (branch ?? []).flatMap((inner) => problemsOf(within(inner, path), checked));
   }
   return [
     {
-      text: `${joinPath(path)}: expected exactly one of ${orList(units)}, got ${given.join(' and ') || 'none'}`,
+      text: `${joinPath(path)}: expected exactly one of ${orList(units)}, got ${keys.join(' and ') || 'none'}`,
     },
   ];
 }
@@ -154,15 +152,12 @@ function problemsOf(issue: Issue, checked: Checked): Problem[] {
   if (issue.code === 'invalid_union') return unionProblems(issue, checked);
   const expected = expectations(issue) ?? [range(issue)].filter((word) => word !== undefined);
   if (expected.length > 0) return [mismatch(issue.path, expected, checked)];
-  const at = joinPath(issue.path) || 'the config';
+  const where = joinPath(issue.path) || 'the config';
   const got = /, got /.test(issue.message) ? '' : `, got ${show(valueAt(checked.config, issue.path))}`;
-  return [{ text: `${at}: ${issue.message}${got}` }];
+  return [{ text: `${where}: ${issue.message}${got}` }];
 }
 
-/**
- * Sentences for all that a schema found wrong with a config, in the order found.
- * A required key that is absent because its name was misspelt is mentioned once, under the name that was written.
- */
+/** A sentence for each problem. A misspelt required key is mentioned once, as it was written. */
 export function explain(issues: readonly Issue[], checked: Checked): string[] {
   const problems = issues.flatMap((issue) => problemsOf(issue, checked));
   const meant = new Set(problems.map((problem) => problem.meant));

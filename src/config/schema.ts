@@ -22,41 +22,38 @@ const crop = z.strictObject({
   scale: range
     .refine(([, most]) => most <= 1, { error: 'expected shares of the picture, at most 1' })
     .default([0.9, 1])
-    .describe("share of a picture's area in a crop, [least, most]"),
+    .describe("crop's share of the picture's area, [least, most]"),
   ratio: range.default([3 / 4, 4 / 3]).describe('width over height of a crop, [least, most]'),
-  interpolation: z
-    .enum(['bicubic', 'bilinear'])
-    .default('bicubic')
-    .describe('filter that brings a crop to size'),
+  interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic').describe('filter of the resize'),
 });
 
 const data = z
   .strictObject({
-    train: sources.describe('source of the training samples; several are joined'),
-    tokenizer: tokenizerConfigSchema.prefault({ type: 'clip' }).describe('way from captions to ids'),
-    crop: crop.prefault({}).describe('the random crop of a training picture'),
+    train: sources.describe('training samples; several sources are joined'),
+    tokenizer: tokenizerConfigSchema.prefault({ type: 'clip' }).describe('tokenizer of the captions'),
+    crop: crop.prefault({}).describe('random crop of a training picture'),
     flip: z.boolean().default(false).describe('mirror image of every second training picture'),
     mean: channels
       .default([0.48145466, 0.4578275, 0.40821073])
-      .describe('mean of pixels in [0, 1], per channel; default that of OpenAI'),
+      .describe("mean of pixels in [0, 1], per channel; default OpenAI's"),
     std: channels
       .default([0.26862954, 0.26130258, 0.27577711])
-      .describe('standard deviation of pixels in [0, 1], per channel; default that of OpenAI'),
+      .describe("standard deviation of pixels, per channel; default OpenAI's"),
     hold: z
       .enum(['none', 'device'])
       .default('none')
-      .describe('place of decoded pictures; device: decoded once, then held and cropped there'),
+      .describe('place of decoded pictures; device: decoded once, and cropped there'),
     cache: z
       .string()
       .min(1)
       .optional()
-      .describe('folder of decoded pictures for the next run, with data.hold; may be deleted at any time'),
+      .describe('folder of decoded pictures for later runs, with data.hold; safe to delete'),
     workers: z
       .union([z.literal('auto'), count])
       .default('auto')
       .describe('threads that decode pictures'),
-    prefetchBatches: count.default(4).describe('number of batches read ahead'),
-    maxBadShare: share.default(0.01).describe('greatest share of unreadable samples; more end the run'),
+    prefetchBatches: count.default(4).describe('batches read ahead'),
+    maxBadShare: share.default(0.01).describe('greatest share of unreadable samples'),
   })
   .refine(({ hold, cache }) => cache === undefined || hold === 'device', {
     path: ['cache'],
@@ -68,24 +65,24 @@ const schedule = z.strictObject({
   shape: z
     .enum(['cosine', 'polynomial', 'constant'])
     .default('cosine')
-    .describe('course of the learning rate after the warm-up; polynomial: peakLr (1 - s ** power)'),
-  power: positive.default(2).describe('power of the polynomial; 2 keeps the rate high for long'),
+    .describe('decay of the learning rate; polynomial: peakLr (1 - s ** power)'),
+  power: positive.default(2).describe('power of the polynomial'),
   finalLr: z.number().min(0).default(0).describe('learning rate at the end'),
   finalWeightDecay: z
     .number()
     .min(0)
     .optional()
-    .describe('weight decay at the end, reached along half a cosine; default unchanged'),
+    .describe('weight decay at the end, along a cosine; default unchanged'),
 });
 
 const evaluate = z.strictObject({
-  every: durationSchema.optional().describe('interval of evaluations; default once, at the end'),
+  every: durationSchema.optional().describe('interval of evaluations; default the end only'),
   ...evaluateShape,
 });
 
 const checkpoint = z.strictObject({
-  every: durationSchema.optional().describe('interval of checkpoints; default one, at the end'),
-  keep: count.default(3).describe('number of checkpoints kept, besides the best one'),
+  every: durationSchema.optional().describe('interval of checkpoints; default the end only'),
+  keep: count.default(3).describe('number of checkpoints kept, besides the best'),
 });
 
 const log = z.strictObject({
@@ -99,16 +96,13 @@ const NAME = /^[A-Za-z0-9._-]+$/;
 const DEVICE = /^(auto|cpu|cuda(:\d+)?)$/;
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
-/**
- * The schema of one run. Unknown keys are errors at every level; every field has a description, which errors quote.
- * @param methods the methods that `method.name` may choose from
- */
+/** Unknown keys are errors; errors quote the descriptions. */
 export function runConfigSchema<Registry extends MethodRegistry>(methods: Registry) {
   return z.strictObject({
     name: z
       .string()
       .regex(NAME, { error: "expected letters, digits, '.', '_' and '-'" })
-      .describe("name of the run's folder; default the config file's name"),
+      .describe("name of the run's folder; default the file's name"),
     seed: z.int().min(0).default(0).describe('seed of initial weights, sample order and crops'),
     device: z
       .string()
@@ -119,11 +113,11 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
     precision: z
       .enum(['float32', 'bfloat16'])
       .default('float32')
-      .describe('number format of a step; bfloat16: autocast, weights stay float32'),
+      .describe('number format of a step; bfloat16: autocast with float32 weights'),
     cudaGraphs: z
       .boolean()
       .default(false)
-      .describe('capture and replay of the step as a CUDA graph; fast for small models on one GPU'),
+      .describe('CUDA graph of the step; faster for small models on one GPU'),
     threads: count.optional().describe('CPU threads of libtorch; default the physical cores'),
     model: z
       .union([z.string().min(1), modelSpecSchema])
@@ -132,19 +126,17 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
     data: data.describe('training data'),
     compression: compressionSchema
       .optional()
-      .describe('shortening of image sequences, for cheaper steps; default none'),
+      .describe('shorter image sequences, for cheaper steps; default none'),
     batch: z
       .strictObject({
-        globalBatchSize: z.int().min(2).describe('samples in one optimizer step, over all ranks'),
-        gradAccumSteps: count
-          .default(1)
-          .describe('parts of a batch on each rank, to save memory; the numbers stay the same'),
+        globalBatchSize: z.int().min(2).describe('samples of one step, over all ranks'),
+        gradAccumSteps: count.default(1).describe('parts of a batch on each rank, to save memory'),
       })
       .describe('samples of a step'),
     duration: budgetSchema.describe('length of the run'),
     stepTimes: stepTimesSchema
       .optional()
-      .describe('table that counts a duration in seconds instead of the clock, so that runs repeat'),
+      .describe('table that replaces the clock for a duration in seconds, so that runs repeat'),
     optimizer: optimizerSchema.prefault({}).describe('update rule of the weights'),
     schedule: schedule.prefault({}).describe('course of the learning rate'),
     evaluate: evaluate.prefault({}).describe('measurements on held-out data'),
@@ -153,5 +145,4 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
   });
 }
 
-/** The schema of runs with these methods. */
 export type RunConfigSchema<Registry extends MethodRegistry> = ReturnType<typeof runConfigSchema<Registry>>;

@@ -5,7 +5,7 @@ import { isOneKeyEach, keysAt, objectsAt } from './shape.ts';
 
 type Path = string[];
 
-/** `a.b.c=value`: the value is JSON where it parses as JSON, else the text itself. */
+/** `a.b.c=value`: the value is JSON, else text. */
 function parseSet(text: string): { path: Path; value: unknown } {
   const equals = text.indexOf('=');
   const path = text.slice(0, Math.max(equals, 0)).trim().split('.');
@@ -24,7 +24,7 @@ function refuse(text: string, why: string): never {
   throw new CoupletError(`--set ${text}: ${why}${why.endsWith('?') ? '' : '.'}`);
 }
 
-/** Why `path` cannot be set in this config, or undefined when it can. */
+/** Why `path` cannot be set, or undefined. */
 function obstacle(path: Path, { schema, config }: Checked): string | undefined {
   for (let depth = 1; depth <= path.length; depth++) {
     const parent = path.slice(0, depth - 1);
@@ -55,10 +55,7 @@ function assign(config: Record<string, unknown>, path: Path, value: unknown): vo
   assign(config[key] as Record<string, unknown>, rest, value);
 }
 
-/**
- * Sets one value in `config`, which is changed. Only keys that the schema knows are made.
- * Setting another unit of a duration replaces it: `duration.epochs=3` where the file says `{ steps: 100 }`.
- */
+/** Changes `config`. Another unit of a duration replaces it: `duration.epochs=3` replaces `{ steps: 100 }`. */
 function applySet(text: string, checked: Checked & { config: Record<string, unknown> }): void {
   const { path, value } = parseSet(text);
   const why = obstacle(path, checked);
@@ -69,7 +66,7 @@ function applySet(text: string, checked: Checked & { config: Record<string, unkn
   assign(checked.config, path, value);
 }
 
-/** Sets values in order, all in `config`, which is changed. Throws one CoupletError for all that cannot be set. */
+/** Changes `config`. Throws one CoupletError for all values that cannot be set. */
 export function applySets(
   texts: readonly string[],
   checked: Checked & { config: Record<string, unknown> },

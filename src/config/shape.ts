@@ -1,8 +1,7 @@
-// The one walker of the config's schema: paths of a config in the JSON Schema that zod writes.
+// Walks the JSON Schema that zod writes.
 import { z } from 'zod';
 import { valueAt } from './path.ts';
 
-/** The part of JSON Schema that zod writes for a run. */
 export interface SchemaNode {
   type?: string;
   const?: unknown;
@@ -24,18 +23,17 @@ export interface SchemaNode {
 export type ObjectNode = SchemaNode & { properties: Record<string, SchemaNode> };
 type Path = readonly PropertyKey[];
 
-const written = new WeakMap<z.core.$ZodType, SchemaNode>();
+const jsonSchemas = new WeakMap<z.core.$ZodType, SchemaNode>();
 
-/** The schema of a config as a person writes it. */
+/** Of a config as a person writes it, before defaults. */
 export function schemaNode(schema: z.core.$ZodType): SchemaNode {
-  const known = written.get(schema);
+  const known = jsonSchemas.get(schema);
   if (known) return known;
   const node = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
-  written.set(schema, node);
+  jsonSchemas.set(schema, node);
   return node;
 }
 
-/** A node's alternatives: unions opened. */
 export function alternatives(node: SchemaNode): SchemaNode[] {
   const options = node.anyOf ?? node.oneOf;
   return options ? options.flatMap(alternatives) : [node];
@@ -44,14 +42,11 @@ export function alternatives(node: SchemaNode): SchemaNode[] {
 export const objectsOf = (node: SchemaNode): ObjectNode[] =>
   alternatives(node).filter((option): option is ObjectNode => option.properties !== undefined);
 
-/** Whether objects have one key each, as the units of a duration: a value is exactly one of them. */
+/** True of a duration: each unit is an object of one key. */
 export const isOneKeyEach = (objects: readonly ObjectNode[]): boolean =>
   objects.length > 1 && objects.every(({ properties }) => Object.keys(properties).length === 1);
 
-/**
- * The objects that `value` does not contradict by a constant, as `type: 'folder'` does `type: 'csv'`; where it has none, the
- * object whose constant is the default.
- */
+/** The objects whose constants fit `value`: `type: 'folder'` excludes `type: 'csv'`. An absent key stands for its default. */
 function compatible(objects: ObjectNode[], value: unknown): ObjectNode[] {
   const fits = objects.filter(({ properties }) =>
     Object.entries(properties).every(([key, field]) => {
@@ -62,10 +57,7 @@ function compatible(objects: ObjectNode[], value: unknown): ObjectNode[] {
   return fits.length > 0 ? fits : objects;
 }
 
-/**
- * The objects that may stand at `path` in a config that holds `config`; empty where no object may be.
- * A choice that is already made there (a method's name, a source's type) leaves out what belongs to other choices.
- */
+/** Objects that may be at `path`. A choice that `config` makes (a method's name, a source's type) excludes the others. */
 export function objectsAt(root: z.core.$ZodType, path: Path, config: unknown): ObjectNode[] {
   let nodes: SchemaNode[] = [schemaNode(root)];
   for (const [depth, key] of path.entries()) {
@@ -79,12 +71,11 @@ export function objectsAt(root: z.core.$ZodType, path: Path, config: unknown): O
   return compatible(nodes.flatMap(objectsOf), valueAt(config, path));
 }
 
-/** The keys that may stand at `path`. */
 export function keysAt(root: z.core.$ZodType, path: Path, config: unknown): string[] {
   return [...new Set(objectsAt(root, path, config).flatMap(({ properties }) => Object.keys(properties)))];
 }
 
-/** What stands at `path`, as its description says; undefined where the path is not known. */
+/** Undefined for an unknown path. */
 export function descriptionAt(root: z.core.$ZodType, path: Path, config: unknown): string | undefined {
   const key = String(path.at(-1));
   const objects = objectsAt(root, path.slice(0, -1), config);
@@ -94,7 +85,7 @@ export function descriptionAt(root: z.core.$ZodType, path: Path, config: unknown
   return fields[0]?.description;
 }
 
-/** Every path of object keys in the schema, those of list items left out. */
+/** Without list items. */
 export function allPaths(schema: z.core.$ZodType): PropertyKey[][] {
   const pathsOf = (node: SchemaNode, prefix: Path): PropertyKey[][] =>
     objectsOf(node).flatMap(({ properties }) =>

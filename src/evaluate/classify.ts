@@ -1,4 +1,3 @@
-// Classification by features of labelled pictures: neighbours, a linear probe, fine-tuning.
 import type { Encoder } from './features.ts';
 import { ImageFeatures } from './features.ts';
 import { type FineTuneOptions, fineTune } from './fine-tune.ts';
@@ -7,14 +6,13 @@ import { type LinearProbeOptions, linearProbe } from './linear-probe.ts';
 import type { EvalReport } from './metrics.ts';
 import { type NeighboursOptions, neighbours } from './neighbours.ts';
 
-/** What is measured, with settings; what is left out is not. */
 export interface ClassifyOptions {
   neighbours?: NeighboursOptions;
   linear?: Partial<LinearProbeOptions>;
   fineTune?: Partial<FineTuneOptions>;
 }
 
-/** Measures on one pair of labelled data sets. Each picture is encoded once for neighbours and probe; fine-tuning comes last, since it moves the encoder. */
+/** Runs the evaluations that `options` has. Fine-tuning comes last, since it moves the encoder. */
 export async function classify(
   pair: LabelledPair,
   encoder: Encoder,
@@ -24,7 +22,7 @@ export async function classify(
   try {
     const report = await classifyFeatures(pair, features, options);
     const { skipped } = features;
-    features.dispose(); // the device is needed for training
+    features.dispose(); // frees device memory for training
     if (options.fineTune) report.fineTune = await fineTune(pair, encoder, options.fineTune);
     return { ...report, skipped };
   } finally {
@@ -32,16 +30,15 @@ export async function classify(
   }
 }
 
-/** The evaluations that need features alone. */
 async function classifyFeatures(
   { train, test, classes }: LabelledPair,
   features: ImageFeatures,
   options: ClassifyOptions,
 ): Promise<Omit<EvalReport, 'skipped'>> {
   if (!options.neighbours && !options.linear) return {};
-  const [known, held] = [await features.of(train), await features.of(test)];
+  const [known, heldOut] = [await features.of(train), await features.of(test)];
   return {
-    ...(options.neighbours && { neighbours: neighbours(held, known, { ...options.neighbours, classes }) }),
-    ...(options.linear && { linear: linearProbe(known, held, { ...options.linear, classes }) }),
+    ...(options.neighbours && { neighbours: neighbours(heldOut, known, { ...options.neighbours, classes }) }),
+    ...(options.linear && { linear: linearProbe(known, heldOut, { ...options.linear, classes }) }),
   };
 }

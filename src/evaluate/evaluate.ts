@@ -6,9 +6,8 @@ import type { EvalReport } from './metrics.ts';
 import { type EvalData, type EvaluatorName, type EvaluatorOptions, evaluatorList } from './registry.ts';
 
 /**
- * Opens the data of a config's evaluations, once.
- * @throws CoupletError for sources without the labels or captions that the evaluation needs, and, when `run` is given, for an
- *   evaluation by texts of a method that has none. Without `run`, neighbours need a `train` of their own.
+ * Opens the data of a config's evaluations. Without `run`, neighbours need `train`. Throws a CoupletError for missing labels
+ * or captions, and for an evaluation by texts of a method without a text tower.
  */
 export async function openEvalData(evaluate: EvaluatorOptions, run?: EvaluatedRun): Promise<EvalData> {
   const data: EvalData = {};
@@ -25,12 +24,11 @@ export async function openEvalData(evaluate: EvaluatorOptions, run?: EvaluatedRu
   }
 }
 
-/** Removes what was unpacked for the evaluations. */
 export function closeEvalData(data: EvalData): void {
   for (const opened of Object.values(data)) opened.close();
 }
 
-/** Runs the evaluations that there is data for. */
+/** Runs the evaluations that `data` has. */
 export async function evaluate(data: EvalData, encoder: Encoder): Promise<EvalReport> {
   if (!encoder.method.encodeTexts || !encoder.tokenizer) refuseTexts(data, 'of this encoder');
   const features = new ImageFeatures(encoder);
@@ -50,9 +48,8 @@ export async function evaluate(data: EvalData, encoder: Encoder): Promise<EvalRe
   }
 }
 
-/** Throws a CoupletError when one of `asked` compares with texts, where the method has none. */
-function refuseTexts(asked: { [Name in EvaluatorName]?: unknown }, method: string): void {
-  const texts = evaluatorList.find(({ name, needsTexts }) => needsTexts && asked[name]);
+function refuseTexts(evaluations: { [Name in EvaluatorName]?: unknown }, method: string): void {
+  const texts = evaluatorList.find(({ name, needsTexts }) => needsTexts && evaluations[name]);
   if (texts)
     throw new CoupletError(
       `evaluate.${texts.name} compares pictures with texts, and method ${method} has no text tower: use evaluate.neighbours, or a method such as clip.`,

@@ -14,45 +14,40 @@ import type { Method } from '../methods/index.ts';
 import { noGrad, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
 import type { LabelledRows } from './neighbours.ts';
 
-/** What evaluators need of a run. */
 export interface Encoder {
   method: Method;
-  /** Where the method has texts. */
+  /** For methods with texts. */
   tokenizer?: Tokenizer;
   device: string;
   imageSize: number;
   workers: number;
-  /** Folder in which decoded small pictures are kept for the next process. */
+  /** Keeps decoded small pictures for the next process. */
   cacheFolder?: string;
-  /** Largest share of samples that may be unreadable; default that of the loader. */
+  /** Greatest share of unreadable samples; default the loader's. */
   maxBadShare?: number;
-  /** After each batch that is encoded: other ranks wait for this one. */
+  /** Called after each batch: other ranks wait for this one. */
   onBatch?: () => void;
 }
 
 export interface DatasetFeatures {
   /** [N, E], rows of unit length. */
   images: Tensor;
-  /** [N, E], when texts were asked for. */
+  /** [N, E] */
   texts?: Tensor;
   labels: Int32Array;
-  /** Positions in the data index; samples that could not be read are missing. */
+  /** Positions of the readable samples in the data index. */
   ids: bigint[];
   skipped: number;
 }
 
-/**
- * Pictures that are encoded at a time, by their side: a scope holds what all layers of a tower made of them, 32 GB for 256
- * pictures of 224 pixels and a ViT-B/16 in float32.
- */
+/** Fewer of larger pictures: a scope keeps the outputs of all layers, 32 GB for 256 pictures of 224 pixels in a ViT-B/16. */
 function microBatchSize(imageSize: number): number {
   return Math.max(16, Math.min(256, Math.floor(2 ** 21 / imageSize ** 2)));
 }
 
-/** Batches that are decoded while the device encodes. */
-const AHEAD = 4;
+const PREFETCH_BATCHES = 4;
 
-/** Encodes a whole data set in index order, centre crops, no augmentation. The tensors belong to the caller. */
+/** Encodes centre crops of a data set in index order. The caller disposes the tensors. */
 export async function encodeDataset(
   dataset: Dataset,
   encoder: Encoder,
@@ -65,7 +60,7 @@ export async function encodeDataset(
     workers,
     maxBadShare,
     captions: texts,
-    prefetchBatches: AHEAD,
+    prefetchBatches: PREFETCH_BATCHES,
     ...(cacheFolder !== undefined && { cacheFolder }),
     ...(texts && { tokenizer }),
   };
@@ -78,7 +73,7 @@ export async function encodeDataset(
   }
 }
 
-/** Rows of a table that is made once, so that features are held once, and a batch's are freed when it is done. */
+/** One table for all batches, so that features are in memory once. */
 class Rows {
   readonly #capacity: number;
   #table: Tensor | undefined;
@@ -88,11 +83,11 @@ class Rows {
     this.#capacity = capacity;
   }
 
-  get any(): boolean {
+  get hasRows(): boolean {
     return this.#table !== undefined;
   }
 
-  /** Takes what `encode` returns, [B, E]. */
+  /** Adds the result of `encode`, [B, E]. */
   add(encode: () => Tensor): void {
     noGrad(() =>
       scope(() => {
@@ -105,8 +100,8 @@ class Rows {
     );
   }
 
-  /** The rows so far, which are then the caller's. */
-  take(): Tensor {
+  /** The rows, which the caller then disposes. */
+  finish(): Tensor {
     const all = this.#table!.narrow(0, 0, this.#count);
     this.dispose();
     return all;
@@ -137,8 +132,8 @@ async function gather(
       `None of the samples for the evaluation could be read.\n${listProblems(batches.problems)}`,
     );
   return {
-    images: tables.images.take(),
-    ...(tables.texts.any && { texts: tables.texts.take() }),
+    images: tables.images.finish(),
+    ...(tables.texts.hasRows && { texts: tables.texts.finish() }),
     labels: Int32Array.from(labels),
     ids,
     skipped: batches.problems.count,
@@ -155,7 +150,7 @@ function addBatch(
   if (tokens) texts.add(() => method.encodeTexts!(tokensToDevice(tokens, size, device)));
 }
 
-/** Image features of data sets, each encoded once for all evaluations that read it. */
+/** Encodes each data set once for all evaluations. */
 export class ImageFeatures {
   readonly #encoder: Encoder;
   readonly #known = new Map<Dataset, DatasetFeatures & { classes: Tensor }>();
@@ -164,30 +159,29 @@ export class ImageFeatures {
     this.#encoder = encoder;
   }
 
-  /** Features and classes; they live until dispose(). */
+  /** Valid until dispose(). */
   async of(dataset: Dataset): Promise<LabelledRows & { labels: Tensor }> {
     let known = this.#known.get(dataset);
     if (!known) {
-      const found = await encodeDataset(dataset, this.#encoder, { texts: false });
-      known = { ...found, classes: labelTensor(found.labels, this.#encoder.device) };
+      const encoded = await encodeDataset(dataset, this.#encoder, { texts: false });
+      known = { ...encoded, classes: labelTensor(encoded.labels, this.#encoder.device) };
       this.#known.set(dataset, known);
     }
     return { features: known.images, labels: known.classes };
   }
 
-  /** Samples that could not be read. */
   get skipped(): number {
     return [...this.#known.values()].reduce((sum, { skipped }) => sum + skipped, 0);
   }
 
   dispose(): void {
     for (const { images, classes } of this.#known.values())
-      for (const one of [images, classes]) one.dispose();
+      for (const tensor of [images, classes]) tensor.dispose();
     this.#known.clear();
   }
 }
 
-/** Class numbers as int64 on a device. */
+/** int64 [N]. */
 export function labelTensor(labels: Int32Array, device: string): Tensor {
   return tensor(BigInt64Array.from(labels, BigInt), [labels.length], { device });
 }

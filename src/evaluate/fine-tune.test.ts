@@ -15,7 +15,7 @@ import { type LabelledPair, openPair } from './labelled.ts';
 const folder = mkdtempSync(join(tmpdir(), 'couplet-fine-tune-'));
 let pair: LabelledPair;
 
-/** Flat pictures of any red and green; the class is how much blue there is. */
+/** Flat pictures; blue gives the class, red and green are random. */
 async function pictures(path: string, count: number): Promise<void> {
   for (let k = 0; k < count; k++) {
     const into = join(path, k % 2 ? 'light' : 'dark');
@@ -41,7 +41,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Mean colour, a layer that is blind to blue, and a rectifier. `reads` is the weight that pictures are encoded by. */
+/** Mean colour, a layer blind to blue, a rectifier. `reads`: the encoder's weight. */
 function blindEncoder(
   reads: 'backbone.weight' | 'teacher.backbone.weight' = 'backbone.weight',
   recorded = true,
@@ -84,7 +84,6 @@ it('learns what frozen features do not hold, and says how far it is', async () =
   expect(report.linear!.top1).toBeLessThan(0.7);
   expect(report.fineTune).toEqual({ pictures: 40, classes: 2, epochs: 12, top1: 1, top5: 1 });
   expect(told).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
-  // The projector is not read, so it stays.
   expect(values()['backbone.weight']).not.toEqual(start);
   expect(values()['projector.weight']).toEqual(start);
   method.dispose();

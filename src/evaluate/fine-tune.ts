@@ -17,21 +17,20 @@ import type { LabelledPair } from './labelled.ts';
 export interface FineTuneOptions {
   epochs: number;
   globalBatchSize: number;
-  /** At the end of the warm-up; default DeiT's, 5e-4 times globalBatchSize / 512. */
+  /** Default DeiT's: 5e-4 globalBatchSize / 512. */
   peakLr?: number;
   weightDecay: number;
   /** Share of the steps in which the learning rate rises. */
   warmup: number;
   labelSmoothing: number;
-  /** What a training picture is cut to. */
   crop: { scale: [number, number]; ratio: [number, number]; flip: boolean };
-  /** Of the head, the order and the crops. */
+  /** Of the head's weights, the order and the crops. */
   seed: number;
-  /** Called after each epoch with the mean loss of its last step. */
+  /** Gets the loss of the epoch's last step. */
   onEpoch?: (epoch: number, loss: number) => void;
 }
 
-/** DeiT's settings (Touvron et al. 2021, table 9) but for mixing pictures, RandAugment and stochastic depth, which are not here. */
+/** DeiT's (Touvron et al. 2021, table 9), without picture mixing, RandAugment and stochastic depth. */
 const FINE_TUNE: FineTuneOptions = {
   epochs: 20,
   globalBatchSize: 256,
@@ -51,9 +50,8 @@ export interface FineTuneReport extends Accuracy {
 }
 
 /**
- * Accuracy after training encoder and a linear head end to end on labelled pictures: AdamW, warm-up and cosine, label
- * smoothing, random crops. The head reads the encoder's rows, brought to the length sqrt(E) that a layer norm gives.
- * This moves the weights of `encoder.method`: what is evaluated after it is the fine-tuned model.
+ * Accuracy after training encoder and a linear head end to end: AdamW, warm-up and cosine, label smoothing, random crops.
+ * Features have the length sqrt(E), as after a layer norm. Changes the weights of `encoder.method`.
  */
 export async function fineTune(
   { train, test, classes }: LabelledPair,
@@ -62,25 +60,25 @@ export async function fineTune(
 ): Promise<FineTuneReport> {
   const all = { ...FINE_TUNE, ...options };
   const globalBatchSize = Math.min(all.globalBatchSize, train.size);
-  const tuned = new Tuned(encoder, { ...all, globalBatchSize, classes });
+  const classifier = new Classifier(encoder, { ...all, globalBatchSize, classes });
   try {
-    await trainAll(tuned, train, { ...all, globalBatchSize });
-    return { ...(await measure(tuned, test)), classes, epochs: all.epochs };
+    await trainAll(classifier, train, { ...all, globalBatchSize });
+    return { ...(await measure(classifier, test)), classes, epochs: all.epochs };
   } finally {
-    tuned.dispose();
+    classifier.dispose();
   }
 }
 
-async function trainAll(tuned: Tuned, train: Dataset, options: FineTuneOptions): Promise<void> {
+async function trainAll(classifier: Classifier, train: Dataset, options: FineTuneOptions): Promise<void> {
   const { epochs, globalBatchSize, onEpoch } = options;
   const perEpoch = Math.ceil(train.size / globalBatchSize);
   const lr = rateOf(options, epochs * perEpoch);
-  const loader = createLoader(train, loaderOptions(tuned.encoder, options));
+  const loader = createLoader(train, loaderOptions(classifier.encoder, options));
   try {
     for (let step = 0; step < epochs * perEpoch; step++) {
       const batch = await loader.next();
-      const last = (step + 1) % perEpoch === 0;
-      const loss = tuned.step(batch, { lr: lr(step), wanted: last });
+      const isLast = (step + 1) % perEpoch === 0;
+      const loss = classifier.step(batch, { lr: lr(step), readLoss: isLast });
       batch.release();
       if (loss !== undefined) onEpoch?.((step + 1) / perEpoch, loss);
     }
@@ -89,7 +87,6 @@ async function trainAll(tuned: Tuned, train: Dataset, options: FineTuneOptions):
   }
 }
 
-/** The learning rate of each step. */
 function rateOf(
   { peakLr, globalBatchSize, warmup }: FineTuneOptions,
   total: number,
@@ -114,36 +111,36 @@ function loaderOptions(
   };
 }
 
-/** The head's accuracy on centre crops. */
-async function measure(tuned: Tuned, test: Dataset): Promise<Accuracy & { pictures: number }> {
-  const { images, labels } = await encodeDataset(test, tuned.encoder, { texts: false });
+/** On centre crops. */
+async function measure(classifier: Classifier, test: Dataset): Promise<Accuracy & { pictures: number }> {
+  const { images, labels } = await encodeDataset(test, classifier.encoder, { texts: false });
   try {
     return scope(() => {
-      const found = noGrad(() => accuracy(tuned.logits(images), labelTensor(labels, images.device)));
-      return { pictures: labels.length, ...found };
+      const result = noGrad(() => accuracy(classifier.logits(images), labelTensor(labels, images.device)));
+      return { pictures: labels.length, ...result };
     });
   } finally {
     images.dispose();
   }
 }
 
-/** An encoder with a linear head, in training. */
-class Tuned {
+/** An encoder with a linear head. */
+class Classifier {
   readonly encoder: Encoder;
   readonly #options: FineTuneOptions;
   readonly #weight: Tensor; // [C, E]
   readonly #bias: Tensor; // [C]
   readonly #optimizer: AdamW;
-  /** Tensors that do not learn in the method's own training, and do here. */
-  readonly #woken: Tensor[];
+  /** Tensors that the method itself does not train. */
+  readonly #unfrozen: Tensor[];
 
   constructor(encoder: Encoder, options: FineTuneOptions & { classes: number }) {
     const { method, device } = encoder;
-    const { params, width, woken } = learnable(encoder);
+    const { params, width, unfrozen } = learnable(encoder);
     const init = new Init({ seed: options.seed, device });
     this.encoder = encoder;
     this.#options = options;
-    this.#woken = woken;
+    this.#unfrozen = unfrozen;
     this.#weight = init.normal([options.classes, width], 0.01).persist().requireGrad();
     this.#bias = init.zeros([options.classes]).persist().requireGrad();
     const head = decayGroups(
@@ -157,13 +154,12 @@ class Tuned {
     this.#optimizer = new AdamW(groups, ADAM);
   }
 
-  /** Rows of unit length [B, E] -> [B, C]. */
+  /** Unit rows [B, E] -> [B, C]. */
   logits(features: Tensor): Tensor {
     return ops.linear(features.mul(Math.sqrt(features.shape[1])), this.#weight, this.#bias);
   }
 
-  /** One update; the loss where it is wanted, since reading it waits for the device. */
-  step(batch: HostBatch, { lr, wanted }: { lr: number; wanted: boolean }): number | undefined {
+  step(batch: HostBatch, { lr, readLoss }: { lr: number; readLoss: boolean }): number | undefined {
     const { method, device } = this.encoder;
     return scope(() => {
       const statistics = new BatchStatistics();
@@ -174,45 +170,47 @@ class Tuned {
       backward(loss);
       this.#optimizer.step({ lr });
       statistics.commit();
-      return wanted ? loss.item() : undefined;
+      return readLoss ? loss.item() : undefined; // item() waits for the device
     });
   }
 
   dispose(): void {
-    for (const tensor of this.#woken) tensor.requireGrad(false);
+    for (const tensor of this.#unfrozen) tensor.requireGrad(false);
     for (const tensor of [this.#weight, this.#bias]) tensor.dispose();
     this.#optimizer.dispose();
   }
 }
 
 /**
- * The tensors that encodeImages() reads and that learn: parameters, and of a momentum encoder or a teacher the copies of
- * parameters, which have their names behind a prefix. Found by asking for gradients, so that no method has to say it.
+ * The weights that encodeImages() reads, found by their gradients: parameters, or their copies in a momentum encoder or
+ * teacher, whose names have a prefix.
  */
 function learnable({ method, device, imageSize }: Encoder): {
   params: NamedParams;
   width: number;
-  woken: Tensor[];
+  unfrozen: Tensor[];
 } {
   const named = candidates(method);
-  const woken = named.filter(([, tensor]) => !tensor.requiresGrad).map(([, tensor]) => tensor.requireGrad());
+  const unfrozen = named
+    .filter(([, tensor]) => !tensor.requiresGrad)
+    .map(([, tensor]) => tensor.requireGrad());
   const { read, width } = scope(() => {
     const images = zeros([1, imageSize, imageSize, 3], { dtype: 'uint8', device });
     const features = method.encodeImages(images);
     const tensors = named.map(([, tensor]) => tensor);
-    const found = features.requiresGrad ? gradients([features.sum()], tensors) : [];
-    return { read: found.map((gradient) => gradient !== null), width: features.shape[1] };
+    const grads = features.requiresGrad ? gradients([features.sum()], tensors) : [];
+    return { read: grads.map((gradient) => gradient !== null), width: features.shape[1] };
   });
   const params = new Map(named.filter((_, i) => read[i]));
-  if (params.size > 0) return { params, width, woken };
-  for (const tensor of woken) tensor.requireGrad(false);
+  if (params.size > 0) return { params, width, unfrozen };
+  for (const tensor of unfrozen) tensor.requireGrad(false);
   throw new CoupletError(
     'This method cannot be fine-tuned: its encodeImages() records no gradient for the weights that it reads.',
   );
 }
 
 function candidates({ model, params }: Method): [string, Tensor][] {
-  const learnt = [...params.keys()];
-  const isCopy = (name: string) => learnt.some((param) => name.endsWith(`.${param}`));
+  const names = [...params.keys()];
+  const isCopy = (name: string) => names.some((param) => name.endsWith(`.${param}`));
   return [...model].filter(([name]) => params.has(name) || isCopy(name));
 }

@@ -5,7 +5,7 @@ export { type DatasetFeatures, type Encoder, encodeDataset } from './features.ts
 export type { FineTuneOptions, FineTuneReport } from './fine-tune.ts';
 export type { LabelledPair } from './labelled.ts';
 export type { LinearProbeOptions, LinearProbeReport } from './linear-probe.ts';
-export { checkBestBy, type EvalReport, evalMetrics } from './metrics.ts';
+export { checkBestBy, type EvalReport, evalLines, evalMetrics } from './metrics.ts';
 export type {
   LabelledRows,
   NeighboursOptions,

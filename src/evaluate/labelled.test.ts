@@ -14,7 +14,6 @@ const png = await sharp({ create: { width: 8, height: 8, channels: 3, background
   .png()
   .toBuffer();
 
-/** A folder with so many pictures of each class. */
 function classes(name: string, counts: Record<string, number>): Sources {
   for (const [label, count] of Object.entries(counts)) {
     mkdirSync(join(folder, name, label), { recursive: true });
@@ -23,7 +22,6 @@ function classes(name: string, counts: Record<string, number>): Sources {
   return { type: 'folder', path: join(folder, name) };
 }
 
-/** A list of the pictures of cats and dogs, with a column of labels. */
 function manifest(name: string, labels: readonly string[]): Sources {
   const rows = labels.map((label, k) => `pets/${k % 2 ? 'cat' : 'dog'}/0.png,${label}`);
   writeFileSync(join(folder, name), `${['path,label', ...rows].join('\n')}\n`);

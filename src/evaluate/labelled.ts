@@ -1,20 +1,18 @@
-// Labelled pictures in two parts: one to learn from, one that is held out.
 import type { Columns } from '../data/dataset/columns.ts';
 import { type Dataset, openDataset, type SourceConfig, type SourceInput } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { Generator } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/** Sources as a config or a person has them. */
 export type Sources = SourceInput | SourceConfig | readonly (SourceInput | SourceConfig)[];
 
-/** Sources and what a person calls them: `evaluate.neighbours.data`, `--test`. */
 export interface NamedSources {
+  /** For errors: `evaluate.neighbours.data`, `--test`. */
   name: string;
   sources: Sources;
 }
 
-/** Two labelled data sets with the same classes. */
+/** Two data sets with the same classes. */
 export interface LabelledPair {
   train: Dataset;
   test: Dataset;
@@ -22,16 +20,15 @@ export interface LabelledPair {
   close(): void;
 }
 
-/** What a pair is opened from. */
 export interface PairOptions {
   train: NamedSources;
   test: NamedSources;
-  /** Of the training part only so many, drawn by the seed. */
+  /** Number of training pictures, drawn by the seed; default all. */
   samples?: number;
   seed: number;
 }
 
-/** Opens both. Throws a CoupletError that names the source when labels are missing or there is one class only, and when the two disagree. */
+/** Throws a CoupletError for missing labels, a single class, or different classes of the two. */
 export async function openPair({ train, test, samples, seed }: PairOptions): Promise<LabelledPair> {
   if (JSON.stringify([train.sources].flat()) === JSON.stringify([test.sources].flat()))
     throw new CoupletError(
@@ -44,10 +41,10 @@ export async function openPair({ train, test, samples, seed }: PairOptions): Pro
   try {
     for (const { sources } of [train, test])
       opened.push(await openDataset([sources].flat() as SourceInput[]));
-    const [whole, held] = opened;
-    const classes = checkClasses({ name: train.name, dataset: whole }, { name: test.name, dataset: held });
+    const [whole, heldOut] = opened;
+    const classes = checkClasses({ name: train.name, dataset: whole }, { name: test.name, dataset: heldOut });
     const drawn = samples === undefined ? whole : drawSample(whole, { count: samples, seed });
-    return { train: drawn, test: held, classes, close };
+    return { train: drawn, test: heldOut, classes, close };
   } catch (error) {
     close();
     throw error;
@@ -59,7 +56,7 @@ interface Named {
   dataset: Dataset;
 }
 
-/** The number of classes of both. */
+/** Returns the number of classes. */
 function checkClasses(train: Named, test: Named): number {
   for (const named of [train, test]) checkLabels(named);
   const labels = train.dataset.index.columns.label;
@@ -107,7 +104,7 @@ const nameOf = ({ classNames }: Dataset, label: number) => (classNames ? ` (${cl
 
 const highest = (labels: Int32Array) => labels.reduce((most, label) => Math.max(most, label), -1);
 
-/** A random part of a data set, in index order; the same for a seed on every machine. Ids are positions in the part. */
+/** A random part in index order, the same for a seed on every machine. Ids are positions in the part. */
 export function drawSample(dataset: Dataset, { count, seed }: { count: number; seed: number }): Dataset {
   if (count >= dataset.size) return dataset;
   const order = ops.randperm_generator(dataset.size, new Generator('cpu', seed), 'int64');
@@ -127,7 +124,7 @@ function pickRows(columns: Columns, ids: Float64Array): RowColumns {
   return Object.fromEntries(picked) as RowColumns;
 }
 
-/** Rows of one column, in shared memory as all columns are. */
+/** In shared memory, as all columns are. */
 function pick(column: RowColumns[keyof RowColumns], ids: Float64Array): RowColumns[keyof RowColumns] {
   const Column = column.constructor as new (buffer: SharedArrayBuffer) => typeof column;
   const picked = new Column(new SharedArrayBuffer(ids.length * column.BYTES_PER_ELEMENT));

@@ -7,7 +7,7 @@ import type { LabelledRows } from './neighbours.ts';
 
 const [CLASSES, WIDTH] = [3, 4];
 
-/** Class c is a cloud around the c-th axis, `far` standard deviations out. */
+/** Class c: a cloud on the c-th axis, `far` standard deviations out. */
 function clouds(count: number, { far, seed }: { far: number; seed: number }): LabelledRows {
   const labels = BigInt64Array.from({ length: count }, (_, i) => BigInt(i % CLASSES));
   const centres = tensor(
@@ -24,7 +24,7 @@ const rowsOf = ({ features }: LabelledRows) => {
   return Array.from({ length: numbers.length / WIDTH }, (_, i) => numbers.slice(i * WIDTH, (i + 1) * WIDTH));
 };
 
-/** Softmax regression as a textbook has it, in JavaScript's own numbers; returns the accuracy on `test`. */
+/** Textbook softmax regression in float64; returns the accuracy on `test`. */
 function probeByLoop(
   train: LabelledRows,
   test: LabelledRows,
@@ -113,9 +113,8 @@ it('the rate is chosen by held-out training features: one that learns nothing is
     expect(report.rate).toBe(0.1);
     expect(report.sweep.map(({ rate }) => rate)).toEqual([1e-9, 0.1]);
     expect(report.sweep[1].top1).toBeGreaterThan(report.sweep[0].top1);
-    // Chosen on held-out rows, then trained on all: as with that rate alone.
+    // Chosen on held-out rows, then trained on all.
     expect(report.top1).toBe(linearProbe(train, test, { ...options, rates: [0.1] }).top1);
-    // The test features have no say.
     const wrong = { ...test, labels: test.labels.add(1).eq(3).logicalNot().to('int64') };
     expect(linearProbe(train, wrong, options).sweep).toEqual(report.sweep);
   });

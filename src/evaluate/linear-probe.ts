@@ -10,15 +10,14 @@ import type { LabelledRows } from './neighbours.ts';
 export interface LinearProbeOptions {
   /** Passes over the features; MoCo v3 and MAE use 90. */
   epochs: number;
-  /** Peak learning rates, all trained at the same time; the best one on held-out training features is used. */
+  /** Peak learning rates, trained side by side; held-out training features choose one. */
   rates: readonly number[];
-  /** Features in one step. */
   globalBatchSize: number;
-  /** Brings each dimension to mean 0 and variance 1 by the training features: MAE's batch norm without gain and bias. */
+  /** Mean 0 and variance 1 per dimension, as MAE's batch norm without gain and bias. */
   standardize: boolean;
   /** Share of the training features that choose the rate. */
   heldOut: number;
-  /** Of the initial weights, the order, and what is held out. */
+  /** Of the weights, the order and the held-out part. */
   seed: number;
 }
 
@@ -35,24 +34,22 @@ export interface LinearProbeReport extends Accuracy {
   pictures: number;
   classes: number;
   epochs: number;
-  /** The learning rate that was chosen. */
+  /** The chosen learning rate. */
   rate: number;
-  /** What each rate reached on the held-out part of the training features. A best one at the end of the list wants more beyond it. */
+  /** Accuracy of each rate on the held-out training features. If the best is at an end of the list, extend the list. */
   sweep: { rate: number; top1: number }[];
 }
 
-/** SGD's momentum in all protocols of section 7.5. */
 const MOMENTUM = { sgdMomentum: 0.9, nesterov: false };
-/** PyTorch's for a batch norm, as a share of the features' mean variance, so that the scale of features plays no part. */
-const EPS = 1e-5;
+/** Share of the features' mean variance, so that their scale plays no part. */
+const RELATIVE_EPS = 1e-5;
 
 /**
- * Linear classification on frozen features: MoCo v3's settings (SGD, momentum 0.9, no decay, cosine, batches of 1024,
- * weights from N(0, 0.01^2)), all learning rates in one batched weight [R, C, D]. The rate with the highest accuracy on
- * held-out training features is then trained on all of them, and measured on the test features.
+ * Linear classification on frozen features with MoCo v3's settings (SGD, momentum 0.9, no decay, cosine, weights from
+ * N(0, 0.01^2)). The rate with the highest accuracy on held-out training features is then trained on all of them.
  *
- * The features are those of the centre crops, computed once. The published protocols crop and flip anew in each epoch,
- * which gives a little more accuracy and costs a forward pass of the encoder per picture and epoch.
+ * Features come from centre crops, computed once. Published protocols crop and flip in each epoch: a little more accurate,
+ * at a forward pass per picture and epoch.
  */
 export function linearProbe(
   train: LabelledRows,
@@ -62,20 +59,20 @@ export function linearProbe(
   const all = { ...LINEAR_PROBE, ...options };
   const { classes, epochs, rates } = all;
   return scope(() => {
-    const change = all.standardize ? standardizer(train.features) : (features: Tensor) => features;
-    const rows = { ...train, features: change(train.features) };
+    const standardize = all.standardize ? standardizer(train.features) : (features: Tensor) => features;
+    const rows = { ...train, features: standardize(train.features) };
     const sweep = rates.length > 1 ? sweepRates(rows, all) : [];
     const rate = sweep.reduce((best, next) => (better(next, best) ? next : best), sweep[0])?.rate ?? rates[0];
     const [reached] = trainHeads(rows, { ...all, rates: [rate] }).measure({
       ...test,
-      features: change(test.features),
+      features: standardize(test.features),
     });
     return {
       pictures: test.features.shape[0],
       classes,
       epochs,
       rate,
-      sweep: sweep.map(({ rate: of, top1 }) => ({ rate: of, top1 })),
+      sweep: sweep.map((each) => ({ rate: each.rate, top1: each.top1 })),
       top1: reached.top1,
       top5: reached.top5,
     };
@@ -90,24 +87,26 @@ interface Reached extends Accuracy {
 
 const better = (a: Reached, b: Reached) => a.top1 > b.top1 || (a.top1 === b.top1 && a.loss < b.loss);
 
-/** Trains on all but the held-out features, which it then measures each rate on. */
 function sweepRates(rows: LabelledRows, options: Settings): (Reached & { rate: number })[] {
   const count = rows.features.shape[0];
-  const held = Math.max(1, Math.round(count * options.heldOut));
+  const heldOut = Math.max(1, Math.round(count * options.heldOut));
   const order = permutation(count, new Generator('cpu', options.seed + 1), rows.features.device);
   const part = (first: number, size: number): LabelledRows => {
-    const at = order.narrow(0, first, size);
-    return { features: rows.features.indexSelect(0, at), labels: rows.labels.indexSelect(0, at) };
+    const indices = order.narrow(0, first, size);
+    return {
+      features: rows.features.indexSelect(0, indices),
+      labels: rows.labels.indexSelect(0, indices),
+    };
   };
-  const measured = trainHeads(part(held, count - held), options).measure(part(0, held));
+  const measured = trainHeads(part(heldOut, count - heldOut), options).measure(part(0, heldOut));
   return measured.map((reached, i) => ({ ...reached, rate: options.rates[i] }));
 }
 
-/** x -> (x - mean) / sqrt(variance + eps), by the statistics of `features` [N, D]. */
+/** x -> (x - mean) / sqrt(variance + eps), with the statistics of `features` [N, D]. */
 function standardizer(features: Tensor): (features: Tensor) => Tensor {
   const mean = features.mean(0);
   const variance = ops.var_correction(features, [0], 0);
-  const floor = variance.mean().mul(EPS).clamp(1e-24, null); // constant features stay 0
+  const floor = variance.mean().mul(RELATIVE_EPS).clamp(1e-24, null); // constant features stay 0
   const deviation = variance.add(floor).sqrt();
   return (other) => other.sub(mean).div(deviation);
 }
@@ -116,20 +115,22 @@ function permutation(count: number, generator: Generator, device: string): Tenso
   return ops.randperm_generator(count, generator, 'int64').toDevice(device);
 }
 
-/** One head per rate, from the same start, over the same batches. */
+/** All heads have the same start and the same batches. */
 function trainHeads({ features, labels }: LabelledRows, options: Settings): Heads {
   const { epochs, globalBatchSize, seed } = options;
   const heads = new Heads(features, options);
   const draw = new Generator('cpu', seed);
   const count = features.shape[0];
   const total = epochs * Math.ceil(count / globalBatchSize);
-  const fall = cosine(1, 0);
+  const decay = cosine(1, 0);
   let step = 0;
   const epoch = () => {
     const order = permutation(count, draw, features.device);
     for (let first = 0; first < count; first += globalBatchSize) {
-      const at = order.narrow(0, first, Math.min(globalBatchSize, count - first));
-      scope(() => heads.step(features.indexSelect(0, at), labels.indexSelect(0, at), fall(step++ / total)));
+      const indices = order.narrow(0, first, Math.min(globalBatchSize, count - first));
+      scope(() =>
+        heads.step(features.indexSelect(0, indices), labels.indexSelect(0, indices), decay(step++ / total)),
+      );
     }
   };
   try {
@@ -140,10 +141,10 @@ function trainHeads({ features, labels }: LabelledRows, options: Settings): Head
   }
 }
 
-/** Numbers that the scores of one part of the features may fill: 128 MiB of float32. */
-const PART = 2 ** 25;
+/** Scores in memory at once: 128 MiB. */
+const MAX_SCORES = 2 ** 25;
 
-/** R linear classifiers side by side. Their weights belong to the scope they are made in; dispose() ends their training. */
+/** R linear classifiers. The scope owns their weights; dispose() frees the optimizer. */
 class Heads {
   readonly #optimizer: Sgd;
   readonly #weight: Tensor; // [R, C, D]
@@ -171,7 +172,7 @@ class Heads {
     return { logits: flat.view(rows, count, classes), losses: each.view(rows, count).mean(0) };
   }
 
-  /** Momentum without decay is linear in gradients, so a rate may weigh its loss instead of its update: one optimizer serves all. */
+  /** Momentum without decay is linear in gradients, so rates may weigh losses: one optimizer serves all. */
   step(features: Tensor, labels: Tensor, factor: number): void {
     backward(this.#losses(features, labels).losses.mul(this.#rates).sum());
     this.#optimizer.step({ lr: factor });
@@ -181,16 +182,15 @@ class Heads {
     this.#optimizer.dispose();
   }
 
-  /** What each rate reaches on other features. */
   measure({ features, labels }: LabelledRows): Reached[] {
     const count = features.shape[0];
     const all = Array.from({ length: this.#rates.size }, () => ({ top1: 0, top5: 0, loss: 0 }));
-    const part = Math.max(1, Math.floor(PART / this.#bias.size));
+    const part = Math.max(1, Math.floor(MAX_SCORES / this.#bias.size));
     for (let first = 0; first < count; first += part) {
       const size = Math.min(part, count - first);
       const cut = (tensor: Tensor) => tensor.narrow(0, first, size);
-      const found = scope(() => this.#measurePart(cut(features), cut(labels)));
-      found.forEach((values, i) => {
+      const measured = scope(() => this.#measurePart(cut(features), cut(labels)));
+      measured.forEach((values, i) => {
         for (const key of ['top1', 'top5', 'loss'] as const) all[i][key] += values[key] * (size / count);
       });
     }

@@ -1,6 +1,6 @@
 import { CoupletError } from '../errors.ts';
 import { nearest } from '../io/suggest.ts';
-import { accuracyMetrics } from './accuracy.ts';
+import { accuracyLine, accuracyMetrics } from './accuracy.ts';
 import type { FineTuneReport } from './fine-tune.ts';
 import type { LinearProbeReport } from './linear-probe.ts';
 import { type EvaluateConfig, type EvaluatorReports, evaluatorList } from './registry.ts';
@@ -8,20 +8,30 @@ import { type EvaluateConfig, type EvaluatorReports, evaluatorList } from './reg
 export interface EvalReport extends EvaluatorReports {
   linear?: LinearProbeReport;
   fineTune?: FineTuneReport;
-  /** Samples that could not be read. */
+  /** Unreadable samples. */
   skipped: number;
 }
 
-/** Metrics by key of the report. */
-const METRICS: readonly (readonly [string, Readonly<Record<string, (report: never) => number>>])[] = [
-  ...evaluatorList.map(({ name, metrics }) => [name, metrics] as const),
-  ['linear', accuracyMetrics('linear')],
-  ['fineTune', accuracyMetrics('fine_tune')],
-];
+type ReportKind = Pick<(typeof evaluatorList)[number], 'metrics' | 'lines'>;
 
-/** The report as metrics of one row: `eval/zero_shot_top1`, `eval/knn_top1`, `eval/text_to_image_r10`, ... */
+/** By key of the report. classify() alone gives the last two. */
+const reportKinds: Readonly<Record<string, ReportKind>> = {
+  ...Object.fromEntries(evaluatorList.map((evaluator) => [evaluator.name, evaluator])),
+  linear: {
+    metrics: accuracyMetrics('linear'),
+    lines: (report: LinearProbeReport) => [
+      accuracyLine('linear', report, `rate ${report.rate}, ${report.epochs} epochs`),
+    ],
+  },
+  fineTune: {
+    metrics: accuracyMetrics('fine_tune'),
+    lines: (report: FineTuneReport) => [accuracyLine('fine-tuned', report, `${report.epochs} epochs`)],
+  },
+};
+
+/** One row of metrics: `eval/zero_shot_top1`, `eval/text_to_image_r10`, ... */
 export function evalMetrics(report: EvalReport): Record<string, number> {
-  const entries = METRICS.flatMap(([key, metrics]) => {
+  const entries = Object.entries(reportKinds).flatMap(([key, { metrics }]) => {
     const measured = report[key as keyof EvalReport] as never;
     if (measured === undefined) return [];
     return Object.entries(metrics).map(([name, read]) => [`eval/${name}`, read(measured)]);
@@ -29,7 +39,15 @@ export function evalMetrics(report: EvalReport): Record<string, number> {
   return Object.fromEntries(entries);
 }
 
-/** Throws a CoupletError when `evaluate.bestBy` is no metric of the evaluations that the config has. */
+/** Text for the terminal, in the order of the report. */
+export function evalLines(report: EvalReport): string[] {
+  const lines = Object.entries(report).flatMap(([key, part]) =>
+    part === undefined ? [] : (reportKinds[key]?.lines(part as never) ?? []),
+  );
+  return report.skipped > 0 ? [...lines, `${report.skipped} samples could not be read`] : lines;
+}
+
+/** Throws a CoupletError when no evaluation of the config gives the metric `bestBy`. */
 export function checkBestBy(config: EvaluateConfig): void {
   const { bestBy } = config;
   if (bestBy === undefined) return;

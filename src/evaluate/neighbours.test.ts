@@ -6,7 +6,7 @@ import { neighbours, neighbourVotes } from './neighbours.ts';
 const labelsOf = (labels: readonly number[], device = 'cpu') =>
   tensor(BigInt64Array.from(labels, BigInt), undefined, { device });
 
-/** The definition, one query and one neighbour after the other. */
+/** The definition, in loops. */
 function votesByLoop(
   queries: number[][],
   rows: { features: number[][]; labels: number[] },

@@ -3,25 +3,24 @@ import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
-import { type Accuracy, accuracy, accuracyMetrics } from './accuracy.ts';
+import { type Accuracy, accuracy, accuracyLine, accuracyMetrics } from './accuracy.ts';
 import { defineEvaluator, sourcesSchema } from './evaluator.ts';
 import { openPair, type Sources } from './labelled.ts';
 
 export interface NeighboursOptions {
-  /** Neighbours that vote; fewer where the reference has fewer rows. */
+  /** Number of neighbours that vote. */
   k: number;
-  /** Divides similarities before the exponential. */
+  /** Divides cosines before the exponential. */
   temperature: number;
 }
 
 export interface NeighboursReport extends NeighboursOptions, Accuracy {
   pictures: number;
-  /** Pictures among which neighbours were looked for. */
+  /** Number of pictures that neighbours come from. */
   reference: number;
   classes: number;
 }
 
-/** Features with their classes. */
 export interface LabelledRows {
   /** [N, E], rows of unit length. */
   features: Tensor;
@@ -29,14 +28,13 @@ export interface LabelledRows {
   labels: Tensor;
 }
 
-/** Numbers that the similarities of one part of the queries may fill: 128 MiB of float32. */
-const PART = 2 ** 25;
+/** Similarities in memory at once: 128 MiB. */
+const MAX_SIMILARITIES = 2 ** 25;
 
 /**
- * Weighted k-nearest-neighbour votes, [Q, C] (Wu et al. 2018, section 3.4; DINO's protocol): of the k rows with the highest
- * cosine s each gives its class exp(s / T). Votes are divided by exp(s_1 / T) of the nearest, which changes no order and
- * keeps them finite for small T. They are added up from the nearest on, so a device gives the same bits each time. Which
- * of the rows that tie for the last place votes is topk's choice; accuracy() says what becomes of classes that tie.
+ * Weighted k-nearest-neighbour votes, [Q, C] (Wu et al. 2018, section 3.4; DINO's protocol): each of the k rows with the
+ * highest cosine s gives its class exp(s / T). Dividing by exp(s_1 / T) of the nearest keeps votes finite for small T. They
+ * are added in a fixed order, for the same bits each time.
  */
 export function neighbourVotes(
   queries: Tensor,
@@ -48,7 +46,7 @@ export function neighbourVotes(
   return noGrad(() =>
     scope(() => {
       const votes = zeros([count, classes], { device });
-      const part = Math.max(1, Math.floor(PART / rows));
+      const part = Math.max(1, Math.floor(MAX_SIMILARITIES / rows));
       for (let first = 0; first < count; first += part) {
         const size = Math.min(part, count - first);
         scope(() => {
@@ -66,7 +64,7 @@ export function neighbourVotes(
   );
 }
 
-/** Adds each neighbour's weight to its class, one place after the other: within one place no two rows meet. */
+/** One place after the other: within a place no two rows add to the same vote. */
 function addVotes(
   votes: Tensor,
   { weights, indices, labels }: { weights: Tensor; indices: Tensor; labels: Tensor },
@@ -80,7 +78,6 @@ function addVotes(
   }
 }
 
-/** Accuracy of weighted k-nearest-neighbour classification of held-out pictures by labelled ones. */
 export function neighbours(
   queries: LabelledRows,
   reference: LabelledRows,
@@ -96,25 +93,22 @@ export const neighboursEvaluator = defineEvaluator({
   name: 'neighbours',
   options: z
     .strictObject({
-      data: sourcesSchema.describe('labelled pictures that are held out'),
-      train: sourcesSchema
-        .optional()
-        .describe('labelled pictures that neighbours come from; default data.train'),
-      k: z.int().min(1).default(20).describe('number of neighbours that vote'),
+      data: sourcesSchema.describe('held-out labelled pictures'),
+      train: sourcesSchema.optional().describe('labelled pictures that vote; default data.train'),
+      k: z.int().min(1).default(20).describe('number of neighbours'),
       temperature: z
         .number()
         .positive()
         .default(0.07)
-        .describe('divisor of cosines: a neighbour of cosine s votes with exp(s / temperature)'),
-      samples: z
-        .int()
-        .min(2)
-        .optional()
-        .describe('number of pictures of train, drawn by the seed, to save time; default all'),
+        .describe('divisor of cosines: a neighbour votes with exp(cosine / temperature)'),
+      samples: z.int().min(2).optional().describe('number of random pictures of train; default all'),
     })
     .describe('classification by the nearest labelled pictures'),
   needsTexts: false,
   metrics: accuracyMetrics('knn'),
+  lines: (report: NeighboursReport) => [
+    accuracyLine('k-nn', report, `${report.k} of ${report.reference} neighbours`),
+  ],
 
   async open({ data, train, k, temperature, samples }, run) {
     const sources: Sources | undefined = train ?? run?.data.train;

@@ -4,7 +4,7 @@ import { neighboursEvaluator } from './neighbours.ts';
 import { retrievalEvaluator } from './retrieval.ts';
 import { zeroShotEvaluator } from './zero-shot.ts';
 
-/** Every evaluation that a config may name, in the order of their metrics. To add one: write its file, and put it here. */
+/** In the order of their metrics. To add one: write its file, and put it here. */
 export const evaluators = {
   zeroShot: zeroShotEvaluator,
   neighbours: neighboursEvaluator,
@@ -14,17 +14,14 @@ export const evaluators = {
 type Evaluators = typeof evaluators;
 export type EvaluatorName = keyof Evaluators;
 
-/** The evaluations of a config: options, with defaults filled in. */
 export type EvaluatorOptions = {
   [Name in EvaluatorName]?: z.output<Evaluators[Name]['options']> | undefined;
 };
 
-/** Opened data by evaluation. */
 export type EvalData = {
   [Name in EvaluatorName]?: Awaited<ReturnType<Evaluators[Name]['open']>>;
 };
 
-/** Reports by evaluation. */
 export type EvaluatorReports = {
   [Name in EvaluatorName]?: Awaited<ReturnType<Evaluators[Name]['run']>>['report'];
 };
@@ -33,7 +30,7 @@ export interface EvaluateConfig extends EvaluatorOptions {
   bestBy?: string | undefined;
 }
 
-/** The definitions as a list: the types of options and data are known by name only. */
+/** The types of options and data are known by name only. */
 export const evaluatorList = Object.values(evaluators) as unknown as readonly EvaluatorDefinition<
   EvaluatorName,
   unknown,
@@ -43,10 +40,14 @@ export const evaluatorList = Object.values(evaluators) as unknown as readonly Ev
 
 type Shape = { [Name in EvaluatorName]: z.ZodOptional<Evaluators[Name]['options']> };
 
-/** The keys of a config's `evaluate`, but for `every`. */
+/** A config's `evaluate`, without `every`. */
 export const evaluateShape = {
   ...(Object.fromEntries(
     evaluatorList.map(({ name, options }) => [name, options.optional()]),
   ) as unknown as Shape),
-  bestBy: z.string().min(1).optional().describe('metric whose highest value makes the best checkpoint'),
+  bestBy: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('metric that chooses the best checkpoint, by its highest value'),
 };

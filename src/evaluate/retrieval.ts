@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { openDataset } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
+import { percent } from './accuracy.ts';
 import { defineEvaluator, sourcesSchema } from './evaluator.ts';
 import { encodeDataset } from './features.ts';
 
-/** Shares of queries, in [0, 1], whose own partner is among the best 1, 5, 10. */
+/** Shares of queries, in [0, 1], whose partner is among the best 1, 5, 10. */
 export interface Recall {
   r1: number;
   r5: number;
@@ -21,23 +22,23 @@ export interface RetrievalReport {
   meanRecall: number;
 }
 
-const CHUNK = 1024;
+const QUERIES_PER_PART = 1024;
 
 /**
- * For each query the number of candidates that score higher than its own partner, plus half of those that tie with it:
- * constant features get the rank of chance, not the first. Row i of both belongs together.
+ * The number of candidates that score higher than the query's partner, plus half of the ties: constant features get the rank
+ * of chance. Row i of both is a pair.
  */
 function ranks(queries: Tensor, candidates: Tensor): number[] {
   const count = queries.shape[0];
   const all: number[] = [];
-  for (let start = 0; start < count; start += CHUNK) {
-    const rows = Math.min(CHUNK, count - start);
+  for (let start = 0; start < count; start += QUERIES_PER_PART) {
+    const rows = Math.min(QUERIES_PER_PART, count - start);
     all.push(
       ...scope(() => {
         const scores = queries.narrow(0, start, rows).matmul(candidates.t); // [rows, N]
-        const own = scores.narrow(1, start, rows).diagonal().unsqueeze(1);
-        const higher = scores.gt(own).sum(1).to('float32');
-        const ties = scores.eq(own).sum(1).to('float32').sub(1).mul(0.5);
+        const partner = scores.narrow(1, start, rows).diagonal().unsqueeze(1);
+        const higher = scores.gt(partner).sum(1).to('float32');
+        const ties = scores.eq(partner).sum(1).to('float32').sub(1).mul(0.5);
         return higher.add(ties).toNumbers();
       }),
     );
@@ -45,12 +46,12 @@ function ranks(queries: Tensor, candidates: Tensor): number[] {
   return all;
 }
 
-function recall(rankOf: readonly number[]): Recall {
-  const within = (k: number) => rankOf.filter((rank) => rank < k).length / rankOf.length;
+function recall(rankOfQuery: readonly number[]): Recall {
+  const within = (k: number) => rankOfQuery.filter((rank) => rank < k).length / rankOfQuery.length;
   return { r1: within(1), r5: within(5), r10: within(10) };
 }
 
-/** Recall both ways between N images and their N texts; features [N, E], rows of unit length. */
+/** Recall both ways; features [N, E], rows of unit length. */
 export function retrieval(imageFeatures: Tensor, textFeatures: Tensor): RetrievalReport {
   return noGrad(() => {
     const imageToText = recall(ranks(imageFeatures, textFeatures));
@@ -76,13 +77,19 @@ const recallMetrics = Object.entries(WAYS).flatMap(([name, way]) =>
 export const retrievalEvaluator = defineEvaluator({
   name: 'retrieval',
   options: z
-    .strictObject({ data: sourcesSchema.describe('pairs of picture and caption') })
+    .strictObject({ data: sourcesSchema.describe('pictures with captions') })
     .describe('captions found by pictures, and pictures by captions'),
   needsTexts: true,
   metrics: {
     ...(Object.fromEntries(recallMetrics) as Record<string, (report: RetrievalReport) => number>),
     mean_recall: ({ meanRecall }: RetrievalReport) => meanRecall,
   },
+  lines: ({ pairs, ...recalls }: RetrievalReport) =>
+    Object.entries(WAYS).map(([name, way]) => {
+      const { r1, r5, r10 } = recalls[way];
+      const title = name.replaceAll('_', ' ');
+      return `${title}  R@1 ${percent(r1)}  R@5 ${percent(r5)}  R@10 ${percent(r10)}  (${pairs} pairs)`;
+    }),
 
   async open({ data }) {
     const dataset = await openDataset([data].flat());

@@ -7,7 +7,7 @@ import { tokensToDevice } from '../feed/upload.ts';
 import { unitRows } from '../nn/unit-rows.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
-import { type Accuracy, accuracy, accuracyMetrics } from './accuracy.ts';
+import { type Accuracy, accuracy, accuracyLine, accuracyMetrics } from './accuracy.ts';
 import { defineEvaluator, sourcesSchema } from './evaluator.ts';
 
 export interface ZeroShotReport extends Accuracy {
@@ -15,10 +15,9 @@ export interface ZeroShotReport extends Accuracy {
   classes: number;
 }
 
-/** The prompts around a class name when a config gives none. */
 const DEFAULT_TEMPLATES = ['a photo of a {}.'];
 
-/** One unit vector per class, [C, E]: the normalised mean of its prompts' features (Radford et al. 2021, section 3.1.4). */
+/** [C, E]: the normalised mean of each class's prompt features (Radford et al. 2021, section 3.1.4). */
 function classFeatures(
   classNames: readonly string[],
   {
@@ -66,6 +65,7 @@ export const zeroShotEvaluator = defineEvaluator({
     .describe('classification by class names'),
   needsTexts: true,
   metrics: accuracyMetrics('zero_shot'),
+  lines: (report: ZeroShotReport) => [accuracyLine('zero-shot', report)],
 
   async open({ data, templates = DEFAULT_TEMPLATES }) {
     const dataset = await openDataset([data].flat());

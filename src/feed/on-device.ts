@@ -37,7 +37,8 @@ export async function onDeviceFeed(context: FeedContext): Promise<Feed> {
       writesCache: context.ranks.rank === 0,
     }),
   });
-  const captions = tokenizer && held.tokens && new EpochCaptions(dataset, { tokenizer, own: held.tokens });
+  const captions =
+    tokenizer && held.tokens && new EpochCaptions(dataset, { tokenizer, ownTokens: held.tokens });
   const { seed } = config;
   const drawn = { sizes: held.sizes, side: held.images.shape[1]!, recipes, seed };
   const samplesOf = (step: number) => samplesOfStep(context, step);

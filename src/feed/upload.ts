@@ -4,7 +4,7 @@ import type { Tensor } from '../torch/index.ts';
 import { upload } from '../torch/upload.ts';
 
 /** Columns of [B, L] tokens up to the end of the longest text. An end token is never 0. */
-export function usedColumns(tokens: Int32Array, length: number): number {
+function usedColumns(tokens: Int32Array, length: number): number {
   for (let column = length - 1; column >= 0; column--) {
     for (let index = column; index < tokens.length; index += length)
       if (tokens[index] !== 0) return column + 1;

@@ -5,7 +5,7 @@ import * as ops from '../torch/ops.ts';
 
 export interface AdamState {
   eps: number;
-  /** v / (1 - beta2^t) of these parameters [P]; undefined before the first step, and without second moments. */
+  /** v / (1 - beta2^t) [P]; undefined before the first step, and without second moments. */
   secondMoment(names: readonly string[]): Tensor | undefined;
 }
 
@@ -33,7 +33,7 @@ export function adamStateOf({ optimizer, config }: Optimized): AdamState {
 }
 
 /**
- * Adam's factor 1 / (sqrt(v) + eps) [P] (Kingma & Ba 2015). Zero where v is: a parameter that no batch has moved would outweigh all others.
+ * Adam's factor 1 / (sqrt(v) + eps) [P] (Kingma & Ba 2015). Zero where v is 0: an unmoved parameter would outweigh all others.
  */
 export function adamScale(secondMoment: Tensor, { eps }: Pick<AdamState, 'eps'>): Tensor {
   return noGrad(() =>

@@ -16,8 +16,7 @@ import { adjustedError, type Estimate, squaredMean, studentQuantile, varianceOf 
 import { FoldSums, joined } from './fold-sums.ts';
 
 /*
- * A quadratic, l(x; theta) = 1/2 sum_i a_i (theta_i - x_i)^2 with x_i ~ N(mu_i, s_i^2), whose sequences are shortened by dropping
- * each coordinate of x with probability d. With k = 1 - d:
+ * l(x; theta) = 1/2 sum_i a_i (theta_i - x_i)^2 with x_i ~ N(mu_i, s_i^2), each dropped with probability d. With k = 1 - d:
  *   gradient  a (theta - mu), bias  a d mu, variance of a sample  sum a_i^2 (k (s_i^2 + mu_i^2) - k^2 mu_i^2).
  */
 const WIDTH = 24;
@@ -47,7 +46,7 @@ function truth(dropped: number) {
 const row = (values: readonly number[]) => tensor(values).persist();
 const [A, THETA, MU, S] = [row(a), row(theta).requireGrad(), row(mu), row(s)];
 
-/** The gradient [P] of one sub-batch, by autograd; the same seed is the same samples, whatever is dropped. */
+/** [P] of one sub-batch; the same seed gives the same samples. */
 function gradient(seed: number, { batch, dropped }: { batch: number; dropped: number }): Tensor {
   const samples = new Generator('cpu', seed * 1000 + batch);
   const masks = new Generator('cpu', seed * 1000 + batch + 500_000);
@@ -68,7 +67,7 @@ function pass(sums: FoldSums, seed: number, dropped: number, batches = BATCHES):
   for (let batch = 0; batch < batches; batch++) scope(() => sums.add(gradient(seed, { batch, dropped })));
 }
 
-/** What is measured with one seed: the candidate, and the baseline against itself on other samples. */
+/** The candidate, and the baseline on other samples. */
 function measure(seed: number) {
   const [baseline, sums] = [new FoldSums(shape), new FoldSums(shape)];
   const moments = (samples: number, dropped: number) => {

@@ -1,14 +1,14 @@
-// Bias and variance of a gradient from inner products of fold means. F folds of m = M / F sub-batches, K samples in each.
+// F folds of m = M / F sub-batches, K samples in each.
 
-/** What a finished pass leaves: plain data, nothing of size P. */
+/** Of a finished pass: plain data, nothing of size P. */
 export interface Moments {
-  /** K: samples of a sub-batch. */
+  /** K */
   subBatch: number;
-  /** m: sub-batches of a fold. */
+  /** m */
   perFold: number;
   /** <c_f, c_g> [F][F]: c_f is the mean gradient over the sub-batches of fold f. */
   own: number[][];
-  /** <c_f - b_f, c_g - b_g> [F][F]: b_f is the same of the baseline, on the same samples. */
+  /** <c_f - b_f, c_g - b_g> [F][F]: b_f is the baseline's, on the same samples. */
   difference: number[][];
   /** Sum of |g_j|^2 over the sub-batches of each fold [F]. */
   squares: number[];
@@ -23,11 +23,11 @@ export interface Estimate {
 
 /** The squared length of a mean, with and without noise. */
 export interface SquaredMean extends Estimate {
-  /** |mean|^2 of the sample: too large by variance / samples (docs/papers/fastcl.md, section 2.3). */
+  /** Too large by variance / samples (FastCL 2.3). */
   plain: number;
 }
 
-/** |E x|^2: the mean of <x_f, x_g> over folds f != g, the cross-half estimate averaged over all halves. May be negative. */
+/** |E x|^2: mean of <x_f, x_g> over folds f != g, the cross-half estimate over all halves. May be negative. */
 export function squaredMean(gram: readonly number[][]): SquaredMean {
   const folds = gram.length;
   const rows = gram.map((row) => sum(row));
@@ -54,8 +54,8 @@ export function varianceOf({ subBatch, perFold, own, squares }: Moments): Estima
 }
 
 /**
- * The cost-adjusted error max(0, Bias^2) + cost / forwards Var (Lin et al. 2024, section 5): the squared error of the mean over as many
- * samples as the forwards pay for.
+ * Cost-adjusted error max(0, Bias^2) + cost / forwards Var (Lin et al. 2024, section 5): squared error of the mean over the samples
+ * that the forwards pay for.
  * @param weight cost / forwards
  */
 export function adjustedValue(

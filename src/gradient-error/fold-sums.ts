@@ -9,15 +9,12 @@ const BLOCK = 1 << 12;
 
 export interface FoldShape {
   folds: number;
-  /** Lengths of the runs of parameters with moments of their own. */
+  /** Lengths of the parts of P with moments of their own. */
   segments: readonly number[];
   device: string;
 }
 
-/**
- * Sums of sub-batch gradients, one vector for each fold, for any number of samples. A fold adds a few hundred float32 numbers, to about 1e-7.
- * Squares and inner products, in which near-equal numbers cancel, are float64.
- */
+/** One float32 sum of gradients per fold. Squares and inner products, in which near-equal numbers cancel, are float64. */
 export class FoldSums {
   readonly #sums: Tensor; // float32 [F, P]
   readonly #squares: Tensor; // float64 [F, S]
@@ -32,7 +29,7 @@ export class FoldSums {
     this.#squares = zeros([folds, segments.length], { dtype: 'float64', device }).persist();
   }
 
-  /** Adds the gradient [P] of the next sub-batch to the next fold. Nothing waits for the device. */
+  /** Adds the gradient [P] of the next sub-batch to the next fold. Does not wait for the device. */
   add(gradient: Tensor): void {
     const { folds } = this.#shape;
     const fold = this.#count++ % folds;
@@ -49,10 +46,10 @@ export class FoldSums {
   }
 
   #parts(vector: Tensor): Tensor[] {
-    let at = 0;
+    let start = 0;
     return this.#shape.segments.map((length) => {
-      at += length;
-      return vector.narrow(0, at - length, length);
+      start += length;
+      return vector.narrow(0, start - length, length);
     });
   }
 
@@ -76,10 +73,10 @@ export class FoldSums {
       );
     const perFold = this.#count / folds;
     const squares = table(this.#squares);
-    let at = 0;
+    let start = 0;
     return segments.map((length, s) => {
-      const { own, difference } = this.#grams(baseline, { from: at, length, perFold });
-      at += length;
+      const { own, difference } = this.#grams(baseline, { from: start, length, perFold });
+      start += length;
       return { subBatch, perFold, own, difference, squares: squares.map((row) => row[s]) };
     });
   }
@@ -101,8 +98,7 @@ export class FoldSums {
             const mine = means(this);
             own.add_(gram(mine));
             if (baseline === this) return;
-            const apart = mine.sub(means(baseline));
-            difference.add_(gram(apart));
+            difference.add_(gram(mine.sub(means(baseline))));
           });
         return { own: table(own), difference: table(difference) };
       }),

@@ -5,24 +5,20 @@ import type { StepContext } from '../time/clock.ts';
 import { clearGrads, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/** Names of an image tower's parameters: open_clip's, and timm's in methods of pictures alone. */
+/** open_clip's names, and timm's. */
 const IMAGE_TOWERS = ['visual.', 'backbone.'];
 
-/** The parameters that learn at a moment, and groups of them. */
 export interface ParameterGroups {
   /** The image tower's first. */
   params: readonly Tensor[];
   names: readonly string[];
-  /** Lengths of the runs of parameters that make the groups. */
+  /** Lengths of the parts of P that make the groups. */
   segments: readonly number[];
   /** Segments of each group; `all` is always there. */
   groups: Readonly<Record<string, readonly number[]>>;
 }
 
-/**
- * All parameters that learn at this moment, and the image tower's as a group `image`, when there are others. A parameter belongs to the
- * tower when its name starts with `visual.` or `backbone.`. Those that the method freezes now are left out.
- */
+/** `all` parameters that learn now, without frozen ones; and the image tower's as `image`, when there are others. */
 export function parameterGroups(method: Method, clock: StepContext): ParameterGroups {
   const frozen = method.frozen?.(clock) ?? new Set();
   const learned = [...method.params].filter(([name, { requiresGrad }]) => requiresGrad && !frozen.has(name));
@@ -38,9 +34,9 @@ export function parameterGroups(method: Method, clock: StepContext): ParameterGr
 }
 
 /**
- * The gradient [P] on one batch, as a training step hands it to its update, by the parameters in their order. Zeros for a parameter that
- * the loss does not reach. Nothing moves: no state, no running statistics, no gradient of a leaf.
- * @param options.clock says how the sequences are shortened
+ * The gradient [P] of a training step on one batch. Zeros for a parameter that the loss does not reach. Nothing moves: no state, no
+ * running statistics, no gradient of a leaf.
+ * @param options.clock with the compression
  */
 export function gradientOf(
   parts: GradientParts,

@@ -93,7 +93,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       const existing = header.entries.get(name);
       if (existing) return existing;
       throw new CoupletError(
-        `${path} has no tensor '${name}'. It has ${header.entries.size}: ${[...header.entries.keys()].slice(0, 10).join(', ')}.`,
+        `${path} has no tensor '${name}'. The first of its ${header.entries.size} tensors: ${[...header.entries.keys()].slice(0, 10).join(', ')}.`,
       );
     };
     return {
@@ -137,7 +137,9 @@ export async function readSafetensors(
 async function readHeader(file: FileHandle, path: string): Promise<SafetensorsHeader> {
   const { size } = await file.stat();
   if (size < 8)
-    throw new CoupletError(`${path} is not a safetensors file: it has ${size} bytes, at least 8 expected.`);
+    throw new CoupletError(
+      `${path} is not a safetensors file: it has ${size} bytes, expected at least 8. Check the path.`,
+    );
   const length = (await readExactly(file, { offset: 0, size: 8, path })).buffer;
   const headerSize = Number(new DataView(length).getBigUint64(0, true));
   if (headerSize > MAX_HEADER_BYTES || 8 + headerSize > size) {

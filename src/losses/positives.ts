@@ -1,4 +1,4 @@
-// b rows of this rank, B columns of all ranks.
+// b rows of this rank, B of all ranks.
 import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 

@@ -80,7 +80,7 @@ export function modelSpec(model: string | AnyModelSpec): AnyModelSpec {
   const spec = models[model];
   if (!spec)
     throw new CoupletError(
-      `There is no model named ${model}. Use one of ${Object.keys(models).join(', ')}, or give the sizes yourself.`,
+      `model: there is no model named ${model}; known: ${Object.keys(models).join(', ')}. Use one of these, or give the sizes yourself.`,
     );
   return spec;
 }

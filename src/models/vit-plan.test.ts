@@ -1,10 +1,10 @@
 // Sequence plans, and images of other sizes.
 import { describe, expect, test } from 'vitest';
 import { error } from '../../tests/contract/numbers.ts';
+import { patchEmbed } from '../../tests/contract/patch-embed.ts';
 import { patchScalingTensor, scaleKernel } from '../compress/patch-scaling.ts';
 import { sequencePlan } from '../compress/sequence-plan.ts';
 import { Init } from '../nn/init.ts';
-import { patchEmbed } from '../nn/patch-embed.ts';
 import { sinCosPositions } from '../nn/position.ts';
 import {
   autocast,
@@ -30,7 +30,7 @@ const SPEC: VitSpec = {
   pool: 'class',
   positionEmbedding: 'learned',
 };
-const AT = { seed: 1, step: 2, view: 0, rows: { first: 0, total: 2 }, count: 2, device: 'cpu' };
+const OPTIONS = { seed: 1, step: 2, view: 0, rows: { first: 0, total: 2 }, count: 2, device: 'cpu' };
 
 function withVit<T>(
   over: Partial<VitSpec>,
@@ -263,20 +263,20 @@ describe('images of other sizes', () => {
 
 test('a plan from a compression; what is whole needs none', () => {
   scope(() => {
-    const at = { ...AT, imageSize: 12, patchSize: 3 };
-    expect(sequencePlan(at)).toEqual({});
-    expect(sequencePlan({ ...at, compression: { tokenDropout: 0, patchSize: 3 } })).toEqual({});
+    const options = { ...OPTIONS, imageSize: 12, patchSize: 3 };
+    expect(sequencePlan(options)).toEqual({});
+    expect(sequencePlan({ ...options, compression: { tokenDropout: 0, patchSize: 3 } })).toEqual({});
     const compression = { tokenDropout: 0.5, patchSize: 6 };
-    const both = sequencePlan({ ...at, compression });
+    const both = sequencePlan({ ...options, compression });
     expect([both.patchSize, both.keep!.shape]).toEqual([6, [2, 2]]);
-    expect(sequencePlan({ ...at, compression, dropTokens: false })).toEqual({ patchSize: 6 });
-    const fine = sequencePlan({ ...at, compression, scalePatches: false });
+    expect(sequencePlan({ ...options, compression, dropTokens: false })).toEqual({ patchSize: 6 });
+    const fine = sequencePlan({ ...options, compression, scalePatches: false });
     expect([fine.patchSize, fine.keep!.shape]).toEqual([undefined, [2, 8]]);
-    expect(sequencePlan({ ...at, compression, scalePatches: false, dropTokens: false })).toEqual({});
-    expect(() => sequencePlan({ ...at, compression: { tokenDropout: 0, patchSize: 5 } })).toThrow(
+    expect(sequencePlan({ ...options, compression, scalePatches: false, dropTokens: false })).toEqual({});
+    expect(() => sequencePlan({ ...options, compression: { tokenDropout: 0, patchSize: 5 } })).toThrow(
       /use one of 3, 4, 6/,
     );
-    const again = sequencePlan({ ...at, compression }).keep!.toNumbers();
+    const again = sequencePlan({ ...options, compression }).keep!.toNumbers();
     expect(again).toEqual(both.keep!.toNumbers());
   });
 });
@@ -304,12 +304,17 @@ describe('stochastic depth', () => {
 
   test('comes with the plan', () => {
     scope(() => {
-      const plan = sequencePlan({ ...AT, imageSize: 12, patchSize: 3, dropPath: { rate: 0.1, layers: 4 } });
+      const plan = sequencePlan({
+        ...OPTIONS,
+        imageSize: 12,
+        patchSize: 3,
+        dropPath: { rate: 0.1, layers: 4 },
+      });
       expect(plan.pathScales!.shape).toEqual([4, 2, 2]);
       expect(plan.keep).toBeUndefined();
-      expect(sequencePlan({ ...AT, imageSize: 12, patchSize: 3, dropPath: { rate: 0, layers: 4 } })).toEqual(
-        {},
-      );
+      expect(
+        sequencePlan({ ...OPTIONS, imageSize: 12, patchSize: 3, dropPath: { rate: 0, layers: 4 } }),
+      ).toEqual({});
     });
   });
 });

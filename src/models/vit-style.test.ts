@@ -77,8 +77,8 @@ describe('how weights start', () => {
     withVit(
       { positionEmbedding: 'sincos' },
       (vit) => {
-        const at = (sequence: Tensor) => sequence.select(0, 0).toNumbers();
-        const embedded = at(
+        const firstSequence = (sequence: Tensor) => sequence.select(0, 0).toNumbers();
+        const embedded = firstSequence(
           vit.embed(zeros([2, 3, 12, 12], { dtype: 'float64' }), { patchSize: 6 }).narrow(1, 1, 4),
         );
         const expected = sinCosPositions({ grid: 2, baseGrid: 4, width: 64, prefixTokens: 0, first: 'row' });

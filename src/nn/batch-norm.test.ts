@@ -50,8 +50,8 @@ describe('BatchNorm', () => {
         const values = channel(x, c);
         const outside = values.map((v) => affine(v, c, [0.5, -1][c], [4, 0.25][c]));
         close(channel(norm.forward(x), c), outside);
-        const own = values.map((v) => affine(v, c, meanOf(values), spreadOf(values)));
-        close(channel(inside, c), own);
+        const byBatch = values.map((v) => affine(v, c, meanOf(values), spreadOf(values)));
+        close(channel(inside, c), byBatch);
       }
       statistics.commit();
       norm.dispose();

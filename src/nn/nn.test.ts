@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { patchEmbed } from '../../tests/contract/patch-embed.ts';
 import {
   backward,
   full,
@@ -14,7 +15,7 @@ import {
 import * as ops from '../torch/ops.ts';
 import { Init } from './init.ts';
 import { Module } from './module.ts';
-import { patchEmbed, patchify, patchifyKept } from './patch-embed.ts';
+import { patchify, patchifyKept } from './patch-embed.ts';
 import { PixelNormalizer } from './pixels.ts';
 import { bicubicGridMatrix, resizePositions, sinCosPositions } from './position.ts';
 

@@ -45,8 +45,3 @@ export function embedPatches(patches: Tensor, kernel: Tensor, bias: Tensor | nul
   const [width, channels, patchSize] = kernel.shape;
   return ops.linear(patches, kernel.view(width, channels * patchSize * patchSize), bias);
 }
-
-/** Images [B, 3, H, W], kernel [D, 3, p, p] -> [B, N, D]. */
-export function patchEmbed(images: Tensor, kernel: Tensor, bias: Tensor | null): Tensor {
-  return embedPatches(patchify(images, kernel.shape[2]), kernel, bias);
-}

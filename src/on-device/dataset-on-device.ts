@@ -98,7 +98,7 @@ export async function loadDatasetOnDevice(
 /** Undefined without a cache, or when the data has no fingerprint. */
 function cachePath(dataset: Dataset, { cache, maxSide, tokenizer }: OnDeviceOptions): string | undefined {
   const fingerprint = cache === undefined ? undefined : fingerprintOf(dataset);
-  // With captions, a sample without one is bad.
+  // With captions, samples without one are bad.
   return fingerprint && pictureFilePath(cache!, { fingerprint, maxSide, captions: tokenizer !== undefined });
 }
 
@@ -130,7 +130,7 @@ async function uploadCached(
 const picturesPerUpload = (side: number) =>
   Math.max(1, Math.min(4096, Math.floor(UPLOAD_BYTES / (side * side * 3))));
 
-/** M: the longest side of all shrunk pictures. */
+/** M: the longest shrunk side. */
 function canvasSide(sizes: Int32Array, maxSide: number): number {
   const longest = sizes.reduce((most, length) => Math.max(most, length), 1);
   return Math.min(longest, maxSide);
@@ -179,7 +179,7 @@ function putRows(images: Tensor, ids: BigInt64Array, bytes: Uint8Array): void {
   );
 }
 
-/** On CUDA, all memory but what this process has allocated. */
+/** On CUDA, all but what this process has allocated. */
 function freeBytesOf(device: string): number {
   if (device === 'cpu') return freemem();
   const { cuda } = memoryStats(Number(device.slice('cuda:'.length)));

@@ -1,9 +1,9 @@
 // B samples, H x W canvases, V views of S x S pixels.
-import type { Box, Interpolation } from '../data/pictures/crop.ts';
-import { arange, full, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
+import type { Interpolation } from '../data/pictures/crop.ts';
+import { arange, full, noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { constant } from '../views/color-steps.ts';
-import { AXIS_ROWS, CropAxes } from './crop-axes.ts';
+import { AXIS_ROWS } from './crop-axes.ts';
 
 /** libtorch's MemoryFormat::Contiguous. */
 const CONTIGUOUS = 0;
@@ -54,19 +54,6 @@ export function cropByAxes(lines: Tensor, axes: Tensor, { size, interpolation }:
  */
 export function linesOf(pictures: Tensor): Tensor {
   return ops._to_copy(pictures.permute(0, 1, 3, 2), 'float32', null, null, null, false, CONTIGUOUS);
-}
-
-/** cropByAxes with one box and flip for each of the pictures [B, H, W, 3]. @param boxes in pixels */
-export function cropOnDevice(
-  pictures: Tensor,
-  { boxes, flips, ...size }: CropSize & { boxes: readonly Box[]; flips: readonly boolean[] },
-): Tensor {
-  const axes = new CropAxes(boxes.length, size.size);
-  for (const [row, box] of boxes.entries()) axes.set(row, { box, flip: flips[row]! });
-  const { device } = pictures;
-  return scope(() =>
-    cropByAxes(linesOf(pictures), tensor(axes.numbers, undefined, { device }), size).select(0, 0),
-  );
 }
 
 /** As in resample.ts, so that sums halfway between two bytes, frequent in small pictures, round alike. */

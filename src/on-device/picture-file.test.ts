@@ -30,7 +30,7 @@ const tokenizer: OnDeviceOptions['tokenizer'] = {
 async function hold(options: Partial<OnDeviceOptions> = {}) {
   const dataset = await openDataset([{ type: 'manifest', path: join(folder, 'list.csv') }]);
   let decoded = false;
-  const said: string[] = [];
+  const warnings: string[] = [];
   const held = await loadDatasetOnDevice(dataset, {
     device: 'cpu',
     workers: 1,
@@ -40,7 +40,7 @@ async function hold(options: Partial<OnDeviceOptions> = {}) {
     onProgress: () => {
       decoded = true;
     },
-    onWarning: (message) => said.push(message),
+    onWarning: (message) => warnings.push(message),
     ...options,
   });
   const [n, side] = held.images.shape as [number, number];
@@ -56,14 +56,18 @@ async function hold(options: Partial<OnDeviceOptions> = {}) {
     }),
   );
   const { count, first } = problems;
-  return { decoded, said, held: { pictures, side, sizes, tokens, problems: { count, first: [...first] } } };
+  return {
+    decoded,
+    warnings,
+    held: { pictures, side, sizes, tokens, problems: { count, first: [...first] } },
+  };
 }
 const files = () => (existsSync(cache) ? readdirSync(cache) : []);
 
 describe('a folder for decoded pictures', () => {
   test('the next run takes them from there, the same in everything', async () => {
     const first = await hold();
-    expect(first).toMatchObject({ decoded: true, said: [], held: { side: 43, problems: { count: 1 } } });
+    expect(first).toMatchObject({ decoded: true, warnings: [], held: { side: 43, problems: { count: 1 } } });
     expect(files()).toHaveLength(1);
     const second = await hold();
     expect(second.decoded).toBe(false);
@@ -95,8 +99,8 @@ describe('a folder for decoded pictures', () => {
       'with damaged sizes',
       (path) => {
         const bytes = readFileSync(path);
-        const at = 16 + COUNT * 43 * 43 * 3;
-        bytes.writeInt32LE(bytes.readInt32LE(at) + 1, at);
+        const offset = 16 + COUNT * 43 * 43 * 3;
+        bytes.writeInt32LE(bytes.readInt32LE(offset) + 1, offset);
         writeFileSync(path, bytes);
       },
     ],

@@ -1,4 +1,3 @@
-// How much of a run probes may take.
 import type { Candidate } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import type { Budget } from '../time/budget.ts';
@@ -9,30 +8,30 @@ export const BATCHES_PER_PROBE = 2;
 
 export interface AllowanceContext {
   budget: Pick<Budget, 'unit' | 'total'>;
-  /** All candidates, the whole sequence first. */
+  /** The whole sequence first. */
   grid: readonly Candidate[];
   globalBatchSize: number;
   /** Share of the run. */
   overhead: number;
-  /** Seconds of a step, where the config has `stepTimes`. */
+  /** Seconds of a step by the config's `stepTimes`. */
   secondsOf?: (candidate: Candidate) => number;
 }
 
-/** Seconds where the budget counts them, else forwards, which a resume repeats exactly. */
+/** Forwards unless the budget is in seconds: a resume repeats them exactly. */
 export const unitOf = ({ unit }: Pick<Budget, 'unit'>): 'seconds' | 'forwards' =>
   unit === 'seconds' ? 'seconds' : 'forwards';
 
 export const probeForwards = (candidates: readonly Candidate[], globalBatchSize: number): number =>
   BATCHES_PER_PROBE * globalBatchSize * candidates.reduce((sum, { cost }) => sum + cost, 0);
 
-/** By the table of step times: as many steps as gradients. Undefined without a table. */
+/** One step per gradient. Undefined without step times. */
 export const probeSeconds = (
   candidates: readonly Candidate[],
   { secondsOf }: Pick<AllowanceContext, 'secondsOf'>,
 ): number | undefined =>
   secondsOf && BATCHES_PER_PROBE * candidates.reduce((sum, candidate) => sum + secondsOf(candidate), 0);
 
-/** In unitOf(). @param context.pace seconds per forward, for a run without a table */
+/** In unitOf(). @param context.pace seconds per forward, without step times */
 export function probeCost(
   candidates: readonly Candidate[],
   context: AllowanceContext & { pace: number },
@@ -42,24 +41,24 @@ export function probeCost(
   return probeSeconds(candidates, context) ?? forwards * context.pace;
 }
 
-/** Cost of all probes at most, in unitOf(). `least` holds for any choice: a budget in steps buys less compute on short sequences. */
+/** Greatest cost of all probes, in unitOf(). `least`: if all steps are the shortest. */
 export function allowanceOf({ budget: { unit, total }, grid, globalBatchSize, overhead }: AllowanceContext) {
   if (unit === 'seconds') return { least: overhead * total, most: overhead * total };
   const step = (cost: number) => cost * globalBatchSize;
   const whole = step(grid[0].cost);
   if (unit === 'forwards') {
-    const least = overhead * (total - whole); // less than a step may be left over
+    const least = overhead * (total - whole); // the last step may not fit
     return { least, most: least };
   }
   // probes <= overhead (probes + steps)
-  const beside = (steps: number) => (overhead / (1 - overhead)) * steps;
+  const allowed = (steps: number) => (overhead / (1 - overhead)) * steps;
   const lightest = Math.min(...grid.map(({ cost }) => step(cost)));
-  return { least: beside(total * lightest), most: beside(total * whole) };
+  return { least: allowed(total * lightest), most: allowed(total * whole) };
 }
 
 const REMEDY = 'list fewer tokenDropout or patchSize values, or raise overhead.';
 
-/** Throws a CoupletError for a run that cannot pay for MIN_PROBES, unless its budget is in seconds: their cost is not known yet. */
+/** Throws a CoupletError for a run that cannot pay for MIN_PROBES. Without seconds: their cost is not known yet. */
 export function checkAllowance(context: AllowanceContext): void {
   const { budget, grid, globalBatchSize, overhead } = context;
   if (budget.unit === 'seconds') return;
@@ -74,7 +73,7 @@ export function checkAllowance(context: AllowanceContext): void {
   );
 }
 
-/** Throws a CoupletError when the first probe takes more seconds than all probes may. */
+/** Throws a CoupletError when the first probe exceeds the allowance. */
 export function checkFirstProbe(seconds: number, { budget: { total }, overhead }: AllowanceContext): void {
   if (seconds <= overhead * total) return;
   throw new CoupletError(

@@ -14,7 +14,7 @@ export interface Probe {
   byCompression: Record<string, BiasVariance>;
 }
 
-/** Share of the run after which a probe counts half. */
+/** Share of the run. */
 const HALF_LIFE = 0.05;
 
 /** Weighted sums over probes. */
@@ -27,8 +27,8 @@ export interface Averages extends Probe {
 export const noProbes: Averages = { weight: 0, progress: 0, gradientSquared: 0, byCompression: {} };
 
 /**
- * Exponential averages; undefined for a probe that is not finite. Compressions that it leaves out are forgotten. Errors are not averaged:
- * a mean of max(0, bias^2) would exceed bias^2.
+ * Exponential averages; undefined for a probe that is not finite. Forgets compressions that the probe lacks. Averages no errors: a
+ * mean of max(0, bias^2) exceeds bias^2.
  * @param progress of the run, in [0, 1]
  */
 export function withProbe(averages: Averages, probe: Probe, progress: number): Averages | undefined {

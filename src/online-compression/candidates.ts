@@ -11,12 +11,12 @@ import { findMethod } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import { keepsMoments, type OptimizerConfig } from '../optim/index.ts';
 
-/** Fewer values than in an analysis, since the run pays for each. */
+/** Fewer than in an analysis: the run pays for each. */
 const DEFAULTS = { tokenDropout: [0, 0.25, 0.5, 0.75], patchScale: 2 };
 
 /**
- * Candidates of an online run: all pairs that fit, the whole sequence first. Throws a CoupletError for a ResNet, for
- * patches smaller than the model's own, and for values that do not fit the image.
+ * All pairs that fit, the whole sequence first. Throws a CoupletError for a ResNet, for patches smaller than the model's, and for
+ * values that do not fit the image.
  */
 export function candidatesOf(
   { tokenDropout, patchSize }: Pick<OnlineConfig, 'tokenDropout' | 'patchSize'>,
@@ -43,7 +43,7 @@ export function candidatesOf(
   );
 }
 
-/** The config's scale, by default `adam` where the optimizer keeps second moments. Throws a CoupletError for `adam` without them. */
+/** Default `adam` with adamw and lamb. Throws a CoupletError for `adam` with others. */
 export function scaleOf({ scale }: OnlineConfig, optimizer: OptimizerConfig): 'gradient' | 'adam' {
   if (scale === 'adam' && !keepsMoments(optimizer))
     throw new CoupletError(
@@ -52,7 +52,7 @@ export function scaleOf({ scale }: OnlineConfig, optimizer: OptimizerConfig): 'g
   return scale ?? (keepsMoments(optimizer) ? 'adam' : 'gradient');
 }
 
-/** The config with all defaults: sorted lists of the grid's values. */
+/** Lists the grid's values, sorted. */
 export function withOnlineDefaults(
   config: OnlineConfig,
   { grid, optimizer }: { grid: readonly Candidate[]; optimizer: OptimizerConfig },

@@ -14,7 +14,7 @@ const BATCH = 8;
 const WHOLE = 4 * BATCH;
 const PROBE = 2 * BATCH * 7;
 
-/** A probe in which whole sequences have no bias, others more the shorter they are. */
+/** Shorter sequences have more bias; whole ones have none. */
 function probe({
   bias,
   variance,
@@ -48,9 +48,9 @@ function made({
 }
 
 /**
- * Trains to the end, with probes as they are due. Returns what the steps cost that were taken, and what went into probes.
- * @param find bias and variance when so much of the run is over
- * @param restartAt the step before which the run is stopped, and taken up from its state
+ * Trains to the end. Returns the costs of steps and of probes.
+ * @param find bias and variance at a progress
+ * @param restartAt step before which the run resumes from its state
  */
 function run(
   given: ReturnType<typeof made>,
@@ -75,7 +75,7 @@ function run(
       online.add(probe({ ...find(budget.progress, step), candidates: online.candidates }), { step, spent });
       probes += spent.forwards;
     }
-    expect(budget.isExceededBy(cost())).toBe(false); // a probe never takes what its steps need
+    expect(budget.isExceededBy(cost())).toBe(false); // the steps can still be paid
     budget.spend({ ...cost(), seconds: 0 });
     chosen.push(costNow());
   }
@@ -132,7 +132,7 @@ describe('what it chooses', () => {
     const { chosen } = run(made(), (progress) => ({ bias: 40 * progress, variance: 96 }));
     expect([chosen[0], chosen.at(-1)]).toEqual([1, 4]);
     expect(chosen).toEqual(chosen.toSorted((a, b) => a - b));
-    // Half of the tokens are best until noise returns; then a quarter is, while the whole never was.
+    // Half of the tokens are best until noise returns; then a quarter is.
     const { budget, online } = made();
     budget.spend({ steps: 0, forwards: 1000 * WHOLE, seconds: 0 });
     const take = (biasOfQuarter: number, step: number) => {
@@ -164,7 +164,7 @@ describe('what it chooses', () => {
     };
     const later = (share: number) => budget.spend({ steps: 2, forwards: share * 2000 * WHOLE, seconds: 0 });
     expect([0, 0, 0].map(take)).toEqual([0.75, 0.75, 0.75]);
-    // From a mean bias of 9 on whole sequences are better: one of 20 against three of 0 that count half, then a quarter.
+    // Whole sequences win from a mean bias of 9 on: one of 20 against three of 0 that count half, then a quarter.
     const probed = (share: number, bias: number) => {
       const before = online.state();
       later(share);
@@ -188,7 +188,7 @@ describe('what it chooses', () => {
     const spent = { forwards: PROBE, seconds: 0 };
     for (const [i, bias] of [1000, 1000, -9000].entries())
       again.add(probe({ bias, variance: 96 }), { step: 2 * i, spent });
-    expect(again.current.tokenDropout).toBe(0.75); // the third is as free as those before
+    expect(again.current.tokenDropout).toBe(0.75); // the third is free too
   });
 
   test('the same probes give the same choices', () => {
@@ -206,7 +206,7 @@ describe('what it chooses', () => {
     ).toBe(true);
     expect(online.current.tokenDropout).toBe(0.75);
     expect(online.state().spent.forwards).toBe(2 * PROBE);
-    expect(online.state().probes).toBe(1); // three of them would close nothing
+    expect(online.state().probes).toBe(1);
   });
 });
 
@@ -335,7 +335,7 @@ describe('when it probes', () => {
       return online.current.tokenDropout;
     };
     expect(take(0, { bias: 1000, variance: 1 })).toBe(0);
-    expect(online.isDue(2)).toBe(false); // the advance is spent
+    expect(online.isDue(2)).toBe(false);
     budget.spend({ steps: 500, forwards: 0, seconds: 900 });
     expect(online.isDue(502)).toBe(true);
     expect(take(502, { bias: -4000, variance: 96 })).toBeGreaterThan(0);
@@ -351,7 +351,7 @@ describe('when it probes', () => {
     expect(online.isDue(0)).toBe(true);
     take(0, 8);
     expect(online.isDue(2)).toBe(false);
-    // 16 s are given out of 30 at a progress of 3/4 (16 / 30)^2.
+    // 16 of 30 s are allowed from progress 3/4 (16 / 30)^2.
     budget.spend({ steps: 200, forwards: 0, seconds: 213 - 8 });
     expect(online.isDue(202)).toBe(false);
     budget.spend({ steps: 1, forwards: 0, seconds: 1 });

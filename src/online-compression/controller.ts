@@ -1,4 +1,4 @@
-// Keeps the state of an online run between probes, and asks the rule (rule.ts).
+// Keeps the state of an online run; rule.ts decides.
 import type { Candidate, Compression } from '../compress/index.ts';
 import type { Schedule } from '../time/schedules.ts';
 import {
@@ -24,10 +24,10 @@ import {
 
 export interface OnlineContext extends AllowanceContext {
   budget: RunBudget;
-  /** Of a first probe; default 0. */
+  /** Default 0. */
   firstStep?: number;
   gradientCompute: number;
-  /** Learning rate over its peak, 1 in a warm-up; default 1. */
+  /** Learning rate over its peak; default 1. */
   rateShare?: Schedule;
 }
 
@@ -69,8 +69,8 @@ export class OnlineCompression {
   }
 
   /**
-   * Adds a probe and chooses again. Returns false for one that is not finite, which is paid for and not used. Throws a CoupletError when
-   * the first probe took more seconds than all may.
+   * Chooses again. Returns false for a probe that is not finite: it is paid for, not used. Throws a CoupletError when the first
+   * probe exceeds the allowance in seconds.
    * @param options.step of its first batch
    */
   add(probe: Probe, { step, spent: { forwards, seconds } }: { step: number; spent: ProbeSpent }): boolean {
@@ -95,7 +95,7 @@ export class OnlineCompression {
     return { whole: grid[0], globalBatchSize, gradientCompute, rateShare: rateShare(budget.progress) };
   }
 
-  /** Metrics: share of the run in probes, and averages of the current candidate over |G|^2. */
+  /** Metrics: share of probes in the run, and the current candidate's averages over |G|^2. */
   row(): Record<string, number> {
     const { budget, grid } = this.#context;
     const { current, averages, spent } = this.#state;
@@ -103,7 +103,7 @@ export class OnlineCompression {
     const row = { 'probe/share': budget.spent[unit] > 0 ? spent[unit] / budget.spent[unit] : 0 };
     const average = averageOf(current, averages);
     const gradientSquared = averages.gradientSquared / averages.weight;
-    if (!average || !(gradientSquared > 0)) return row; // noise may outweigh the gradient
+    if (!average || !(gradientSquared > 0)) return row; // the estimate may be negative
     const error = (candidate: Candidate) => errorOf(candidate, averages, this.#choiceContext);
     return {
       ...row,
@@ -118,7 +118,7 @@ export class OnlineCompression {
     return toSaved(this.#state);
   }
 
-  /** Continues from a checkpoint. Throws a CoupletError when it belongs to another run. */
+  /** Throws a CoupletError for a checkpoint of another run. */
   restore(saved: SavedOnlineState | undefined, path: string): void {
     this.#state = fromSaved(saved, { grid: this.#context.grid, path });
   }

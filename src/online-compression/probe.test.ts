@@ -26,8 +26,7 @@ const [whole, half, coarse] = [
 ];
 
 /*
- * A quadratic, l(x; theta) = 1/2 sum_i a_i (theta_i - x_i)^2 with x_i ~ N(mu_i, s_i^2), whose sequences are shortened by dropping
- * each coordinate of x with probability d. With k = 1 - d:
+ * l(x; theta) = 1/2 sum_i a_i (theta_i - x_i)^2 with x_i ~ N(mu_i, s_i^2), each dropped with probability d. With k = 1 - d:
  *   gradient  a (theta - mu), bias  a d mu, variance of a sample  sum a_i^2 (k (s_i^2 + mu_i^2) - k^2 mu_i^2).
  */
 describe('a quadratic with known errors', () => {
@@ -47,7 +46,7 @@ describe('a quadratic with known errors', () => {
   const [A, MU, S] = [row(a), row(mu), row(s)];
   const theta = row(start).requireGrad();
 
-  /** Its masks are drawn by step, as those of tokens are. */
+  /** Masks are drawn by step. */
   const quadratic = (seed: number) =>
     ({
       params: new Map([['theta', theta]]),
@@ -105,7 +104,7 @@ describe('a quadratic with known errors', () => {
         squared,
       ),
     ).toBeLessThan(3);
-    // This would see the noise that the length of one difference has on top.
+    // The length of one difference would add noise.
     const noise = total((i) => a[i] ** 2 * (0.3 * (s[i] ** 2 + mu[i] ** 2) - (0.3 * mu[i]) ** 2)) / SAMPLES;
     const bias = found.map(({ byCompression }) => byCompression['0.3 1'].biasSquared);
     expect(off(bias, truth(0.3).biasSquared + noise)).toBeGreaterThan(10);
@@ -130,7 +129,6 @@ describe('a quadratic with known errors', () => {
         numbers(plain).map((value) => 4 * value),
       ),
     ).toBeLessThan(1e-5);
-    // The squares of a sum over coordinates are those of its parts.
     const parts = [0, 1].map((odd) => numbers(inScale(list((i) => (i % 2 === odd ? 0.0625 : 0)))));
     expect(
       error(
@@ -165,7 +163,6 @@ describe('a quadratic with known errors', () => {
 });
 
 describe.each(Object.keys(methods))('%s', (name) => {
-  /** A probe of a new method, and what it left behind. */
   function probed(gradAccumSteps = 1) {
     const method = makeMethod(name);
     const tensors = [...method.model, ...method.state];
@@ -177,7 +174,7 @@ describe.each(Object.keys(methods))('%s', (name) => {
         clock: clock(5),
         device: 'cpu',
       });
-    scope(take); // what is made once for each patch is there now
+    scope(take); // makes the tensors that are kept for each patch
     const { liveTensors } = memoryStats();
     const found = scope(take);
     expect(memoryStats().liveTensors).toBe(liveTensors);

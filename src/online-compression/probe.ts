@@ -11,7 +11,7 @@ import type { StepContext } from '../time/clock.ts';
 import { scope } from '../torch/index.ts';
 import type { Probe } from './averages.ts';
 
-/** A probe replays CUDA graphs and captures none: each takes as much memory as a step. */
+/** A probe captures no CUDA graphs: each takes a step's memory. */
 export type ProbeParts = Omit<GradientParts, 'graphs'> & { graphs?: Pick<StepGraphs, 'replay'> };
 
 export interface ProbeContext {
@@ -19,7 +19,7 @@ export interface ProbeContext {
   compressions: readonly Compression[];
   /** Of the next two steps. */
   batches: readonly [Batch, Batch];
-  /** Of the step with the first batch. */
+  /** Of the first batch. */
   clock: StepContext;
   device: string;
   /** Weighs gradients as Adam's steps do. */
@@ -27,17 +27,17 @@ export interface ProbeContext {
 }
 
 /**
- * Bias and variance of each compression's gradient, as a training step takes it. With g_A and g_B a compression's gradients on the two
- * batches, and d_A and d_B their differences to the whole sequence's:
+ * Bias and variance of each compression's gradient. With gradients g_A and g_B on the two batches, and their differences d_A and
+ * d_B to the whole sequence's:
  *   Bias^2 = <d_A, d_B>    Var = K / 2 |g_A - g_B|^2    |G|^2 = <g_A, g_B> of whole sequences.
- * An analysis (estimate.ts) with two folds of one sub-batch, so unbiased. Memory: four vectors of P, and one for Adam's scale. Masks are
- * those of the steps that train on the batches. Nothing moves. Collective; waits for the device.
+ * Unbiased: an analysis (estimate.ts) of two folds. Memory: four vectors of P, and one for Adam's scale. Masks are those of the
+ * training steps. Nothing moves. Collective; waits for the device.
  */
 export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
   const { compressions, batches, clock, device, adam } = context;
   const { graphs, ...plain } = training;
   const parts: GradientParts = graphs
-    ? { ...plain, graphs: { run: (batch, at, options) => graphs.replay(batch, at, options) } }
+    ? { ...plain, graphs: { run: (batch, clock, options) => graphs.replay(batch, clock, options) } }
     : plain;
   const [whole, ...others] = compressions;
   const { params, names } = parameterGroups(parts.method, clock);
@@ -49,9 +49,9 @@ export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
   const measure = ({ tokenDropout, patchSize }: Compression, into: FoldSums) => {
     into.clear();
     batches.forEach((batch, i) => {
-      const at = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize } };
+      const stepClock = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize } };
       scope(() => {
-        const gradient = gradientOf(parts, { batch, clock: at }, params);
+        const gradient = gradientOf(parts, { batch, clock: stepClock }, params);
         into.add(scale ? gradient.mul_(scale) : gradient);
       });
     });

@@ -1,4 +1,4 @@
-// THE ONLINE RULE: which compression the next steps take, and whether a probe comes first. Pure functions of plain data.
+// THE ONLINE RULE: the compression of the next steps, and whether a probe is due. Pure functions.
 //
 //   choose   argmin_c  max(0, Bias_c^2) + rho cost_c / (gradientCompute B cost_whole) Var_c     (Lin et al. 2024, section 5)
 //            Bias_c^2, Var_c: averages over probes (averages.ts). B: global batch. rho: learning rate over its peak, since small steps
@@ -18,12 +18,12 @@ import {
 import { type Averages, averageOf } from './averages.ts';
 import type { OnlineState, RunBudget } from './state.ts';
 
-/** Usable probes with a free choice: a single noisy one must not exclude cheaper candidates for good. */
+/** Usable probes with a free choice: one noisy probe must not exclude cheaper candidates. */
 const FREE_PROBES = 3;
-/** Progress at which the whole allowance may be spent: early, since the best compression changes most at the start. */
+/** Progress. Early, since the best compression changes most at the start. */
 const ALLOWANCE_SPENT_BY = 3 / 4;
 
-/** After the free probes a run only moves to dearer candidates, as the optimum does. */
+/** After the free probes only dearer ones, as the optimum becomes dearer. */
 export function openCandidates(
   { current, usableProbes }: Pick<OnlineState, 'current' | 'usableProbes'>,
   grid: readonly Candidate[],
@@ -75,7 +75,7 @@ export function isDue(
   if (state.spent.forwards === 0) return true; // the first probe is always allowed
   const unit = unitOf(budget);
   const allowed = allowanceOf(context).least * Math.min(1, Math.sqrt(budget.progress / ALLOWANCE_SPENT_BY));
-  // The second part is more where a duration in steps buys dearer steps than the cheapest.
+  // The second term is larger when a budget in steps buys dear steps.
   return (
     state.spent[unit] + probeCost(candidates, { ...context, pace: state.pace }) <=
     Math.max(allowed, overhead * budget.spent[unit])

@@ -1,4 +1,3 @@
-// The state of an online run, and its form in state.json.
 import { type Candidate, keyOf } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
 import type { Budget, Spent } from '../time/budget.ts';
@@ -9,9 +8,9 @@ export type RunBudget = Pick<Budget, 'unit' | 'total' | 'spent' | 'progress' | '
 
 export interface OnlineState {
   current: Candidate;
-  /** Probes whose numbers were finite. */
+  /** With finite numbers. */
   usableProbes: number;
-  /** First step of the next probe at the earliest: no batch is in two probes. */
+  /** Earliest step of the next probe: no batch is in two. */
   nextStep: number;
   /** By all probes. */
   spent: ProbeSpent;
@@ -47,7 +46,7 @@ export function toSaved({ current, usableProbes, averages, ...rest }: OnlineStat
   return structuredClone({ ...saved, averages: { ...sums, points: byCompression } });
 }
 
-/** Throws a CoupletError for a checkpoint of other candidates, or of an earlier version. */
+/** Throws a CoupletError for other candidates, and for an earlier version. */
 export function fromSaved(
   saved: SavedOnlineState | undefined,
   { grid, path }: { grid: readonly Candidate[]; path: string },

@@ -5,10 +5,7 @@ import { type AdamOptions, adamDirection, adamSchema, MOMENTS, type Moment } fro
 import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
-/**
- * AdamW (Loshchilov & Hutter 2019): decoupled weight decay, bias-corrected moments, as torch.optim.AdamW computes it.
- * On CUDA one fused kernel per group; elsewhere libtorch's foreach kernels, since 1.13 has no fused one.
- */
+/** AdamW (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it: one fused kernel per group on CUDA, foreach kernels elsewhere. */
 export class AdamW extends SlotOptimizer<Moment> {
   readonly #options: AdamOptions;
   readonly #fused: boolean;
@@ -28,7 +25,7 @@ export class AdamW extends SlotOptimizer<Moment> {
   #fusedStep({ params, grads, slots }: Live<Moment>, { lr, weightDecay, steps }: Rates): void {
     const { beta1, beta2, eps } = this.#options;
     const { exp_avg, exp_avg_sq } = slots;
-    const count = full([], steps, { device: params[0].device }); // the kernel reads each parameter's count from the device
+    const count = full([], steps, { device: params[0].device }); // the kernel reads counts from the device
     const counts = params.map(() => count);
     const [amsgrad, maximize] = [false, false];
     // biome-ignore format: one call, one line

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { backward, gradsOf, scope, tensor } from '../torch/index.ts';
 import { clipEachGradNorm, clipGradNorm } from './clip-grad.ts';
 
-/** Two leaves with the gradients [3, 0] and [[4]]: joint norm 5. */
+/** Gradients [3, 0] and [[4]]: joint norm 5. */
 const leaves = () => {
   const made = [tensor([1, 1]).requireGrad(), tensor([1], [1, 1]).requireGrad(), tensor([1]).requireGrad()];
   backward(

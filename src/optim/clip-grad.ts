@@ -1,10 +1,7 @@
 import { gradsOf, noGrad, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
-/**
- * Scales all gradients so that their joint L2 norm is at most `maxNorm` (torch.nn.utils.clip_grad_norm_): one factor
- * for all, left on the device. Returns the norm before, a scalar tensor.
- */
+/** Scales all gradients to a joint L2 norm of at most `maxNorm` (torch.nn.utils.clip_grad_norm_). Returns the norm before, a scalar. */
 export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor {
   return noGrad(() => {
     const grads = gradsOf(params).filter((grad) => grad !== null);
@@ -20,7 +17,7 @@ export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor
   });
 }
 
-/** Scales each gradient by itself so that its own L2 norm is at most `maxNorm` (DINO, Caron et al. 2021, its clip_gradients). */
+/** Scales each gradient to an L2 norm of at most `maxNorm` (DINO, Caron et al. 2021, clip_gradients). */
 export function clipEachGradNorm(params: readonly Tensor[], maxNorm: number): void {
   noGrad(() => {
     const grads = gradsOf(params).filter((grad) => grad !== null);

@@ -6,9 +6,8 @@ import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
 /**
- * LAMB (You et al. 2020) as FastCLIP's authors have it (docs/equations.md, section 5): Adam's direction d with its bias
- * correction, r = d + weightDecay w, and w = w - lr ||w|| / ||r|| r for each tensor. The ratio has no bounds; it is 1 where
- * a norm is 0, and for what does not decay: biases, gains and scales.
+ * LAMB (You et al. 2020) as in FastCLIP (docs/equations.md, section 5): with Adam's direction d, r = d + weightDecay w and
+ * w = w - lr ||w|| / ||r|| r for each tensor. The ratio is 1 for a zero norm, and for tensors without decay.
  */
 class Lamb extends SlotOptimizer<Moment> {
   readonly #options: AdamOptions;
@@ -37,7 +36,7 @@ export const lamb = defineOptimizer({
   create: (groups, options) => new Lamb(groups, options),
 });
 
-/** ||w|| / ||r|| for each tensor, 1 where one of the two is 0: scalars that stay on the device. */
+/** ||w|| / ||r||, or 1 where one of the two is 0: scalars on the device. */
 function trustRatios(params: readonly Tensor[], updates: readonly Tensor[]): Tensor[] {
   const weight = ops.stack(ops._foreach_norm_Scalar(params, 2));
   const update = ops.stack(ops._foreach_norm_Scalar(updates, 2));

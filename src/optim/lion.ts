@@ -7,14 +7,14 @@ import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
 const lionSchema = z.strictObject({
-  beta1: beta.default(0.9).describe('share of the mean of gradients in the direction'),
+  beta1: beta.default(0.9).describe('share of the mean gradient in the direction'),
   beta2: beta.default(0.99).describe('decay of the mean of gradients'),
 });
 export type LionOptions = z.output<typeof lionSchema>;
 
 /**
- * Lion (Chen et al. 2023): w = (1 - lr weightDecay) w - lr sign(b1 m + (1 - b1) g), then m = b2 m + (1 - b2) g. Every
- * number moves by lr, so lr is 3 to 10 times smaller than AdamW's, and weightDecay as much larger.
+ * Lion (Chen et al. 2023): w = (1 - lr weightDecay) w - lr sign(b1 m + (1 - b1) g), then m = b2 m + (1 - b2) g. Needs an lr
+ * 3 to 10 times smaller than AdamW, and as much more weightDecay.
  */
 class Lion extends SlotOptimizer<'exp_avg'> {
   readonly #options: LionOptions;
@@ -42,7 +42,7 @@ export const lion = defineOptimizer({
   create: (groups, options) => new Lion(groups, options),
 });
 
-/** In place; libtorch 1.13 has it for one tensor only. */
+/** In place; libtorch 1.13 lacks the foreach kernel. */
 function sign_(tensors: readonly Tensor[]): void {
   if (ops.has('aten::_foreach_sign_')) ops._foreach_sign_(tensors);
   else for (const tensor of tensors) ops.sign_(tensor);

@@ -3,10 +3,8 @@ import type { Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { Live } from './slots.ts';
 
-/** Share of an old average that is kept. */
 export const beta = z.number().min(0).lt(1);
 
-/** Adam's own settings. */
 export const adamSchema = z.strictObject({
   beta1: beta.default(0.9).describe('decay of the mean of gradients'),
   beta2: beta.default(0.98).describe('decay of the mean of squared gradients'),
@@ -14,13 +12,13 @@ export const adamSchema = z.strictObject({
 });
 export type AdamOptions = z.output<typeof adamSchema>;
 
-/** Adam's state: the running mean of gradients and of their squares, by PyTorch's names. */
+/** PyTorch's names. */
 export const MOMENTS = ['exp_avg', 'exp_avg_sq'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
 /**
- * Updates the moments from the gradients (Kingma & Ba 2015), m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g^2, and returns
- * the direction m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) as a numerator m, a denominator and a factor.
+ * Updates m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g^2 (Kingma & Ba 2015). Returns the direction
+ * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) as mean, denominator and factor.
  */
 export function adamDirection(
   { grads, slots: { exp_avg: mean, exp_avg_sq: square } }: Live<Moment>,

@@ -6,15 +6,14 @@ import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
 const sgdSchema = z.strictObject({
-  sgdMomentum: beta.default(0.9).describe('decay of the sum of gradients; a temperature has none'),
-  nesterov: z.boolean().default(false).describe('a look one step ahead along the momentum (Nesterov 1983)'),
+  sgdMomentum: beta.default(0.9).describe('decay of the sum of gradients'),
+  nesterov: z.boolean().default(false).describe('Nesterov momentum'),
 });
 export type SgdOptions = z.output<typeof sgdSchema>;
 
 /**
- * Stochastic gradient descent with momentum as torch.optim.SGD computes it, without dampening: g = grad + weightDecay w
- * (coupled, unlike the other optimizers here), m = mu m + g, and w = w - lr m, or w - lr (g + mu m) by Nesterov.
- * `logit_scale` has no momentum (docs/equations.md, section 5).
+ * As torch.optim.SGD without dampening: g = grad + weightDecay w, m = mu m + g, and w = w - lr m, or w - lr (g + mu m) by
+ * Nesterov. `logit_scale` has no momentum (docs/equations.md, section 5).
  */
 export class Sgd extends SlotOptimizer<'momentum_buffer'> {
   readonly #options: SgdOptions;

@@ -3,27 +3,23 @@ import * as ops from '../torch/ops.ts';
 import type { ParamGroup } from './groups.ts';
 import type { Optimizer, StepOptions } from './optimizer.ts';
 
-/** The parameters of a group that have a gradient, and all that belongs to them, in the same order. */
+/** The parameters of a group that have a gradient. */
 export interface Live<Slot extends string> {
   names: string[];
   params: Tensor[];
   grads: Tensor[];
-  /** State tensors, such as `exp_avg`, each of its parameter's shape. */
+  /** State such as `exp_avg`, of the parameters' shapes. */
   slots: Record<Slot, Tensor[]>;
 }
 
-/** What an update rule reads besides tensors. */
 export interface Rates {
   lr: number;
   weightDecay: number;
-  /** Updates done, this one included: 1 at the first. */
+  /** 1 at the first update. */
   steps: number;
 }
 
-/**
- * What all optimizers share: state tensors per parameter, zero at the start; a count of steps; which parameters a step
- * moves. A rule names its slots and writes `update`, which runs without gradients, in a scope of its own, group by group.
- */
+/** Keeps state tensors per parameter, zero at the start. `update` runs for each group, in a scope without gradients. */
 export abstract class SlotOptimizer<Slot extends string> implements Optimizer {
   readonly #groups: readonly ParamGroup[];
   readonly #slots: [Slot, Map<string, Tensor>][];
@@ -62,13 +58,13 @@ export abstract class SlotOptimizer<Slot extends string> implements Optimizer {
 
   #live({ names, tensors }: ParamGroup): Live<Slot> {
     const grads = gradsOf(tensors);
-    const at = grads.flatMap((grad, i) => (grad ? [i] : []));
-    const live = at.map((i) => names[i]);
-    const slots = this.#slots.map(([slot, states]) => [slot, live.map((name) => states.get(name)!)]);
+    const indices = grads.flatMap((grad, i) => (grad ? [i] : []));
+    const liveNames = indices.map((i) => names[i]);
+    const slots = this.#slots.map(([slot, states]) => [slot, liveNames.map((name) => states.get(name)!)]);
     return {
-      names: live,
-      params: at.map((i) => tensors[i]),
-      grads: at.map((i) => grads[i]!),
+      names: liveNames,
+      params: indices.map((i) => tensors[i]),
+      grads: indices.map((i) => grads[i]!),
       slots: Object.fromEntries(slots),
     };
   }

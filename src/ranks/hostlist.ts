@@ -8,7 +8,7 @@ function splitOutsideBrackets(text: string): string[] {
 function expandRange(range: string, list: string): string[] {
   const match = /^(\d+)(?:-(\d+))?$/.exec(range);
   if (!match)
-    throw new CoupletError(`The host list ${list} has the range ${range}: expected digits, as 01-04.`);
+    throw new CoupletError(`The host list ${list} has the range ${range}: expected digits, such as 01-04.`);
   const [, first, last = first] = match;
   const count = Number(last) - Number(first) + 1;
   return Array.from({ length: count }, (_, i) => String(Number(first) + i).padStart(first.length, '0'));

@@ -101,7 +101,7 @@ describe('ranksFromEnvironment', () => {
     [
       'more here than in all',
       { ...torchrun, LOCAL_WORLD_SIZE: '8' },
-      /LOCAL_WORLD_SIZE is 8, more than WORLD_SIZE/,
+      /LOCAL_WORLD_SIZE is 8, but WORLD_SIZE is 4: expected at most 4 ranks/,
     ],
     ['no rank', { ...torchrun, RANK: '' }, /WORLD_SIZE is 4, but no variable says which rank/],
     ['no world size', { RANK: '1' }, /RANK is 1, but WORLD_SIZE is not set/],

@@ -72,7 +72,7 @@ export function ranksFromEnvironment(env: Environment = process.env): Place {
     );
   if (localSize && localSize.value > size.value)
     throw new CoupletError(
-      `${localSize.name} is ${localSize.value}, more than ${size.name}, which is ${size.value}.`,
+      `${localSize.name} is ${localSize.value}, but ${size.name} is ${size.value}: expected at most ${size.value} ranks on this machine.`,
     );
   return {
     rank: rank.value,

@@ -130,7 +130,7 @@ export function concatFloats(parts: readonly Float32Array[]): Float32Array {
 export interface StepRows {
   /** Sorted by the hue's turn. */
   jitter: number[];
-  /** Count of `jitter` rows with turn 0, 1, 2, 3. */
+  /** Counts of turns 0, 1, 2, 3. */
   hueTurns: number[];
   grayscale: number[];
   blur: number[];

@@ -12,8 +12,8 @@ import { groupViews, isPhotometric, type ViewRecipe } from './recipe.ts';
 const CONTIGUOUS = 0;
 
 /**
- * Colour jitter, grayscale, blur and solarize, in the papers' order, each on the rows that drew it. Does not wait for the device.
- * Values are clamped as in torchvision, but stay float between steps, where the papers' code rounds to bytes.
+ * Colour jitter, grayscale, blur and solarize, in the papers' order, each on the rows that drew it. Values are
+ * clamped as in torchvision, but stay float between steps, where the papers' code rounds to bytes.
  *
  * Cost: about 90 launches, and with u = 12 B S S bytes: 2 u for float planes, and of a step's share of rows 50 u for jitter, 4 u for
  * grayscale, 9 u for blur (and two products of 2 S^3 per plane), 7 u for solarize.

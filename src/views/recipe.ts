@@ -37,7 +37,7 @@ export function isPhotometric({ colorJitter, grayscale, blur, solarize }: ViewRe
 
 /**
  * Indices of views whose recipes have the same key: on a GPU, launches cost more than small pictures.
- * @param options.maxViews of a group; rounded down, at least one
+ * @param options.maxViews rounded down, at least one
  */
 export function groupViews(
   recipes: readonly ViewRecipe[],

@@ -1,4 +1,4 @@
-// Numbers are those of the authors' code. All crops have torchvision's ratio limits.
+// Numbers are from the authors' code, ratio limits from torchvision.
 import { CoupletError } from '../errors.ts';
 import type { BlurRecipe, ColorJitterRecipe, ViewRecipe } from './recipe.ts';
 

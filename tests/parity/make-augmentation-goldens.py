@@ -8,8 +8,6 @@ numbers on the scale of bytes with four decimals.
 
 import base64
 import itertools
-import json
-from pathlib import Path
 
 import numpy
 import PIL
@@ -18,7 +16,8 @@ import torchvision
 import torchvision.transforms.functional_tensor as F
 from PIL import Image, ImageFilter, ImageOps
 
-OUT = Path(__file__).parent / "augmentation.golden.json"
+from goldens import write_json
+
 random = numpy.random.RandomState(4)
 
 
@@ -110,5 +109,4 @@ def whole(pixels):
 
 made_with = dict(torch=torch.__version__, torchvision=torchvision.__version__, pillow=PIL.__version__)
 golden = dict(madeWith=made_with, jitter=jitter, steps=steps, blur=blur, pillowBlur=pillow, whole=[whole(picture(12, kind)) for kind in KINDS])
-OUT.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
-print(OUT.name, OUT.stat().st_size, "bytes")
+write_json("augmentation.golden.json", golden, separators=(",", ":"))

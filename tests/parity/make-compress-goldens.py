@@ -4,11 +4,10 @@ PI-resize: FlexiViT (Beyer et al. 2023, section 3.4). B is made by resizing the 
 Inputs are sines, so that they need not be stored.   /usr/bin/python3 tests/parity/make-compress-goldens.py
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 import torch
+
+from goldens import write_json
 
 
 def resize(images, size, mode):
@@ -48,6 +47,4 @@ golden = {
     "positions": [positions(*sizes) for sizes in [(4, 2, 2), (4, 6, 6), (14, 6, 6), (5, 3, 7)]],
     "mocoV3Positions": moco_v3_positions(3, 8),
 }
-path = Path(__file__).parent / "compress.golden.json"
-path.write_text(json.dumps(golden) + "\n")
-print(f"{path}: {path.stat().st_size} bytes")
+write_json("compress.golden.json", golden)

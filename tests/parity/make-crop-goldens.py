@@ -6,14 +6,12 @@ Made with Debian 12's torch 1.13.0 and torchvision 0.14.1. A case is a picture's
 logarithm of the aspect], the place as [top, left] where a try fitted, and the box as [top, left, height, width].
 """
 
-import json
-from pathlib import Path
-
 import torch
 import torchvision
 from torchvision.transforms import RandomResizedCrop
 
-OUT = Path(__file__).parent / "crop.golden.json"
+from goldens import write_json
+
 SIZES = [(32, 32), (64, 48), (31, 500), (500, 21), (1, 1), (9, 400), (640, 427)]  # width, height
 LIMITS = [([0.08, 1.0], [3 / 4, 4 / 3]), ([0.9, 1.0], [0.9, 1.1]), ([0.05, 0.4], [3 / 4, 4 / 3])]
 CASES = 8
@@ -55,5 +53,5 @@ for width, height in SIZES:
             )
 
 made = dict(torch=torch.__version__, torchvision=torchvision.__version__)
-OUT.write_text(json.dumps(dict(madeWith=made, cases=cases)) + "\n")
+write_json("crop.golden.json", dict(madeWith=made, cases=cases))
 print(len(cases), "cases,", sum(case["place"] is None for case in cases), "without a try that fits")

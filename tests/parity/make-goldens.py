@@ -12,74 +12,38 @@ PyTorch's own float32 is from it stands in each file's metadata (`torch_float32_
 of each tensor).
 """
 
-import importlib
-import importlib.util
-import json
 import math
-import struct
 import sys
 import types
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+import goldens
+from goldens import by_path, open_clip
+
 if len(sys.argv) < 3:
     sys.exit(__doc__)
 OPEN_CLIP, FAST_CLIP = Path(sys.argv[1]), Path(sys.argv[2])
-OUT = Path(sys.argv[3]) if len(sys.argv) > 3 else Path(__file__).parent
+OUT = Path(sys.argv[3]) if len(sys.argv) > 3 else goldens.HERE
 
-# open_clip asks for a newer torch in places that these goldens do not run.
-if not hasattr(torch, "compiler"):
-    torch.compiler = types.SimpleNamespace(disable=lambda f=None, **_: f or (lambda g: g), is_compiling=lambda: False)
-if not hasattr(F, "scaled_dot_product_attention"):
-
-    def attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
-        assert dropout_p == 0 and not is_causal
-        scores = query @ key.transpose(-2, -1) * (scale or query.shape[-1] ** -0.5)
-        return (scores if attn_mask is None else scores + attn_mask).softmax(-1) @ value
-
-    F.scaled_dot_product_attention = attention
-package = types.ModuleType("open_clip")  # the package's own __init__ imports what is not installed
-package.__path__ = [str(OPEN_CLIP / "open_clip")]
-sys.modules["open_clip"] = package
-
-
-def by_path(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-CLIP = importlib.import_module("open_clip.model").CLIP
-ClipLoss = importlib.import_module("open_clip.loss").ClipLoss
+open_clip_module = open_clip(OPEN_CLIP)
+CLIP = open_clip_module("model").CLIP
+ClipLoss = open_clip_module("loss").ClipLoss
 cosine_lr = by_path("scheduler", OPEN_CLIP / "open_clip_train/scheduler.py").cosine_lr
 FastCLIPLoss = by_path("fast_clip_loss", FAST_CLIP / "fast_clip/loss.py").FastCLIPLoss
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
-CODES = {np.dtype("float64"): "F64", np.dtype("float32"): "F32", np.dtype("int32"): "I32", np.dtype("int64"): "I64"}
-
 
 def write_safetensors(name, tensors, metadata):
-    header, blobs, offset = {"__metadata__": {k: str(v) for k, v in metadata.items()}}, [], 0
-    for key, value in sorted(tensors.items(), key=lambda kv: (-kv[1].dtype.itemsize, kv[0])):
-        blob = np.ascontiguousarray(value).tobytes()
-        header[key] = {"dtype": CODES[value.dtype], "shape": list(value.shape), "data_offsets": [offset, offset + len(blob)]}
-        offset += len(blob)
-        blobs.append(blob)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    (OUT / name).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
-    print(f"{name}: {len(tensors)} tensors, {8 + len(text) + offset} bytes, {metadata}")
+    goldens.write_safetensors(name, tensors, metadata, OUT)
 
 
 def write_json(name, value):
-    (OUT / name).write_text(json.dumps(value) + "\n")
-    print(f"{name}: {(OUT / name).stat().st_size} bytes")
+    goldens.write_json(name, value, OUT)
 
 
 def exact(shape, generator, std=1.0):

@@ -8,31 +8,23 @@ imported and run, SGD is torch.optim.SGD. Each is also written out below, number
 fails where the two differ by more than rounding.
 """
 
-import importlib.util
-import json
 import math
 import sys
 from pathlib import Path
 
 import torch
 
+from goldens import by_path, write_json
+
 if len(sys.argv) != 3:
     sys.exit(__doc__)
-OUT = Path(__file__).parent / "optimizers.golden.json"
 SHAPES = {"a.weight": (3, 4), "b.weight": (2, 3, 2), "zero.weight": (2, 2), "b.bias": (4,), "logit_scale": ()}
 RATES = [0.01, 0.05, 0.03, 0.02, 0.001]
 DECAY = 0.2
 
 
-def module(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
-
-
-LAMB = module("fast_clip_optimizer", Path(sys.argv[1]) / "training/optimizer.py").LAMB
-Lion = module("drrho_optimizer", Path(sys.argv[2]) / "training/optimizer.py").Lion
+LAMB = by_path("fast_clip_optimizer", Path(sys.argv[1]) / "training/optimizer.py").LAMB
+Lion = by_path("drrho_optimizer", Path(sys.argv[2]) / "training/optimizer.py").Lion
 
 # --- each rule in plain Python: one tensor as a list of numbers -----------------------------------------------------
 
@@ -136,5 +128,4 @@ golden = {
     "grads": [{k: v.flatten().tolist() for k, v in step.items()} for step in grads],
     "runs": {name: run(make, plain, options, start, grads) for name, (make, plain, options) in runs.items()},
 }
-OUT.write_text(json.dumps(golden) + "\n")
-print(f"{OUT.name}: {OUT.stat().st_size} bytes, torch {torch.__version__}")
+write_json("optimizers.golden.json", golden)

@@ -11,56 +11,20 @@ PyTorch's own float32 is from them stands in the metadata. The second has the sp
 names, shapes and count of parameters of the whole CLIP RN50.
 """
 
-import importlib
 import json
 import math
-import struct
 import sys
-import types
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch.nn import functional as F
+
+from goldens import open_clip, write_json, write_safetensors
 
 if len(sys.argv) != 2:
     sys.exit(__doc__)
-OUT = Path(__file__).parent
-
-# open_clip asks for a newer torch in places that these goldens do not run.
-if not hasattr(torch, "compiler"):
-    torch.compiler = types.SimpleNamespace(disable=lambda f=None, **_: f or (lambda g: g), is_compiling=lambda: False)
-if not hasattr(F, "scaled_dot_product_attention"):
-
-    def attention(query, key, value):
-        return (query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5).softmax(-1) @ value
-
-    F.scaled_dot_product_attention = attention
-package = types.ModuleType("open_clip")  # the package's own __init__ imports what is not installed
-package.__path__ = [str(Path(sys.argv[1]) / "open_clip")]
-sys.modules["open_clip"] = package
-CLIP = importlib.import_module("open_clip.model").CLIP
-ModifiedResNet = importlib.import_module("open_clip.modified_resnet").ModifiedResNet
-
-CODES = {np.dtype("float64"): "F64", np.dtype("float32"): "F32", np.dtype("int64"): "I64"}
-
-
-def write_safetensors(name, tensors, metadata):
-    header, blobs, offset = {"__metadata__": metadata}, [], 0
-    for key, value in sorted(tensors.items(), key=lambda kv: (-kv[1].dtype.itemsize, kv[0])):
-        blob = np.ascontiguousarray(value).tobytes()
-        header[key] = {"dtype": CODES[value.dtype], "shape": list(value.shape), "data_offsets": [offset, offset + len(blob)]}
-        offset += len(blob)
-        blobs.append(blob)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    (OUT / name).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
-    print(f"{name}: {len(tensors)} tensors, {8 + len(text) + offset} bytes, {metadata}")
-
-
-def write_json(name, value):
-    (OUT / name).write_text(json.dumps(value) + "\n")
-    print(f"{name}: {(OUT / name).stat().st_size} bytes")
+open_clip_module = open_clip(sys.argv[1])
+CLIP = open_clip_module("model").CLIP
+ModifiedResNet = open_clip_module("modified_resnet").ModifiedResNet
 
 
 def uniform(seed):

@@ -10,16 +10,13 @@ Keys: `in.*` what goes in, `weight.<head>.*` the start of a head by the names of
 """
 
 import copy
-import json
-import struct
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-OUT = Path(__file__).parent
+from goldens import write_safetensors
+
 B, D, HIDDEN, E, K, LOCALS = 7, 6, 10, 5, 8, 3
 STEPS, LR, EMA = 3, 0.3, 0.9
 torch.set_default_dtype(torch.float64)
@@ -197,13 +194,4 @@ keep("out.trace.dino.center", center)
 # --- the file ------------------------------------------------------------------------------------------------------
 
 metadata = {"torch": torch.__version__, "steps": str(STEPS), "lr": str(LR), "ema_momentum": str(EMA)}
-header, blobs, offset = {"__metadata__": metadata}, [], 0
-for key, value in sorted(golden.items()):
-    blob = np.ascontiguousarray(value).tobytes()
-    header[key] = {"dtype": "F64", "shape": list(value.shape), "data_offsets": [offset, offset + len(blob)]}
-    offset += len(blob)
-    blobs.append(blob)
-text = json.dumps(header).encode()
-text += b" " * (-len(text) % 8)
-(OUT / "ssl.golden.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
-print(f"ssl.golden.safetensors: {len(golden)} tensors, {8 + len(text) + offset} bytes, {metadata}")
+write_safetensors("ssl.golden.safetensors", golden, metadata)

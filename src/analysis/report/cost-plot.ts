@@ -6,7 +6,7 @@ import { ACCENT, element, FAINT, INK, RULE, short, text } from './svg.ts';
 const SIZE = { width: 330, height: 250 };
 const PLOT = { left: 44, right: 16, top: 8, bottom: 34 };
 
-/** Error against cost, both logarithmic, a panel for each snapshot: a line and a shape for each patch size, the dropout beside its mark. */
+/** Error against cost, both logarithmic; a panel per snapshot, a line per patch size, the dropout beside its mark. */
 export function costPlot(snapshots: readonly HeatMapSnapshot[], { title }: { title: string }): string {
   const candidates = snapshots.flatMap((snapshot) => snapshot.candidates);
   const scales = {
@@ -35,7 +35,7 @@ interface Scale {
   ticks: number[];
 }
 
-/** A logarithmic scale with some room around all values, and ticks at 1, 2 and 5. */
+/** Logarithmic, with ticks at 1, 2 and 5. */
 function logScale(values: readonly number[], [from, to]: readonly [number, number]): Scale {
   const positive = values.filter((value) => value > 0);
   const [low, high] = [Math.min(...positive) / 1.15, Math.max(...positive) * 1.15];
@@ -90,7 +90,7 @@ function panel({ candidates, best }: HeatMapSnapshot, { scales: { x, y }, patche
     );
     return element('path', { d: path.join(''), fill: 'none', stroke: FAINT, 'stroke-width': 1.2 });
   });
-  // Every second label of a line stands below it, so that close labels stay apart.
+  // Labels alternate above and below the line, to stay apart.
   const dropouts = [...new Set(candidates.map(({ tokenDropout }) => tokenDropout))].sort((a, b) => a - b);
   const below = ({ tokenDropout }: MeasuredCandidate) => dropouts.indexOf(tokenDropout) % 2 === 1;
   const marks = candidates.map((candidate) =>

@@ -6,7 +6,7 @@ async function drawn(letter: string): Promise<Buffer> {
   return sharp(Buffer.from(svg)).raw().toBuffer();
 }
 
-/** Whether this machine can draw text. Without fonts, as on many servers, all letters are the same empty box. */
+/** Whether this machine has fonts: without them all letters are the same empty box. */
 export async function hasFonts(): Promise<boolean> {
   const [one, other] = await Promise.all([drawn('I'), drawn('W')]);
   return !one.equals(other);

@@ -10,7 +10,6 @@ const TOP = 18;
 export interface HeatMapSnapshot {
   title: string;
   candidates: readonly MeasuredCandidate[];
-  /** The best candidate, where there is one. */
   best?: MeasuredCandidate;
   /** Candidates that cannot be told from the best. */
   alike?: readonly MeasuredCandidate[];
@@ -24,7 +23,7 @@ export interface HeatMapOptions {
   shadeOf(value: number, all: readonly number[]): number;
 }
 
-/** Rows are token dropouts, columns patch sizes. Each cell has its number: colour only repeats it. */
+/** Rows are token dropouts, columns patch sizes. Colour repeats the number in the cell. */
 export function heatMap(snapshots: readonly HeatMapSnapshot[], options: HeatMapOptions): string {
   const dropouts = axis(snapshots, 'tokenDropout');
   const patches = axis(snapshots, 'patchSize');

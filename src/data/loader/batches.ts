@@ -4,45 +4,41 @@ import { bytesOfSide, createSlab, type Slab } from '../pictures/slab.ts';
 import { type FillConfig, type JobResult, slabShape } from './fill.ts';
 import type { WorkerPool } from './pool.ts';
 
-/** One view of all samples of a batch. */
 export interface HostView {
-  /** RGB bytes in shared memory, [B, S, S, 3], channels last. */
+  /** RGB bytes, [B, S, S, 3]. */
   images: Uint8Array;
   /** S, in pixels. */
   side: number;
 }
 
-/** Samples on their way to the device. Valid until `release`. */
+/** Valid until `release`. */
 export interface HostBatch {
-  /** In the order in which they were asked for. */
   views: HostView[];
-  /** B: samples on this rank. */
+  /** B, on this rank. */
   size: number;
-  /** [B, 2]: width and height of the upright pictures, in pixels. */
+  /** [B, 2]: width and height, upright, in pixels. */
   sizes: Int32Array;
-  /** [B]; when captions were asked for without a tokenizer. */
+  /** [B]; without a tokenizer. */
   captions?: string[];
-  /** [B, L]; when a tokenizer was given. */
+  /** [B, L]; with a tokenizer. */
   tokens?: Int32Array;
   /** [B]; -1 without a label. */
   labels: Int32Array;
-  /** [B]: positions in the data set's index. */
+  /** [B]: positions in the data index. */
   ids: BigInt64Array;
-  /** Lets the next batches use this memory. Call it once, when the batch has been copied. */
+  /** Frees the memory for the next batches. */
   release(): void;
 }
 
-/** A batch that workers are filling. */
-export interface Pending {
+export interface PendingFill {
   slab: Slab;
   rows: number;
   done: Promise<JobResult[]>;
 }
 
-/** Rows of one job: large enough that messages cost nothing, small enough that workers end together. */
-const LARGEST_JOB = 64;
+/** Small enough that workers end together. */
+const MAX_JOB_ROWS = 64;
 
-/** Hands rows of batches to workers, and slabs round. */
 export class BatchMaker {
   readonly #pool: WorkerPool;
   readonly #fill: FillConfig;
@@ -53,27 +49,27 @@ export class BatchMaker {
     this.#fill = fill;
   }
 
-  /** Starts a batch of `rows` samples from `position` on. */
-  start(position: number, rows: number): Pending {
+  /** @param position of the first sample */
+  start(position: number, rows: number): PendingFill {
     const slab = this.#slab(rows);
-    const share = Math.min(LARGEST_JOB, Math.ceil(rows / (2 * this.#pool.size)));
+    const share = Math.min(MAX_JOB_ROWS, Math.ceil(rows / (2 * this.#pool.size)));
     const jobs: Promise<JobResult>[] = [];
     for (let from = 0; from < rows; from += share) {
       const count = Math.min(share, rows - from);
       jobs.push(this.#pool.run({ buffer: slab.buffer, rows, from, count, position: position + from }));
     }
     const done = Promise.all(jobs);
-    // The error is thrown to whoever asks for the batch; until then nobody listens.
+    // finish() throws the error.
     done.catch(() => {});
     return { slab, rows, done };
   }
 
-  /** Waits for a batch. Bad samples go to `problems`; rows that could not be filled are left out when the order is `once`. */
-  async finish(pending: Pending, problems: ProblemLog): Promise<HostBatch> {
+  /** Adds bad samples to `problems`. @throws CoupletError when a place in the stream cannot be filled */
+  async finish(pending: PendingFill, problems: ProblemLog): Promise<HostBatch> {
     const results = await pending.done;
     const { views, contextLength, captions, order } = this.#fill;
     for (const { bad } of results) for (const { name, reason } of bad) problems.add(name, reason);
-    if (results.some(({ failed }) => failed)) throw nothingLeft(problems);
+    if (results.some(({ failed }) => failed)) throw noUsableSample(problems);
     const texts = results.flatMap((result) => result.texts);
     const size = order === 'once' ? this.#compact(pending, texts) : pending.rows;
     const { slab } = pending;
@@ -93,8 +89,8 @@ export class BatchMaker {
   }
 
   #slab(rows: number): Slab {
-    const at = this.#free.findIndex(({ ids }) => ids.length === rows);
-    const [free] = at < 0 ? [] : this.#free.splice(at, 1);
+    const index = this.#free.findIndex(({ ids }) => ids.length === rows);
+    const [free] = index < 0 ? [] : this.#free.splice(index, 1);
     return free ?? createSlab({ ...slabShape(this.#fill), rows });
   }
 
@@ -106,8 +102,8 @@ export class BatchMaker {
     };
   }
 
-  /** Moves good rows over bad ones. @returns how many rows are good */
-  #compact({ slab, rows }: Pending, texts: string[]): number {
+  /** Moves good rows over bad ones. @returns the number of good rows */
+  #compact({ slab, rows }: PendingFill, texts: string[]): number {
     const { views, contextLength } = this.#fill;
     const good = [...slab.ids.keys()].filter((row) => slab.ids[row] !== -1n);
     if (good.length === rows) return rows;
@@ -126,9 +122,9 @@ export class BatchMaker {
   }
 }
 
-function nothingLeft(problems: ProblemLog): CoupletError {
+function noUsableSample(problems: ProblemLog): CoupletError {
   const { name, reason } = problems.first[0]!;
   return new CoupletError(
-    `No usable sample was found for a place in a batch after 64 tries; the first that failed is ${name}: ${reason}. Mend the data.`,
+    `No usable sample was found for a place in a batch after 64 tries. The first that failed is ${name}: ${reason}. Repair or remove the bad samples.`,
   );
 }

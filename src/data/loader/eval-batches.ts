@@ -1,26 +1,25 @@
 import type { Dataset } from '../dataset/dataset.ts';
 import { checkBadShare, ProblemLog, type Problems } from '../dataset/problems.ts';
 import type { ViewCut } from '../pictures/cut-views.ts';
-import { BatchMaker, type HostBatch, type Pending } from './batches.ts';
+import { BatchMaker, type HostBatch, type PendingFill } from './batches.ts';
 import {
   type EvalOptions,
   evalOptionsSchema,
-  keepDecoded,
   type PassOptions,
   parseOptions,
+  saveDecoded,
   startPool,
 } from './loader-options.ts';
 
-/** One pass over the data. */
 export interface EvalBatches extends AsyncIterable<HostBatch> {
-  /** Bad samples met so far. */
+  /** Bad samples so far. */
   readonly problems: Problems;
 }
 
 /**
- * Every sample once, in index order, its middle; rank r sees its contiguous part. Bad samples are left out and counted, so `size` may
- * be less than `microBatchSize`, and 0 batches are not given.
- * @throws CoupletError when options are wrong, or, after the last batch, when more samples were bad than allowed
+ * The centre crop of every sample once, in index order; rank r has its contiguous part. Bad samples are left out and counted, so
+ * batches may be smaller than `microBatchSize`.
+ * @throws CoupletError when options are wrong or, after the last batch, too many samples were bad
  */
 export function evalBatches(dataset: Dataset, options: EvalOptions): EvalBatches {
   const { imageSize, interpolation, ...shared } = parseOptions(evalOptionsSchema, options, 'evaluation');
@@ -28,7 +27,7 @@ export function evalBatches(dataset: Dataset, options: EvalOptions): EvalBatches
   return passOver(dataset, shared, [view]);
 }
 
-/** As evalBatches, with other views: none to read sizes and captions alone. */
+/** Without views, only sizes and captions are read. */
 export function passOver(dataset: Dataset, options: PassOptions, views: readonly ViewCut[]): EvalBatches {
   const problems = new ProblemLog();
   return { problems, [Symbol.asyncIterator]: () => run(dataset, { ...options, views }, problems) };
@@ -44,7 +43,7 @@ async function* run(
   const end = Math.floor((dataset.size * (rank + 1)) / worldSize);
   const { pool, fill } = startPool(dataset, options, { order: 'once', seed: 0, views });
   const maker = new BatchMaker(pool, fill);
-  const ahead: Pending[] = [];
+  const ahead: PendingFill[] = [];
   let position = first;
   try {
     while (position < end || ahead.length > 0) {
@@ -57,7 +56,7 @@ async function* run(
       if (batch.size > 0) yield batch;
     }
     checkBadShare(problems, end - first, options.maxBadShare);
-    if (worldSize === 1) await keepDecoded(dataset); // a rank's part is no file for all
+    if (worldSize === 1) await saveDecoded(dataset); // a part is no file for all ranks
   } finally {
     await pool.close();
   }

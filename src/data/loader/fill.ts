@@ -6,17 +6,16 @@ import { type CutConfig, cutViews } from '../pictures/cut-views.ts';
 import { type Slab, type SlabShape, viewSlab } from '../pictures/slab.ts';
 import { ATTEMPTS, candidateAt } from './order.ts';
 
-/** What a worker does with samples, for as long as it lives; plain data. */
+/** A worker's task. Plain data. */
 export interface FillConfig extends CutConfig {
   index: DatasetIndex;
-  /** Length of a tokenized caption; 0 when there is no tokenizer. */
+  /** 0 without a tokenizer. */
   contextLength: number;
-  /** `stream`: positions run through shuffled epochs, bad samples are replaced. `once`: positions are ids, bad samples are left out. */
+  /** `stream`: shuffled epochs, bad samples are replaced. `once`: positions are ids, bad samples are left out. */
   order: 'stream' | 'once';
   captions: 'none' | 'texts' | 'tokens';
 }
 
-/** The slabs of a config's batches. */
 export function slabShape({
   views,
   contextLength,
@@ -24,36 +23,37 @@ export function slabShape({
   return { sides: views.map(({ size }) => size), contextLength };
 }
 
-/** Some rows of one batch. */
+/** Rows [from, from + count) of a batch. */
 export interface Job {
   buffer: SharedArrayBuffer;
-  /** Rows of the whole slab. */
+  /** Of the whole slab. */
   rows: number;
   from: number;
   count: number;
-  /** Position in the stream of row `from`. */
+  /** Of row `from`. */
   position: number;
 }
 
 export interface JobResult {
-  /** Captions of the rows, when texts were asked for. */
+  /** Captions, when `captions` is `texts`. */
   texts: string[];
   bad: (Problem & { row: number })[];
-  /** A row could not be filled at all. */
+  /** A row of a stream could not be filled. */
   failed: boolean;
 }
 
-/** Pictures that one worker has libvips decode at a time. */
-const IN_FLIGHT = 4;
+const DECODES_PER_WORKER = 4;
+
+/** Distinct texts with cached tokens. */
+const MAX_TEXTS = 4096;
 
 export type Encode = (text: string) => Int32Array;
 
-/** Fills rows of slabs with pictures, labels, ids and captions. */
 export class Filler {
   readonly #config: FillConfig;
   readonly #reader: Reader;
   readonly #encode: Encode | undefined;
-  readonly #known = new Map<string, Int32Array>();
+  readonly #tokensByText = new Map<string, Int32Array>();
 
   constructor(config: FillConfig, encode?: Encode) {
     this.#config = config;
@@ -68,43 +68,44 @@ export class Filler {
     const lane = async (): Promise<void> => {
       while (next < job.count) {
         const row = next++;
-        const text = await this.#position(job.position + row, { slab, row: job.from + row }, result);
+        const text = await this.#fillRow(job.position + row, { slab, row: job.from + row }, result);
         if (this.#config.captions === 'texts') result.texts[row] = text;
       }
     };
-    await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, job.count) }, lane));
-    // Which of several decodes ends first is chance; the order of the list is not.
+    await Promise.all(Array.from({ length: Math.min(DECODES_PER_WORKER, job.count) }, lane));
+    // Decodes end in any order.
     result.bad.sort((a, b) => a.row - b.row);
     return result;
   }
 
-  async #position(position: number, at: Row, result: JobResult): Promise<string> {
+  async #fillRow(position: number, target: Row, result: JobResult): Promise<string> {
     const { order, index, seed } = this.#config;
     const count = index.columns.size;
     for (let attempt = 0; attempt < (order === 'stream' ? ATTEMPTS : 1); attempt++) {
       const { epoch, id } =
         order === 'stream' ? candidateAt(position, attempt, { count, seed }) : { epoch: 0, id: position };
       try {
-        return await this.#sample(id, epoch, at);
+        return await this.#fillSample(id, epoch, target);
       } catch (error) {
-        result.bad.push({ row: at.row, name: this.#reader.name(id), reason: reasonOf(error) });
+        result.bad.push({ row: target.row, name: this.#reader.name(id), reason: reasonOf(error) });
       }
     }
-    at.slab.ids[at.row] = -1n;
+    target.slab.ids[target.row] = -1n;
     result.failed ||= order === 'stream';
     return '';
   }
 
-  async #sample(id: number, epoch: number, at: Row): Promise<string> {
+  async #fillSample(id: number, epoch: number, target: Row): Promise<string> {
     const { captions, index } = this.#config;
     const text = captions === 'none' ? '' : this.#caption(id, epoch);
-    const { views: targets, sizes } = at.slab;
+    const { views: targets, sizes } = target.slab;
     const read = () => this.#reader.image(id);
-    const { width, height } = await cutViews(this.#config, { id, epoch, read, targets, row: at.row });
-    sizes.set([width, height], at.row * 2);
-    if (captions === 'tokens') at.slab.tokens.set(this.#tokens(text), at.row * this.#config.contextLength);
-    at.slab.ids[at.row] = BigInt(id);
-    at.slab.labels[at.row] = index.columns.label[id]!;
+    const { width, height } = await cutViews(this.#config, { id, epoch, read, targets, row: target.row });
+    sizes.set([width, height], target.row * 2);
+    if (captions === 'tokens')
+      target.slab.tokens.set(this.#tokens(text), target.row * this.#config.contextLength);
+    target.slab.ids[target.row] = BigInt(id);
+    target.slab.labels[target.row] = index.columns.label[id]!;
     return text;
   }
 
@@ -114,13 +115,13 @@ export class Filler {
     return text;
   }
 
-  /** Class captions repeat, so their tokens are kept. */
+  /** Class captions repeat: their tokens are cached. */
   #tokens(text: string): Int32Array {
-    const known = this.#known.get(text);
+    const known = this.#tokensByText.get(text);
     if (known) return known;
     const tokens = this.#encode!(text);
-    if (this.#known.size >= 4096) this.#known.clear();
-    this.#known.set(text, tokens);
+    if (this.#tokensByText.size >= MAX_TEXTS) this.#tokensByText.clear();
+    this.#tokensByText.set(text, tokens);
     return tokens;
   }
 
@@ -134,7 +135,7 @@ interface Row {
   row: number;
 }
 
-/** libvips' messages run over several lines; the first says what is wrong. */
+/** libvips' messages have several lines. */
 function reasonOf(error: unknown): string {
   const { message, code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'there is no such file';

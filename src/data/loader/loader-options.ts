@@ -16,19 +16,19 @@ const range = z
   })
   .readonly();
 
-/** A random view; the defaults are CLIP's. Not strict: a ViewRecipe also has steps that are not taken here. */
+/** Defaults are CLIP's. Not strict: a ViewRecipe also has photometric steps. */
 const view = z.object({
-  /** Side of the square view, in pixels. */
+  /** Side in pixels. */
   size: z.int().min(1),
   crop: z
     .strictObject({ scale: range.default([0.9, 1]), ratio: range.default([3 / 4, 4 / 3]), interpolation })
     .prefault({}),
-  /** Probability of a mirror image, left to right. */
+  /** Probability of mirroring left to right. */
   flip: z.number().min(0).max(1).default(0),
 });
 
 const tokenizer = z.object({
-  /** A TokenizerSpec: workers make the tokenizer themselves. */
+  /** A TokenizerSpec, for the workers. */
   spec: z.unknown(),
   contextLength: z.int().min(1),
 });
@@ -36,48 +36,44 @@ const tokenizer = z.object({
 const shared = {
   rank: z.int().min(0).default(0),
   worldSize: z.int().min(1).default(1),
-  /** Gives tokens instead of texts. */
+  /** For tokens instead of texts. */
   tokenizer: tokenizer.optional(),
-  /** Give captions; default: when the data has them. */
+  /** Default: when the data has captions. */
   captions: z.boolean().optional(),
-  /** Worker threads. */
   workers: z.int().min(1).max(1024).default(2),
-  /** Batches that are made ahead. */
   prefetchBatches: z.int().min(1).max(1024).default(2),
-  /** Largest share of samples that may be bad. */
+  /** Share of samples. */
   maxBadShare: z.number().min(0).max(1).default(0.01),
   maxPixels: z.int().min(1).default(178_956_970),
-  /** Pictures with a shorter side, in pixels, are bad. */
+  /** In pixels; smaller pictures are bad. */
   minSide: z.int().min(1).default(8),
-  /** Memory for decoded pictures of at most 128 x 128 pixels, in bytes; 0 turns the cache off. */
+  /** For decoded pictures of at most 128 x 128 pixels; 0: no cache. */
   cacheBytes: z
     .int()
     .min(0)
     .default(2 ** 30),
-  /** Folder in which a whole pass leaves what it decoded into that memory, for the next process. */
+  /** Folder for the cache's file, written after a whole pass. */
   cacheFolder: z.string().min(1).optional(),
 };
 
 export const loaderOptionsSchema = z.strictObject({
   ...shared,
-  /** Samples of one step, on all ranks together. */
+  /** Samples of one step on all ranks. */
   globalBatchSize: z.int().min(1),
-  /** What is cut out of each picture, in order; views may differ in size. */
   views: z.array(view).min(1),
   seed: z.int().min(0),
   startStep: z.int().min(0).default(0),
 });
 
-/** What passes over a data set share. */
 export const passOptionsSchema = z.strictObject({
   ...shared,
-  /** Samples of one batch on this rank; the last batch is smaller. */
+  /** Samples of one batch on this rank. */
   microBatchSize: z.int().min(1),
 });
 
 export const evalOptionsSchema = z.strictObject({
   ...passOptionsSchema.shape,
-  /** Side of the square pictures, in pixels: the middle of each picture, its shorter side brought to this. */
+  /** Side of the centre crop, in pixels. */
   imageSize: z.int().min(1),
   interpolation,
 });
@@ -88,31 +84,30 @@ export type PassInput = z.input<typeof passOptionsSchema>;
 export type PassOptions = z.output<typeof passOptionsSchema>;
 type Shared = Omit<PassOptions, 'microBatchSize'>;
 
-/** The cut of a random view. */
 export function viewCut({ size, crop, flip }: z.output<typeof view>): ViewCut {
   return { size, transform: { type: 'random-resized-crop', ...crop, flip } };
 }
 
-/** Checks options against a schema. Throws a CoupletError that lists what is wrong. */
+/** @throws CoupletError listing all that is wrong with the options */
 export function parseOptions<S extends z.ZodType>(schema: S, options: unknown, what: string): z.output<S> {
   const parsed = schema.safeParse(options);
   if (!parsed.success) throw new CoupletError(`${what}: ${z.prettifyError(parsed.error)}`);
   const { rank, worldSize } = parsed.data as { rank: number; worldSize: number };
   if (rank >= worldSize)
-    throw new CoupletError(`${what}: rank ${rank} should be less than worldSize ${worldSize}.`);
+    throw new CoupletError(
+      `${what}: rank ${rank} is too large: expected less than worldSize ${worldSize}. Number ranks from 0.`,
+    );
   return parsed.data;
 }
 
-/** Decoded pictures of a data set, and where they are kept for the next process. */
-interface Kept {
+interface SavedCache {
   cache: PixelCache;
   path?: string;
-  /** Units of the arena that the file has. */
-  saved: number;
+  savedUnits: number;
 }
 
-/** One per data set, so that evaluations and later loaders find what was decoded before. */
-const caches = new WeakMap<Dataset, Kept>();
+/** Shared by evaluations and later loaders of a data set. */
+const caches = new WeakMap<Dataset, SavedCache>();
 
 function cacheOf(dataset: Dataset, { cacheBytes, cacheFolder }: Shared): PixelCache | undefined {
   if (cacheBytes === 0) return undefined;
@@ -123,19 +118,18 @@ function cacheOf(dataset: Dataset, { cacheBytes, cacheFolder }: Shared): PixelCa
   const fingerprint = cacheFolder === undefined ? undefined : fingerprintOf(dataset);
   const path = fingerprint && pixelPath(cacheFolder!, fingerprint);
   if (path) loadPixels(path, cache);
-  caches.set(dataset, { cache, ...(path && { path }), saved: cache.head[0]! });
+  caches.set(dataset, { cache, ...(path && { path }), savedUnits: cache.head[0]! });
   return cache;
 }
 
-/** Writes down what has been decoded since the data set's file was read or written, where it has one. */
-export async function keepDecoded(dataset: Dataset): Promise<void> {
-  const kept = caches.get(dataset);
-  if (!kept?.path || kept.cache.head[0] === kept.saved) return;
-  kept.saved = kept.cache.head[0]!;
-  await savePixels(kept.path, kept.cache);
+/** Does nothing when the file is up to date. */
+export async function saveDecoded(dataset: Dataset): Promise<void> {
+  const saved = caches.get(dataset);
+  if (!saved?.path || saved.cache.head[0] === saved.savedUnits) return;
+  saved.savedUnits = saved.cache.head[0]!;
+  await savePixels(saved.path, saved.cache);
 }
 
-/** What captions a loader gives. */
 function captionMode(dataset: Dataset, options: Shared): FillConfig['captions'] {
   const wanted = options.tokenizer !== undefined || (options.captions ?? dataset.hasCaptions);
   if (!wanted) return 'none';
@@ -146,7 +140,6 @@ function captionMode(dataset: Dataset, options: Shared): FillConfig['captions'] 
   );
 }
 
-/** Starts the workers. */
 export function startPool(
   dataset: Dataset,
   options: Shared,

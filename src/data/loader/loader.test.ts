@@ -20,9 +20,9 @@ import type { LoaderOptions } from './loader-options.ts';
 import { sampleAt } from './order.ts';
 
 const COUNT = 30;
-/** 30 pictures of noise, of three sizes, one of them above what is resampled in TypeScript. */
+/** 30 pictures of noise in three sizes, one too large for our resampling. */
 let noise: Dataset;
-/** 20 pictures, each of one colour, with captions. */
+/** 20 pictures of one colour each, with captions. */
 let plain: Dataset;
 
 beforeAll(async () => {
@@ -63,7 +63,7 @@ function snapshot(batch: HostBatch): Snapshot {
   return copy;
 }
 
-async function take(
+async function readBatches(
   dataset: Dataset,
   steps: number,
   options: Partial<LoaderOptions> = {},
@@ -77,16 +77,16 @@ async function take(
 
 describe('createLoader', () => {
   test('one seed gives the same bytes with 1 and 3 workers, with and without the cache, and from any step', async () => {
-    const whole = await take(noise, 6, { workers: 1 });
-    expect(await take(noise, 6, { workers: 3, prefetchBatches: 4 })).toEqual(whole);
-    expect(await take(noise, 6, { workers: 2, cacheBytes: 0 })).toEqual(whole);
-    expect(await take(noise, 3, { startStep: 3 })).toEqual(whole.slice(3));
-    const other = await take(noise, 1, { seed: 8 });
+    const whole = await readBatches(noise, 6, { workers: 1 });
+    expect(await readBatches(noise, 6, { workers: 3, prefetchBatches: 4 })).toEqual(whole);
+    expect(await readBatches(noise, 6, { workers: 2, cacheBytes: 0 })).toEqual(whole);
+    expect(await readBatches(noise, 3, { startStep: 3 })).toEqual(whole.slice(3));
+    const other = await readBatches(noise, 1, { seed: 8 });
     expect(other[0]!.ids).not.toEqual(whole[0]!.ids);
   });
 
   test('an epoch has each sample once, a batch may straddle two, labels and captions belong to their ids', async () => {
-    const batches = await take(noise, 5);
+    const batches = await readBatches(noise, 5);
     const ids = batches.flatMap((batch) => batch.ids);
     const everyId = Array.from({ length: COUNT }, (_, k) => k);
     expect(ids.slice(0, COUNT).sort((a, b) => a - b)).toEqual(everyId);
@@ -102,9 +102,10 @@ describe('createLoader', () => {
   });
 
   test('ranks see the parts of the same batch', async () => {
-    const whole = await take(noise, 2, { views: [view] });
+    const whole = await readBatches(noise, 2, { views: [view] });
     const parts = [];
-    for (const rank of [0, 1, 2]) parts.push(await take(noise, 2, { views: [view], rank, worldSize: 3 }));
+    for (const rank of [0, 1, 2])
+      parts.push(await readBatches(noise, 2, { views: [view], rank, worldSize: 3 }));
     for (const step of [0, 1]) {
       expect(parts.flatMap((part) => part[step]!.ids)).toEqual(whole[step]!.ids);
       const joined = Buffer.concat(parts.map((part) => part[step]!.views[0]!));
@@ -113,7 +114,7 @@ describe('createLoader', () => {
   });
 
   test('views of one sample differ, epochs differ, and both show the sample', async () => {
-    const [first, , third] = await take(noise, 4);
+    const [first, , third] = await readBatches(noise, 4);
     const bytes = 16 * 16 * 3;
     const view = (batch: Snapshot, v: number, row: number) =>
       batch.views[v]!.subarray(row * bytes, (row + 1) * bytes);
@@ -127,18 +128,21 @@ describe('createLoader', () => {
 
   test('views may differ in size, and a view does not depend on the others', async () => {
     const small = { size: 6, crop: { scale: [0.1, 0.3] }, flip: 0 } as const;
-    const [both, first] = [await take(noise, 2, { views: [view, small, view] }), await take(noise, 2)];
+    const [both, first] = [
+      await readBatches(noise, 2, { views: [view, small, view] }),
+      await readBatches(noise, 2),
+    ];
     for (const step of [0, 1]) {
       expect(both[step]!.views.map(({ length }) => length / 12 / 3)).toEqual([256, 36, 256]);
       expect(both[step]!.views[0]!.equals(first[step]!.views[0]!)).toBe(true);
       expect(both[step]!.views[2]!.equals(first[step]!.views[1]!)).toBe(false);
     }
-    const steps = await take(noise, 2, { views: [view, small, view], workers: 3, startStep: 1 });
+    const steps = await readBatches(noise, 2, { views: [view, small, view], workers: 3, startStep: 1 });
     expect(steps[0]).toEqual(both[1]);
   });
 
   test('every row holds the picture and the caption of its id', async () => {
-    for (const batch of await take(plain, 3)) {
+    for (const batch of await readBatches(plain, 3)) {
       batch.ids.forEach((id, row) => {
         expect(batch.captions![row]).toBe(`caption ${id}`);
         for (const v of [0, 1]) {
@@ -163,10 +167,10 @@ describe('createLoader', () => {
 
   test('released memory is used again, memory in use is not', async () => {
     const loader = createLoader(plain, { ...base, prefetchBatches: 1 });
-    const kept = await loader.next();
-    const copy = Buffer.from(kept.views[0]!.images);
+    const unreleased = await loader.next();
+    const copy = Buffer.from(unreleased.views[0]!.images);
     for (let step = 0; step < 5; step++) (await loader.next()).release();
-    expect(Buffer.from(kept.views[0]!.images).equals(copy)).toBe(true);
+    expect(Buffer.from(unreleased.views[0]!.images).equals(copy)).toBe(true);
     const buffers = new Set();
     for (let step = 0; step < 8; step++) {
       const batch = await loader.next();
@@ -179,7 +183,7 @@ describe('createLoader', () => {
 
   test('wrong options are refused, with what to do', () => {
     const make = (options: object) => () => createLoader(noise, { ...base, ...options });
-    expect(make({ globalBatchSize: 31 })).toThrow(/31 is more than the data: there are 30 samples/);
+    expect(make({ globalBatchSize: 31 })).toThrow(/globalBatchSize is 31, expected at most the 30 samples/);
     expect(make({ globalBatchSize: 10, worldSize: 3 })).toThrow(/multiple of worldSize 3/);
     expect(make({ rank: 2, worldSize: 2 })).toThrow(/rank 2/);
     expect(make({ imagesize: 3 })).toThrow(/imagesize/);
@@ -219,7 +223,7 @@ describe('pictures of every kind', () => {
   const grey = [54, 54, 54];
 
   const kinds: [string, () => Promise<Buffer>, number[][], number][] = [
-    // Corners: top left, top right, bottom left, bottom right; and how far a byte may be off.
+    // Top left, top right, bottom left, bottom right; tolerance in bytes.
     [
       'jpg',
       () => picture().removeAlpha().jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer(),
@@ -280,7 +284,7 @@ describe('pictures of every kind', () => {
 
   test('become upright RGB on white, small and large alike', async () => {
     const made = await Promise.all(kinds.map(([, make]) => make()));
-    // The same pictures above the size that is resampled in TypeScript, and not square.
+    // Too large for our resampling, and not square.
     const large = await Promise.all(
       made.map((bytes) =>
         sharp(bytes).resize(300, 200, { fit: 'fill', kernel: 'nearest' }).keepExif().toBuffer(),
@@ -317,7 +321,7 @@ describe('pictures of every kind', () => {
     const turned = await sharp(wide).withMetadata({ orientation: 6 }).toBuffer();
     put(folder, { 'c/1.jpg': turned, 'c/2.jpg': await sharp(turned).resize(60, 30).keepExif().toBuffer() });
     const dataset = await openDataset([{ type: 'folder', path: folder }]);
-    const batches = await take(dataset, 10, { globalBatchSize: 2 });
+    const batches = await readBatches(dataset, 10, { globalBatchSize: 2 });
     for (const { views } of batches)
       expect(views[0]!.every((byte, i) => Math.abs(byte - (i % 3 === 0 ? 200 : 0)) < 8)).toBe(true);
   });

@@ -1,7 +1,7 @@
 import { CoupletError } from '../../errors.ts';
 import type { Dataset } from '../dataset/dataset.ts';
 import { checkBadShare, ProblemLog, type Problems } from '../dataset/problems.ts';
-import { BatchMaker, type HostBatch, type Pending } from './batches.ts';
+import { BatchMaker, type HostBatch, type PendingFill } from './batches.ts';
 import {
   type LoaderOptions,
   loaderOptionsSchema,
@@ -11,23 +11,22 @@ import {
 } from './loader-options.ts';
 import type { WorkerPool } from './pool.ts';
 
-/** An endless stream of training batches. */
+/** An endless stream of batches. */
 export interface Loader {
-  /** The next batch. Throws a CoupletError when more samples are bad than allowed. */
+  /** @throws CoupletError when too many samples are bad */
   next(): Promise<HostBatch>;
-  /** Bad samples that were met in the batches given so far. */
+  /** Bad samples so far. */
   readonly problems: Problems;
-  /** Ends the workers. */
   close(): Promise<void>;
 }
 
-/** Bad samples are weighed when this many were seen, or one epoch. */
-const ENOUGH = 256;
+/** Samples before the bad share is checked, at most an epoch. */
+const MIN_CHECKED_SAMPLES = 256;
 
 /**
- * Batches of step `startStep` and on. Step s takes positions [s*G, (s+1)*G) of an endless stream of shuffled epochs, and rank r its part of
- * them, so a run that is resumed, or run with other workers, sees the same bytes. A bad sample's place is taken by another one.
- * @throws CoupletError when options are wrong, the batch is larger than the data, or too much was bad while indexing
+ * Batches from step `startStep` on. Step s has positions [s*G, (s+1)*G) of an endless stream of shuffled epochs, rank r its part of them.
+ * Neither resuming nor the number of workers changes a byte. Another sample replaces a bad one.
+ * @throws CoupletError when options are wrong, the batch is larger than the data, or indexing found too many bad samples
  */
 export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
   const parsed = parseOptions(loaderOptionsSchema, options, 'loader');
@@ -38,19 +37,19 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
   return new StreamLoader({ dataset, parsed, pool, maker: new BatchMaker(pool, fill) });
 }
 
-/** Throws a CoupletError for a batch that ranks cannot share equally, and for one that is larger than the data. */
+/** @throws CoupletError when ranks cannot share a batch equally, or it is larger than the data */
 export function checkBatchSize(
   dataset: Dataset,
   { globalBatchSize, worldSize }: { globalBatchSize: number; worldSize: number },
 ): void {
   if (globalBatchSize % worldSize !== 0) {
     throw new CoupletError(
-      `globalBatchSize ${globalBatchSize} should be a multiple of worldSize ${worldSize}.`,
+      `globalBatchSize is ${globalBatchSize}, expected a multiple of worldSize ${worldSize}. Change one of them.`,
     );
   }
   if (globalBatchSize > dataset.size) {
     throw new CoupletError(
-      `globalBatchSize ${globalBatchSize} is more than the data: there are ${dataset.size} samples. Lower it, or add data.`,
+      `globalBatchSize is ${globalBatchSize}, expected at most the ${dataset.size} samples of the data. Lower it, or add data.`,
     );
   }
 }
@@ -65,7 +64,7 @@ interface Parts {
 class StreamLoader implements Loader {
   readonly problems = new ProblemLog();
   readonly #parts: Parts;
-  readonly #ahead: Pending[] = [];
+  readonly #ahead: PendingFill[] = [];
   #step: number;
   #seen = 0;
 
@@ -81,7 +80,7 @@ class StreamLoader implements Loader {
     const batch = await this.#parts.maker.finish(pending, this.problems);
     this.#seen += batch.size;
     const { dataset, parsed } = this.#parts;
-    if (this.#seen >= Math.min(ENOUGH, dataset.size)) {
+    if (this.#seen >= Math.min(MIN_CHECKED_SAMPLES, dataset.size)) {
       checkBadShare(this.problems, this.#seen + this.problems.count, parsed.maxBadShare);
     }
     this.#fill();

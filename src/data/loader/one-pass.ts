@@ -4,18 +4,25 @@ import { type PassInput, parseOptions, passOptionsSchema } from './loader-option
 
 type Shared = Omit<PassInput, 'microBatchSize' | 'rank' | 'worldSize' | 'cacheBytes'>;
 
-/** Samples of which the sizes are read at a time. */
-const CHUNK = 4096;
+const BATCH_SAMPLES = 4096;
 
 /**
- * Width and height of every picture, upright, [n, 2] in pixels, read from headers: 0 x 0 where there is no picture that may be used.
- * What is damaged behind its header shows only when it is decoded.
+ * Width and height of every upright picture, [n, 2] in pixels; 0 x 0 for a bad one. Only headers are read, so damage after them is
+ * not noticed.
  */
 export async function pictureSizes(dataset: Dataset, options: Shared): Promise<Int32Array> {
   const { workers, minSide, maxPixels } = options;
   const parsed = parseOptions(
     passOptionsSchema,
-    { workers, minSide, maxPixels, microBatchSize: CHUNK, captions: false, maxBadShare: 1, cacheBytes: 0 },
+    {
+      workers,
+      minSide,
+      maxPixels,
+      microBatchSize: BATCH_SAMPLES,
+      captions: false,
+      maxBadShare: 1,
+      cacheBytes: 0,
+    },
     'sizes of pictures',
   );
   const sizes = new Int32Array(dataset.size * 2);
@@ -27,17 +34,14 @@ export async function pictureSizes(dataset: Dataset, options: Shared): Promise<I
   return sizes;
 }
 
-/**
- * Tokens of the first epoch's captions, [n, L]: zeros where a sample cannot be used. Decodes no picture.
- * @param options.tokenizer of context length L
- */
+/** Tokens of the first epoch's captions, [n, L]; zeros for a bad sample. Decodes no picture. */
 export async function captionTokens(
   dataset: Dataset,
   { workers, tokenizer }: Pick<Shared, 'workers'> & Required<Pick<Shared, 'tokenizer'>>,
 ): Promise<Int32Array> {
   const parsed = parseOptions(
     passOptionsSchema,
-    { workers, tokenizer, microBatchSize: CHUNK, maxBadShare: 1, cacheBytes: 0 },
+    { workers, tokenizer, microBatchSize: BATCH_SAMPLES, maxBadShare: 1, cacheBytes: 0 },
     'tokens of captions',
   );
   const length = tokenizer.contextLength;
@@ -51,8 +55,8 @@ export async function captionTokens(
 }
 
 /**
- * Every picture once, whole, in index order, in the upper left of an S x S canvas (what is around it is not defined). A picture whose
- * longer side is more than S is shrunk to it, with its aspect kept. Bad samples are left out and counted.
+ * Every picture once, in index order, in the upper left of an S x S canvas (other pixels are undefined), shrunk if larger. Leaves out and
+ * counts bad samples.
  * @param options.side S, in pixels
  */
 export function wholePictures(

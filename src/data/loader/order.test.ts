@@ -22,11 +22,11 @@ describe('permute', () => {
 
   test('property: indices of very large sets stay within them and differ', () => {
     const property = fc.property(fc.integer({ min: 2 ** 33, max: 2 ** 50 }), seeds, (count, seed) => {
-      const found = Array.from({ length: 200 }, (_, k) =>
+      const indices = Array.from({ length: 200 }, (_, k) =>
         permute(count - 1 - k * 1001, count, { seed, epoch: 3 }),
       );
-      expect(found.every((value) => Number.isSafeInteger(value) && value >= 0 && value < count)).toBe(true);
-      expect(new Set(found).size).toBe(200);
+      expect(indices.every((value) => Number.isSafeInteger(value) && value >= 0 && value < count)).toBe(true);
+      expect(new Set(indices).size).toBe(200);
     });
     fc.assert(property, { seed: 1, numRuns: 30 });
   });

@@ -1,16 +1,11 @@
 import { hash32, mix32, purpose } from '../random.ts';
 
-const ROUNDS = 6;
+const FEISTEL_ROUNDS = 6;
 
 /**
- * Where position `index` of an epoch finds its sample: a keyed permutation of [0, count), in constant memory and constant time.
- *
- * A balanced Feistel network permutes the smallest even power of two (at least 256) that holds `count`; a value that falls outside
- * is permuted again until it falls inside (cycle walking; fewer than four rounds on average beyond 256 samples).
- *
- * @param index position in the epoch, in [0, count)
- * @param count samples in the data set, at most 2^52
- * @param key   seed and epoch: the order depends on these alone
+ * Keyed permutation of [0, count), in constant memory and time: the order of an epoch. A balanced Feistel network on a power of
+ * four, repeated while the value is not below `count` (cycle walking).
+ * @param count at most 2^52
  */
 export function permute(index: number, count: number, key: { seed: number; epoch: number }): number {
   const bits = halfBits(count);
@@ -21,19 +16,16 @@ export function permute(index: number, count: number, key: { seed: number; epoch
   return value;
 }
 
-/** Sample at position `position` of the endless stream of epochs, and the epoch it falls in. */
+/** @param position in the endless stream of epochs */
 export function sampleAt(position: number, count: number, seed: number): { epoch: number; index: number } {
   const epoch = Math.floor(position / count);
   return { epoch, index: permute(position - epoch * count, count, { seed, epoch }) };
 }
 
-/** After so many bad samples in a row a position is given up. */
+/** Bad samples in a row after which a position is given up. */
 export const ATTEMPTS = 64;
 
-/**
- * The sample that is tried for a position of the stream: its own first (`attempt` 0), then, while samples are bad, others that depend
- * on the position and the attempt alone.
- */
+/** Sample to try for a position of the stream: its own at `attempt` 0, then replacements. */
 export function candidateAt(
   position: number,
   attempt: number,
@@ -54,10 +46,12 @@ function halfBits(count: number): number {
 
 let lastKeys = { seed: -1, epoch: -1, keys: [] as number[] };
 
-/** The keys of one epoch are asked for once per sample, so the last ones are kept. */
+/** Cached: every sample of an epoch needs the same keys. */
 function roundKeys({ seed, epoch }: { seed: number; epoch: number }): readonly number[] {
   if (lastKeys.seed !== seed || lastKeys.epoch !== epoch) {
-    const keys = Array.from({ length: ROUNDS }, (_, round) => hash32([seed, epoch, purpose.order, round]));
+    const keys = Array.from({ length: FEISTEL_ROUNDS }, (_, round) =>
+      hash32([seed, epoch, purpose.order, round]),
+    );
     lastKeys = { seed, epoch, keys };
   }
   return lastKeys.keys;

@@ -3,14 +3,14 @@ import type { Job, JobResult } from './fill.ts';
 import { ThreadChannel, threadModule } from './thread-channel.ts';
 import type { WorkerStart } from './worker.ts';
 
-const LONG_MS = 2 ** 30;
+const KEEP_ALIVE_MS = 2 ** 30;
 
-/** Worker threads that fill slabs. Keeps the process alive only while a job is under way. */
+/** Keeps the process alive only while a job runs. */
 export class WorkerPool {
   readonly #workers: ThreadChannel<Job, JobResult>[];
   #failure: Error | undefined;
   #openJobs = 0;
-  /** Holds the process instead of the workers: one that was unref'd and ref'd again was seen to let the process end. */
+  /** Keeps the process alive; a worker's ref() after unref() may not. */
   #alive: NodeJS.Timeout | undefined;
 
   constructor(count: number, start: WorkerStart) {
@@ -26,12 +26,12 @@ export class WorkerPool {
     return this.#workers.length;
   }
 
-  /** Gives a job to the least busy worker. After an error no job is taken. */
+  /** Uses the least busy worker. After an error, rejects all jobs. */
   async run(job: Job): Promise<JobResult> {
     if (this.#failure) throw this.#failure;
-    const worker = this.#workers.reduce((a, b) => (b.pending < a.pending ? b : a));
+    const worker = this.#workers.reduce((a, b) => (b.pendingRequests < a.pendingRequests ? b : a));
     this.#openJobs++;
-    this.#alive ??= setInterval(() => {}, LONG_MS);
+    this.#alive ??= setInterval(() => {}, KEEP_ALIVE_MS);
     try {
       return await worker.request(job);
     } catch (error) {
@@ -47,7 +47,7 @@ export class WorkerPool {
 
   async close(): Promise<void> {
     this.#failure ??= new CoupletError('The loader was closed.');
-    const alive = setInterval(() => {}, LONG_MS); // the process waits for them
+    const alive = setInterval(() => {}, KEEP_ALIVE_MS);
     await Promise.all(this.#workers.map((worker) => worker.close(this.#failure!)));
     clearInterval(alive);
   }

@@ -9,7 +9,7 @@ interface Reply<Response> {
   error?: Error;
 }
 
-/** A worker thread that answers requests; the thread's module calls `answerRequests`. */
+/** A thread that answers requests; its module calls `answerRequests`. */
 export class ThreadChannel<Request, Response> {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, { resolve(response: Response): void; reject(error: Error): void }>();
@@ -17,9 +17,8 @@ export class ThreadChannel<Request, Response> {
   #failure: Error | undefined;
 
   /**
-   * @param url address of the thread's module, of threadModule()
-   * @param options.name the thread, in errors
-   * @param options.start its `workerData`
+   * @param url of threadModule()
+   * @param options.name in errors, @param options.start `workerData`
    */
   constructor(url: URL, { name, start }: { name: string; start: unknown }) {
     this.#worker = new Worker(url, { workerData: start });
@@ -28,8 +27,7 @@ export class ThreadChannel<Request, Response> {
     this.#worker.on('exit', (code) => this.#fail(new Error(`${name} ended with code ${code}.`)));
   }
 
-  /** Requests without a response. */
-  get pending(): number {
+  get pendingRequests(): number {
     return this.#waiting.size;
   }
 
@@ -47,7 +45,7 @@ export class ThreadChannel<Request, Response> {
     this.#worker.unref();
   }
 
-  /** Ends the thread. @param reason what open requests are rejected with */
+  /** @param reason open requests are rejected with it */
   async close(reason: Error): Promise<void> {
     this.#fail(reason);
     await this.#worker.terminate();
@@ -68,8 +66,8 @@ export class ThreadChannel<Request, Response> {
 }
 
 /**
- * In a thread: answers each request of its ThreadChannel. An error rejects that request alone.
- * @param buffersOf memory of a response that is moved instead of copied
+ * Answers a ThreadChannel's requests in its thread. An error rejects that request alone.
+ * @param buffersOf memory to move instead of copy
  */
 export function answerRequests<Request, Response>(
   answer: (request: Request) => Response | Promise<Response>,
@@ -86,8 +84,7 @@ export function answerRequests<Request, Response>(
 }
 
 /**
- * The address of a module that a thread starts from, relative to the module that asks. Node 20 cannot start a thread from TypeScript,
- * so a module of `src` gets the built one of `dist`.
+ * Address of a thread's module. Node 20 cannot start a thread from TypeScript, so a module of `src` gets the built one of `dist`.
  * @throws CoupletError when it is not built
  */
 export function threadModule(from: string, name: string): URL {
@@ -98,5 +95,4 @@ export function threadModule(from: string, name: string): URL {
   );
 }
 
-/** The same place below `dist` instead of the last `src`. */
 const inDist = (url: string) => url.replace(/^(.*)\/src\//, '$1/dist/');

@@ -2,10 +2,9 @@ import { workerData } from 'node:worker_threads';
 import { type Encode, type FillConfig, Filler, type Job } from './fill.ts';
 import { answerRequests } from './thread-channel.ts';
 
-/** What a worker thread starts from. */
 export interface WorkerStart {
   fill: FillConfig;
-  /** A tokenizer's spec, as tokenizer.ts takes it. */
+  /** A TokenizerSpec. */
   tokenizer: unknown;
 }
 

@@ -29,7 +29,7 @@ describe('randomResizedCrop', () => {
     expect(Math.max(...aspects)).toBeLessThan(1.336);
     // Log-uniform: half are taller than wide.
     expect(Math.abs(aspects.filter((aspect) => aspect < 1).length / 2000 - 0.5)).toBeLessThan(0.04);
-    // Both ends of the place are reached: a box may touch the far side.
+    // A box may touch the far side.
     expect(boxes.some((box) => box.width < 900 && box.x + box.width > 995)).toBe(true);
     expect(boxes.some((box) => box.width < 900 && box.x < 5)).toBe(true);
   });
@@ -57,8 +57,8 @@ describe('drawCrop', () => {
 
   test('mirrors the share of views that it is told, and of fewer a part of the same', () => {
     for (const share of [0.2, 0.5, 0.9]) {
-      const found = flips(share).filter(Boolean).length / keys.length;
-      expect(Math.abs(found - share)).toBeLessThan(5 * Math.sqrt((share * (1 - share)) / keys.length));
+      const flippedShare = flips(share).filter(Boolean).length / keys.length;
+      expect(Math.abs(flippedShare - share)).toBeLessThan(5 * Math.sqrt((share * (1 - share)) / keys.length));
     }
     expect(flips(0).some(Boolean)).toBe(false);
     expect(flips(1).every(Boolean)).toBe(true);
@@ -91,7 +91,7 @@ describe('centerCrop', () => {
       resized: { width: 298, height: 224 },
       window: { x: 37, y: 0, width: 224, height: 224 },
     });
-    // (227 - 224) / 2 = 1.5 rounds to 2, (229 - 224) / 2 = 2.5 rounds to 2: halves to even.
+    // (227 - 224) / 2 = 1.5 and (229 - 224) / 2 = 2.5 both round to 2.
     expect(centerCrop({ width: 224, height: 227 }, 224).window.y).toBe(2);
     expect(centerCrop({ width: 224, height: 229 }, 224).window.y).toBe(2);
     expect(centerCrop({ width: 3, height: 3 }, 8).resized).toEqual({ width: 8, height: 8 });

@@ -1,6 +1,6 @@
 import { Draws, hash32, purpose } from '../random.ts';
 
-/** A rectangle of an image in pixels; x to the right, y down. */
+/** In pixels; y down. */
 export interface Box {
   x: number;
   y: number;
@@ -13,28 +13,28 @@ export interface Size {
   height: number;
 }
 
-/** Which part of the picture is seen, and how it is brought to S x S pixels. */
+/** How a picture becomes S x S pixels. */
 export type Transform =
   | {
       type: 'random-resized-crop';
-      /** Share of the picture's area, [least, most]. */
+      /** Share of the area, [min, max]. */
       scale: readonly [number, number];
-      /** Width over height, [least, most]; drawn uniformly in the logarithm. */
+      /** Width / height, [min, max]; uniform in the logarithm. */
       ratio: readonly [number, number];
-      /** Probability of a mirror image, left to right. */
+      /** Probability of mirroring left to right. */
       flip: number;
       interpolation: Interpolation;
     }
-  /** Resize the shortest side to S, then cut out the middle, as open_clip's evaluation does. */
+  /** Shorter side to S, then the middle, as open_clip's evaluation. */
   | { type: 'center-crop'; interpolation: Interpolation }
-  /** The whole picture in the upper left of an S x S canvas, shrunk when its longer side is more than S. */
+  /** Upper left of an S x S canvas; shrunk if larger. */
   | { type: 'whole'; interpolation: Interpolation };
 
 export type Interpolation = 'bicubic' | 'bilinear';
 
 /**
- * torchvision's RandomResizedCrop: ten tries at a box of random area and aspect, then the largest central box within the ratio limits.
- * @param scale share of the area, @param ratio width / height
+ * torchvision's RandomResizedCrop: ten tries at a random box, then the largest central one within the ratio limits.
+ * @param limits.scale share of the area, @param limits.ratio width / height
  */
 export function randomResizedCrop(
   image: Size,
@@ -54,7 +54,7 @@ export function randomResizedCrop(
   return centralBox(image, limits.ratio);
 }
 
-/** What a random view depends on, and nothing else does. */
+/** All that a random view depends on. */
 export interface ViewKey {
   seed: number;
   epoch: number;
@@ -62,7 +62,7 @@ export interface ViewKey {
   view: number;
 }
 
-/** The random crop of a view, the same wherever it is cut: in a worker, or on the device. */
+/** The same draw for a worker and for the device. */
 export function drawCrop(
   image: Size,
   limits: { scale: readonly [number, number]; ratio: readonly [number, number]; flip: number },
@@ -71,12 +71,11 @@ export function drawCrop(
   const box = randomResizedCrop(image, limits, new Draws(seed, epoch, id, view, purpose.crop));
   if (limits.flip === 0) return { box, flip: false };
   const hash = hash32([seed, epoch, id, view, purpose.flip]);
-  // The lowest bit leads: with a probability of one half it alone decides, as before there were other probabilities.
+  // The lowest bit leads, so that it alone decides at probability 0.5.
   const unit = ((hash >>> 1) + (hash & 1) * 2 ** 31) / 2 ** 32;
   return { box, flip: unit >= 1 - limits.flip };
 }
 
-/** The largest box in the middle whose aspect is within the limits: torchvision's fallback. */
 function centralBox({ width, height }: Size, ratio: readonly [number, number]): Box {
   const aspect = width / height;
   let w = width;
@@ -88,20 +87,20 @@ function centralBox({ width, height }: Size, ratio: readonly [number, number]): 
 
 /**
  * torchvision's Resize(shortest side = side) and CenterCrop(side).
- * @returns the size of the resized picture, and the window of it that is kept
+ * @returns the resized picture's size, and the window in it
  */
 export function centerCrop(image: Size, side: number): { resized: Size; window: Box } {
-  const short = Math.min(image.width, image.height);
+  const shorter = Math.min(image.width, image.height);
   const resized = {
-    width: Math.max(side, Math.floor((side * image.width) / short)),
-    height: Math.max(side, Math.floor((side * image.height) / short)),
+    width: Math.max(side, Math.floor((side * image.width) / shorter)),
+    height: Math.max(side, Math.floor((side * image.height) / shorter)),
   };
   const x = roundHalfEven((resized.width - side) / 2);
   const y = roundHalfEven((resized.height - side) / 2);
   return { resized, window: { x, y, width: side, height: side } };
 }
 
-/** The size that a picture has within a square of side `side`: its own, or shrunk so that the longer side fits. */
+/** Shrinks so that the longer side is at most `side`. */
 export function fitWithin({ width, height }: Size, side: number): Size {
   const longer = Math.max(width, height);
   if (longer <= side) return { width, height };
@@ -109,7 +108,7 @@ export function fitWithin({ width, height }: Size, side: number): Size {
   return { width: shrunk(width), height: shrunk(height) };
 }
 
-/** Python's round, which torchvision uses: halves go to the even neighbour. */
+/** Python's round, as in torchvision. */
 function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);

@@ -16,44 +16,44 @@ import {
 import { cachedPixels, keepPixels, type PixelCache, type Pixels } from './pixel-cache.ts';
 import { bytesOfSide } from './slab.ts';
 
-/** One view: the side of its squares, in pixels, and how pictures become such. */
 export interface ViewCut {
+  /** S, in pixels. */
   size: number;
   transform: Transform;
 }
 
 export interface CutConfig extends Limits {
   cache: PixelCache | undefined;
-  /** What is cut out of each picture; without any, only its size is read. */
+  /** Empty: only sizes are read. */
   views: readonly ViewCut[];
   seed: number;
 }
 
-/** A sample, and where its views go: row `row` of each view's pictures. */
 export interface CutRow {
   id: number;
   epoch: number;
-  /** Reads the encoded picture; not called when its pixels are kept. */
+  /** Reads the encoded picture; not called for cached pixels. */
   read: () => Uint8Array;
+  /** For each view [rows, S, S, 3]. */
   targets: readonly Uint8Array[];
   row: number;
 }
 
-/** A picture: its pixels when it is small, else what libvips decodes anew for each view. */
+/** A large picture is decoded again for each view. */
 type Source = { pixels: Pixels } | { picture: Picture };
 
-/** Cuts all views of a sample. @returns the size of the upright picture, in pixels. Throws when it cannot be used. */
-export async function cutViews(config: CutConfig, at: CutRow): Promise<Size> {
+/** @returns the size of the upright picture, in pixels. @throws Error when it cannot be used */
+export async function cutViews(config: CutConfig, sample: CutRow): Promise<Size> {
   const { views, cache } = config;
-  const kept = cache && cachedPixels(cache, at.id);
-  const picture = kept ? undefined : await openPicture(at.read(), config);
-  const { width, height } = kept ?? picture!.size;
+  const cached = cache && cachedPixels(cache, sample.id);
+  const picture = cached ? undefined : await openPicture(sample.read(), config);
+  const { width, height } = cached ?? picture!.size;
   if (views.length === 0) return { width, height };
-  const source = kept ? { pixels: kept } : await decodeSmall(picture!, at.id, cache);
+  const source = cached ? { pixels: cached } : await decodeSmall(picture!, sample.id, cache);
   for (const [view, { size, transform }] of views.entries()) {
-    const cut = viewOf({ width, height }, { config, at, view });
+    const cut = viewOf({ width, height }, { config, sample, view });
     const { interpolation } = transform;
-    const place = { target: at.targets[view]!, offset: at.row * bytesOfSide(size), interpolation };
+    const place = { target: sample.targets[view]!, offset: sample.row * bytesOfSide(size), interpolation };
     if (transform.type === 'whole') await putWhole(source, { cut, side: size }, place);
     else await putView(source, cut, place);
   }
@@ -69,7 +69,11 @@ async function decodeSmall(picture: Picture, id: number, cache: PixelCache | und
 
 function viewOf(
   picture: Size,
-  { config: { views, seed }, at: { id, epoch }, view }: { config: CutConfig; at: CutRow; view: number },
+  {
+    config: { views, seed },
+    sample: { id, epoch },
+    view,
+  }: { config: CutConfig; sample: CutRow; view: number },
 ): View {
   const { size, transform } = views[view]!;
   if (transform.type === 'center-crop') return centerView(picture, size);
@@ -83,7 +87,7 @@ async function putView(source: Source, cut: View, place: Place): Promise<void> {
   else await cutLarge(source.picture, cut, place);
 }
 
-/** Writes the whole picture to the upper left of a canvas of side `side`; around it stays what was there. */
+/** Leaves the rest of the canvas unchanged. */
 async function putWhole(
   source: Source,
   { cut, side }: { cut: View; side: number },

@@ -7,7 +7,7 @@ import { resample } from './resample.ts';
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** How one view is cut: from the upright picture, `box` is brought to `resized`, of which `window` is kept. */
+/** `box` of the upright picture is resized to `resized`, and `window` cut from that. */
 export interface View {
   box: Box;
   resized: Size;
@@ -16,13 +16,11 @@ export interface View {
 }
 
 export interface Limits {
-  /** Pictures with a shorter side are refused. */
+  /** In pixels. */
   minSide: number;
-  /** Pictures with more pixels are refused, from their header. */
   maxPixels: number;
 }
 
-/** A picture whose header has been read and allowed. */
 export interface Picture {
   bytes: Uint8Array;
   header: Header;
@@ -32,7 +30,7 @@ export interface Picture {
 
 const kernels: Record<Interpolation, 'cubic' | 'linear'> = { bicubic: 'cubic', bilinear: 'linear' };
 
-/** Reads the header and refuses what is no picture, too small or too large, before anything is decoded. */
+/** Reads only the header. @throws Error for no picture, or one that is too small or large */
 export async function openPicture(bytes: Uint8Array, limits: Limits): Promise<Picture> {
   const header = readHeader(bytes);
   if (!header) throw new Error(bytes.length === 0 ? 'the file is empty' : 'not a JPEG, PNG or WebP picture');
@@ -49,13 +47,13 @@ export async function openPicture(bytes: Uint8Array, limits: Limits): Promise<Pi
   return { bytes, header, size: upright(header) };
 }
 
-/** PNG and WebP rarely say how they are turned; only then is libvips asked. */
+/** Asking libvips is slow, and PNG and WebP rarely have an orientation. */
 function mayHaveExif(bytes: Uint8Array): boolean {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   return buffer.includes('eXIf') || buffer.includes('EXIF');
 }
 
-/** Small pictures are decoded once and resampled here; for large ones libvips' vector code is twice as fast. */
+/** Small pictures are decoded once; for large ones libvips' vector code is faster. */
 export function isSmall({ size }: Picture): boolean {
   return size.width * size.height <= SMALL_PIXELS;
 }
@@ -66,7 +64,7 @@ function pipeline({ bytes, header }: Picture): Sharp {
   return turned.flatten({ background: '#ffffff' }).toColourspace('srgb');
 }
 
-/** libvips keeps its messages in one place for all threads, so what it says may be about another picture: it is not repeated. */
+/** All threads share libvips' messages: they may be about another picture. */
 async function run(image: Sharp): Promise<{ data: Buffer; info: OutputInfo }> {
   try {
     return await image.raw().toBuffer({ resolveWithObject: true });
@@ -75,13 +73,13 @@ async function run(image: Sharp): Promise<{ data: Buffer; info: OutputInfo }> {
   }
 }
 
-/** The whole picture, upright, as 8-bit sRGB without alpha (flattened on white). Throws when it is truncated. */
+/** Upright 8-bit sRGB, alpha flattened on white. @throws Error when the picture is damaged */
 export async function decodePixels(picture: Picture): Promise<Pixels> {
   const { data, info } = await run(pipeline(picture));
   return { data: threeChannels(data, info.channels), width: info.width, height: info.height };
 }
 
-/** Cuts a view out of decoded pixels. Writes [S, S, 3] bytes to `target` at `offset`. */
+/** Writes [S, S, 3] bytes. */
 export function cutSmall(pixels: Pixels, view: View, place: Place): void {
   resample(pixels, { ...view, interpolation: place.interpolation }, place.target, place.offset);
 }
@@ -92,25 +90,25 @@ export interface Place {
   interpolation: Interpolation;
 }
 
-/** Decodes and cuts a view in one pass of libvips. Writes [S, S, 3] bytes to `target` at `offset`. */
+/** Decodes and cuts in one pass of libvips. Writes [S, S, 3] bytes. */
 export async function cutLarge(picture: Picture, view: View, place: Place): Promise<void> {
   const { before, resized, after } = cutPlan(picture.size, view);
   let image = pipeline(picture);
   if (before) image = image.extract(edges(before));
   const kernel = kernels[place.interpolation];
   image = image.resize(resized.width, resized.height, { fit: 'fill', kernel, fastShrinkOnLoad: false });
-  // libvips mirrors before the second cut, so that is made in the mirrored picture.
+  // libvips mirrors before the second cut.
   if (after) image = image.extract(edges(view.flip ? mirrored(after, resized.width) : after));
   const { data, info } = await run(view.flip ? image.flop() : image);
   place.target.set(threeChannels(data, info.channels), place.offset);
 }
 
-/** From this shrink on, decoding at full size costs several times the rest. */
+/** From this factor on, full-size decoding dominates the time. */
 const STRONG_SHRINK = 4;
 
 /**
- * What is cut before the resize, its size, and what is cut after it. A JPEG can be decoded at an eighth to a half of its size only when
- * nothing is cut before; so when the box shrinks strongly the whole picture is resized and the box, to half a pixel, is cut after.
+ * Cuts before and after the resize. Without a cut before, a JPEG can be decoded at reduced size: for a strong shrink the box is cut
+ * after, exact to half a pixel.
  */
 export function cutPlan(size: Size, view: View): { before?: Box; resized: Size; after?: Box } {
   const { box, resized, window } = view;
@@ -132,7 +130,7 @@ function edges(box: Box): { left: number; top: number; width: number; height: nu
   return { left: box.x, top: box.y, width: box.width, height: box.height };
 }
 
-/** libvips gives one channel for some grey pictures. */
+/** libvips returns one channel for some gray pictures. */
 function threeChannels(data: Uint8Array, channels: number): Uint8Array {
   if (channels === 3) return data;
   const count = data.length / channels;
@@ -149,13 +147,11 @@ export function centerView(size: Size, side: number): View {
   return { box: { x: 0, y: 0, ...size }, resized, window, flip: false };
 }
 
-/** A box brought to a square of side `side`. */
 export function boxView(box: Box, side: number, flip: boolean): View {
   const square = { width: side, height: side };
   return { box, resized: square, window: { x: 0, y: 0, ...square }, flip };
 }
 
-/** The whole picture brought to a size. */
 export function wholeView(size: Size, resized: Size): View {
   return { box: { x: 0, y: 0, ...size }, resized, window: { x: 0, y: 0, ...resized }, flip: false };
 }

@@ -1,19 +1,16 @@
-// The format of files of decoded pictures: a body between two marks, and before the last mark what the body is, as JSON.
-//   MARK, body, JSON, the JSON's length as uint32, MARK
-// A file that was cut has no last mark, and one of another version has other marks.
+// Files of decoded pictures: MARK, body, JSON, the JSON's length as uint32, MARK.
+// A truncated file has no last mark; another version has other marks.
 import { fstatSync } from 'node:fs';
 import type { z } from 'zod';
 import { readFully } from '../dataset/tar.ts';
 
-const LARGEST_FACTS = 1 << 20;
+const MAX_JSON_BYTES = 1 << 20;
 
-/** Bytes before the body. */
 export const MARK_BYTES = 16;
 
-/** @param text MARK_BYTES of ASCII, with a number that changes with the layout and with the way of decoding */
+/** @param text ASCII, with a version of layout and decoding */
 export const markOf = (text: string): Buffer => Buffer.from(text.padEnd(MARK_BYTES - 1).concat('\n'));
 
-/** What follows the body. */
 export function frameEnd(facts: unknown, mark: Buffer): Buffer {
   const text = Buffer.from(JSON.stringify(facts));
   const length = Buffer.alloc(4);
@@ -21,7 +18,7 @@ export function frameEnd(facts: unknown, mark: Buffer): Buffer {
   return Buffer.concat([text, length, mark]);
 }
 
-/** The facts of a file, when both marks are there and the body is as long as they say; else undefined. */
+/** Undefined when a mark is missing or the body has another length. */
 export function readFacts<Facts>(
   descriptor: number,
   {
@@ -37,7 +34,7 @@ export function readFacts<Facts>(
   readFully(descriptor, begin, 0);
   readFully(descriptor, end, size - end.length);
   const length = end.readUInt32LE(0);
-  if (!begin.equals(mark) || !end.subarray(4).equals(mark) || length > LARGEST_FACTS) return undefined;
+  if (!begin.equals(mark) || !end.subarray(4).equals(mark) || length > MAX_JSON_BYTES) return undefined;
   const text = Buffer.alloc(Math.min(length, size - end.length));
   readFully(descriptor, text, size - end.length - text.length);
   const parsed = schema.safeParse(jsonOf(text));

@@ -1,14 +1,14 @@
-/** The size of a picture read from its first bytes, so that a hostile one is refused before anything is allocated for it. */
+/** Read from the first bytes, so that a hostile picture is refused before memory is allocated. */
 export interface Header {
   format: 'jpeg' | 'png' | 'webp';
   /** Pixels as stored, before orientation. */
   width: number;
   height: number;
-  /** EXIF orientation 1..8 of a JPEG; 1 when upright, or when only the decoder will know. */
+  /** EXIF, 1..8; 1 also where only the decoder knows it. */
   orientation: number;
 }
 
-/** @returns undefined when the bytes are not the start of a JPEG, PNG or WebP picture */
+/** Undefined when the bytes are no JPEG, PNG or WebP. */
 export function readHeader(bytes: Uint8Array): Header | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 16) return undefined;
@@ -31,7 +31,7 @@ function webp(view: DataView): Header | undefined {
     height,
     orientation: 1,
   });
-  const u24 = (at: number): number => view.getUint16(at, true) + view.getUint8(at + 2) * 65536;
+  const u24 = (offset: number): number => view.getUint16(offset, true) + view.getUint8(offset + 2) * 65536;
   if (chunk === 0x56503858) return header(u24(24) + 1, u24(27) + 1); // 'VP8X'
   if (chunk === 0x56503820)
     return header(view.getUint16(26, true) & 0x3fff, view.getUint16(28, true) & 0x3fff); // 'VP8 '
@@ -40,32 +40,37 @@ function webp(view: DataView): Header | undefined {
   return header((packed & 0x3fff) + 1, ((packed >>> 14) & 0x3fff) + 1);
 }
 
-/** Start-of-frame markers C0..CF, less the three that mean something else (C4 Huffman, C8 reserved, CC arithmetic). */
+/** Start of frame: C0..CF without C4 (Huffman), C8 (reserved), CC (arithmetic). */
 function isFrame(marker: number): boolean {
   return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 }
 
 function jpeg(view: DataView): Header | undefined {
   let orientation = 1;
-  let at = 2;
-  while (at + 9 < view.byteLength) {
-    if (view.getUint8(at) !== 0xff) return undefined;
-    const marker = view.getUint8(at + 1);
-    if (marker === 0xff) at += 1;
+  let offset = 2;
+  while (offset + 9 < view.byteLength) {
+    if (view.getUint8(offset) !== 0xff) return undefined;
+    const marker = view.getUint8(offset + 1);
+    if (marker === 0xff) offset += 1;
     else if (isFrame(marker)) {
-      return { format: 'jpeg', width: view.getUint16(at + 7), height: view.getUint16(at + 5), orientation };
+      return {
+        format: 'jpeg',
+        width: view.getUint16(offset + 7),
+        height: view.getUint16(offset + 5),
+        orientation,
+      };
     } else {
-      if (marker === 0xe1) orientation = exifOrientation(view, at + 4) ?? orientation;
-      at += 2 + view.getUint16(at + 2);
+      if (marker === 0xe1) orientation = exifOrientation(view, offset + 4) ?? orientation;
+      offset += 2 + view.getUint16(offset + 2);
     }
   }
   return undefined;
 }
 
-/** Orientation from an APP1 segment whose payload starts at `at`; tag 0x0112 of the first directory. */
-function exifOrientation(view: DataView, at: number): number | undefined {
-  if (at + 14 > view.byteLength || view.getUint32(at) !== 0x45786966) return undefined;
-  const tiff = at + 6;
+/** Tag 0x0112 of the first directory of an APP1 segment. */
+function exifOrientation(view: DataView, payload: number): number | undefined {
+  if (payload + 14 > view.byteLength || view.getUint32(payload) !== 0x45786966) return undefined;
+  const tiff = payload + 6;
   const little = view.getUint16(tiff) === 0x4949;
   const directory = tiff + view.getUint32(tiff + 4, little);
   if (directory + 2 > view.byteLength) return undefined;

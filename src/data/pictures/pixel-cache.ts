@@ -1,13 +1,10 @@
-/**
- * Decoded pictures in shared memory, filled by whichever worker decodes one first. Opening a codec costs ten times the decoding of a small
- * picture, so a data set of small pictures is decoded once and only cropped from then on. Memory is committed as it fills.
- */
+/** Decoded small pictures in shared memory: opening a codec costs ten times the decoding. */
 export interface PixelCache {
-  /** For each sample: 1 + the place of its entry in units of 16 bytes, or 0. */
+  /** For each sample 1 + the unit where its entry starts, or 0. */
   slots: Int32Array;
-  /** Entries: width and height as uint32, then RGB bytes. */
+  /** Entries: width, height as uint32, then RGB bytes. */
   arena: Uint8Array;
-  /** One word: the first free unit. */
+  /** [1]: the first free unit. */
   head: Int32Array;
 }
 
@@ -18,17 +15,17 @@ export interface Pixels {
   height: number;
 }
 
-/** Larger pictures are not kept: for them the codec's own cost dominates. */
+/** Larger pictures are not cached: decoding dominates. */
 export const SMALL_PIXELS = 128 * 128;
-/** Bytes: entries begin at a multiple of it. */
-export const UNIT = 16;
-/** Bytes of an entry before its pixels. */
-export const HEADER = 8;
+/** Bytes; entries are aligned to it. */
+export const UNIT_BYTES = 16;
+/** Bytes before an entry's pixels. */
+export const HEADER_BYTES = 8;
 
-/** @param bytes memory at most; never more than the samples can fill */
+/** @param bytes upper limit */
 export function createPixelCache(samples: number, bytes: number): PixelCache | undefined {
-  const capacity = Math.min(bytes, samples * (SMALL_PIXELS * 3 + UNIT), 0x7fff_ffff * UNIT);
-  if (capacity < UNIT) return undefined;
+  const capacity = Math.min(bytes, samples * (SMALL_PIXELS * 3 + UNIT_BYTES), 0x7fff_ffff * UNIT_BYTES);
+  if (capacity < UNIT_BYTES) return undefined;
   return {
     slots: new Int32Array(new SharedArrayBuffer(samples * 4)),
     arena: new Uint8Array(new SharedArrayBuffer(capacity)),
@@ -39,19 +36,23 @@ export function createPixelCache(samples: number, bytes: number): PixelCache | u
 export function cachedPixels(cache: PixelCache, id: number): Pixels | undefined {
   const slot = Atomics.load(cache.slots, id);
   if (slot === 0) return undefined;
-  const at = (slot - 1) * UNIT;
-  const [width, height] = new Uint32Array(cache.arena.buffer, at, 2) as unknown as [number, number];
-  return { width, height, data: cache.arena.subarray(at + HEADER, at + HEADER + width * height * 3) };
+  const start = (slot - 1) * UNIT_BYTES;
+  const [width, height] = new Uint32Array(cache.arena.buffer, start, 2) as unknown as [number, number];
+  return {
+    width,
+    height,
+    data: cache.arena.subarray(start + HEADER_BYTES, start + HEADER_BYTES + width * height * 3),
+  };
 }
 
-/** Keeps a picture if there is room. Two workers that decode the same one both write it; the last is found. */
+/** Does nothing when full. If two workers decode the same picture, the last entry counts. */
 export function keepPixels(cache: PixelCache, id: number, { data, width, height }: Pixels): void {
-  const units = Math.ceil((HEADER + data.length) / UNIT);
-  if ((Atomics.load(cache.head, 0) + units) * UNIT > cache.arena.length) return;
+  const units = Math.ceil((HEADER_BYTES + data.length) / UNIT_BYTES);
+  if ((Atomics.load(cache.head, 0) + units) * UNIT_BYTES > cache.arena.length) return;
   const unit = Atomics.add(cache.head, 0, units);
-  if (unit < 0 || (unit + units) * UNIT > cache.arena.length) return;
-  const at = unit * UNIT;
-  new Uint32Array(cache.arena.buffer, at, 2).set([width, height]);
-  cache.arena.set(data, at + HEADER);
+  if (unit < 0 || (unit + units) * UNIT_BYTES > cache.arena.length) return;
+  const start = unit * UNIT_BYTES;
+  new Uint32Array(cache.arena.buffer, start, 2).set([width, height]);
+  cache.arena.set(data, start + HEADER_BYTES);
   Atomics.store(cache.slots, id, unit + 1);
 }

@@ -16,14 +16,14 @@ beforeEach(async () => {
   cache = join(folder, 'cache');
   const files: Record<string, Uint8Array> = {};
   for (let k = 0; k < COUNT; k++) {
-    const side = k === 4 ? 200 : 20 + k; // one is too large to be kept
+    const side = k === 4 ? 200 : 20 + k; // one is too large for the cache
     const jpeg = await noiseJpeg(k, side, side);
     files[`f/a/${k}.jpg`] = k === 6 ? jpeg.subarray(0, jpeg.length >> 1) : jpeg;
   }
   put(folder, files);
 });
 
-/** One pass as a process of its own would take it: the pictures of all samples that could be read, by id. */
+/** One pass of a new process: pictures by id. */
 async function pass(more: { cacheFolder?: string } = { cacheFolder: cache }) {
   const dataset = await openDataset([{ type: 'folder', path: join(folder, 'f') }]);
   const options = { microBatchSize: 4, imageSize: 16, workers: 2, captions: false, maxBadShare: 0.2 };
@@ -59,12 +59,12 @@ describe('an evaluation with a folder for decoded pictures', () => {
     const { pictures } = await pass();
     const [file] = files();
     const bytes = readFileSync(file!);
-    bytes.fill(255, 16 + 4 * COUNT + 8, 16 + 4 * COUNT + 8 + 3 * 20 * 20); // the pixels of whichever entry is first
+    bytes.fill(255, 16 + 4 * COUNT + 8, 16 + 4 * COUNT + 8 + 3 * 20 * 20); // pixels of the first entry
     writeFileSync(file!, bytes);
     const again = (await pass()).pictures;
     const changed = [...pictures].filter(([id, hex]) => again.get(id) !== hex);
     expect(changed.length).toBeGreaterThan(0);
-    expect(changed.length).toBeLessThanOrEqual(2); // pictures have 20 to 28 pixels a side
+    expect(changed.length).toBeLessThanOrEqual(2); // sides are 20 to 28 pixels
   });
 
   test('decodes anew when a picture was changed, or the file is cut short', async () => {
@@ -102,12 +102,12 @@ describe('a file of pixels', () => {
   };
 
   test('gives back slots, pixels and the free place', () => {
-    const { loaded, cache: found } = load();
+    const { loaded, cache: filled } = load();
     expect(loaded).toBe(true);
-    expect(found).toEqual(full);
+    expect(filled).toEqual(full);
   });
 
-  /** Places in the file: the first mark has 16 bytes, an entry is 32. */
+  /** Offsets: the first mark has 16 bytes, an entry 32. */
   const SLOT_OF_3 = 16 + 4 * 3;
   const WIDTH_OF_FIRST = 16 + 4 * SAMPLES;
   test.each([
@@ -117,14 +117,14 @@ describe('a file of pixels', () => {
     ['a picture without pixels', WIDTH_OF_FIRST, 0],
     ['a picture larger than any that is kept', WIDTH_OF_FIRST, 1 << 30],
     ['another kind of file', 0, 7],
-  ])('%s is not believed', (_, at, value) => {
+  ])('%s is not believed', (_, offset, value) => {
     const bytes = readFileSync(path);
-    bytes.writeInt32LE(value, at);
+    bytes.writeInt32LE(value, offset);
     writeFileSync(path, bytes);
-    const { loaded, cache: found } = load();
+    const { loaded, cache: filled } = load();
     expect(loaded).toBe(false);
-    expect(found.slots.every((slot) => slot === 0)).toBe(true);
-    expect(found.head[0]).toBe(0);
+    expect(filled.slots.every((slot) => slot === 0)).toBe(true);
+    expect(filled.head[0]).toBe(0);
   });
 
   test('of other samples, or larger than the memory for it, is left alone', () => {

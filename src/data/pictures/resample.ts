@@ -1,13 +1,11 @@
 import type { Box, Interpolation, Size } from './crop.ts';
 
-/**
- * Separable resampling with an antialiasing filter on 8-bit RGB, in fixed point, as Pillow does it (torchvision's and open_clip's default
- * path): filter support grows with the shrink factor, each pass rounds to a byte.
- */
+// Antialiased resampling of 8-bit RGB as in Pillow, torchvision and open_clip: fixed point, filter support grows with the shrink factor,
+// each pass rounds to a byte.
 
-/** Coefficients are scaled by 2^22: a byte times the sum of a cubic's absolute weights still fits 31 bits. */
-const PRECISION = 22;
-const HALF = 1 << (PRECISION - 1);
+/** A byte times the sum of a cubic's absolute weights fits 31 bits. */
+const WEIGHT_BITS = 22;
+const HALF = 1 << (WEIGHT_BITS - 1);
 
 interface Filter {
   support: number;
@@ -27,7 +25,7 @@ function cubic(value: number): number {
   return 0;
 }
 
-/** For each output: the first input it reads, how many, and their fixed-point weights (`taps` places each). */
+/** Inputs of each output, with fixed-point weights [outputs, taps]. */
 interface Taps {
   taps: number;
   first: Int32Array;
@@ -35,16 +33,16 @@ interface Taps {
   weights: Int32Array;
 }
 
-const cached = new Map<string, Taps>();
+const tapsByKey = new Map<string, Taps>();
 
 function tapsFor(from: number, to: number, interpolation: Interpolation): Taps {
   const key = `${interpolation}:${from}:${to}`;
-  const known = cached.get(key);
+  const known = tapsByKey.get(key);
   if (known) return known;
-  if (cached.size >= 512) cached.clear();
-  const made = makeTaps(from, to, filters[interpolation]);
-  cached.set(key, made);
-  return made;
+  if (tapsByKey.size >= 512) tapsByKey.clear();
+  const taps = makeTaps(from, to, filters[interpolation]);
+  tapsByKey.set(key, taps);
+  return taps;
 }
 
 function makeTaps(from: number, to: number, filter: Filter): Taps {
@@ -52,7 +50,7 @@ function makeTaps(from: number, to: number, filter: Filter): Taps {
   const stretch = Math.max(1, scale);
   const support = filter.support * stretch;
   const taps = Math.ceil(support) * 2 + 1;
-  const made = {
+  const result = {
     taps,
     first: new Int32Array(to),
     count: new Int32Array(to),
@@ -66,33 +64,33 @@ function makeTaps(from: number, to: number, filter: Filter): Taps {
       filter.weight((first + k - center + 0.5) / stretch),
     );
     const total = weights.reduce((sum, w) => sum + w, 0);
-    made.first[out] = first;
-    made.count[out] = count;
+    result.first[out] = first;
+    result.count[out] = count;
     for (let k = 0; k < count; k++)
-      made.weights[out * taps + k] = Math.round((weights[k]! / total) * 2 ** PRECISION);
+      result.weights[out * taps + k] = Math.round((weights[k]! / total) * 2 ** WEIGHT_BITS);
   }
-  return made;
+  return result;
 }
 
 export interface Resample {
-  /** The part of the source that is resampled. Pixels outside it are not read. */
+  /** Part of the source; no pixel outside is read. */
   box: Box;
-  /** The size that `box` is brought to. */
+  /** Size of the whole result. */
   resized: Size;
-  /** The part of the resized picture that is written. */
+  /** Part of the result that is written. */
   window: Box;
   flip: boolean;
   interpolation: Interpolation;
 }
 
-/** The vertical pass takes rows by four and may read past the last one, with weight 0. */
+/** The vertical pass reads four rows at once; extra rows have weight 0. */
 const SPARE_ROWS = 3;
 
-/** Reused between calls: the picture after the horizontal pass. */
+/** After the horizontal pass; reused by the next call. */
 let between = new Uint8Array(0);
 
 /**
- * Resamples `box` of an RGB picture and writes `window` of the result to `target` at `offset`, channels last.
+ * Resamples `box` and writes `window` of the result, channels last.
  * @param source RGB bytes, [height, width, 3]
  */
 export function resample(
@@ -128,26 +126,26 @@ function horizontal(
     for (let x = 0; x < width; x++) {
       const column = left + x;
       const n = count[column]!;
-      let at = from + first[column]! * 3;
+      let index = from + first[column]! * 3;
       let w = column * taps;
       let r = HALF;
       let g = HALF;
       let b = HALF;
-      for (const end = w + n; w < end; w++, at += 3) {
+      for (const end = w + n; w < end; w++, index += 3) {
         const weight = weights[w]!;
-        r = (r + Math.imul(data[at]!, weight)) | 0;
-        g = (g + Math.imul(data[at + 1]!, weight)) | 0;
-        b = (b + Math.imul(data[at + 2]!, weight)) | 0;
+        r = (r + Math.imul(data[index]!, weight)) | 0;
+        g = (g + Math.imul(data[index + 1]!, weight)) | 0;
+        b = (b + Math.imul(data[index + 2]!, weight)) | 0;
       }
       const place = to + (pass.flip ? width - 1 - x : x) * 3;
-      out[place] = clamp(r >> PRECISION);
-      out[place + 1] = clamp(g >> PRECISION);
-      out[place + 2] = clamp(b >> PRECISION);
+      out[place] = clamp(r >> WEIGHT_BITS);
+      out[place + 1] = clamp(g >> WEIGHT_BITS);
+      out[place + 2] = clamp(b >> WEIGHT_BITS);
     }
   }
 }
 
-/** Sums of one output row, before they are rounded to bytes. */
+/** Of one output row, in fixed point. */
 let sums = new Int32Array(0);
 
 function vertical(pass: { rows: Taps; top: number; window: Box }, target: Uint8Array, offset: number): void {
@@ -161,11 +159,11 @@ function vertical(pass: { rows: Taps; top: number; window: Box }, target: Uint8A
     for (let k = 0; k < count[row]!; k += 4)
       addFour(from + k * stride, stride, weights.subarray(row * taps + k, (row + 1) * taps));
     const to = offset + y * stride;
-    for (let x = 0; x < stride; x++) target[to + x] = clamp(sums[x]! >> PRECISION);
+    for (let x = 0; x < stride; x++) target[to + x] = clamp(sums[x]! >> WEIGHT_BITS);
   }
 }
 
-/** Adds four weighted rows to `sums` at once: reading and writing the sums would otherwise cost more than the products. */
+/** Four rows at once: otherwise memory access to the sums costs more than the products. */
 function addFour(from: number, stride: number, weights: Int32Array): void {
   const data = between;
   const line = sums;
@@ -173,9 +171,9 @@ function addFour(from: number, stride: number, weights: Int32Array): void {
   const w1 = weights[1] ?? 0;
   const w2 = weights[2] ?? 0;
   const w3 = weights[3] ?? 0;
-  for (let x = 0, at = from; x < stride; x++, at++) {
-    const a = (Math.imul(data[at]!, w0) + Math.imul(data[at + stride]!, w1)) | 0;
-    const b = (Math.imul(data[at + 2 * stride]!, w2) + Math.imul(data[at + 3 * stride]!, w3)) | 0;
+  for (let x = 0, index = from; x < stride; x++, index++) {
+    const a = (Math.imul(data[index]!, w0) + Math.imul(data[index + stride]!, w1)) | 0;
+    const b = (Math.imul(data[index + 2 * stride]!, w2) + Math.imul(data[index + 3 * stride]!, w3)) | 0;
     line[x] = (line[x]! + a + b) | 0;
   }
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { CoupletError } from '../../errors.ts';
 import { BYTE_CHARS, BYTE_ORDER } from './bpe.ts';
-import { clipTokenizerJson, END_OF_TEXT, START_OF_TEXT, type TokenizerJson } from './json.ts';
+import { END_OF_TEXT, START_OF_TEXT } from './json.ts';
 
 const CLIP_MERGES = 49152 - 256 - 2;
 
@@ -25,9 +25,4 @@ export function clipMerges(): (readonly [string, string])[] {
     );
   }
   return pairs;
-}
-
-export function clipJson(): TokenizerJson {
-  const merges = clipMerges();
-  return clipTokenizerJson(clipTokens(merges.map(([left, right]) => left + right)), merges);
 }

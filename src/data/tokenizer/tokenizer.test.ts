@@ -6,8 +6,15 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CoupletError } from '../../errors.ts';
 import { trainBpe } from './bpe-train.ts';
-import { clipJson } from './clip.ts';
+import { clipMerges, clipTokens } from './clip.ts';
+import { clipTokenizerJson } from './json.ts';
 import { createTokenizer, loadTokenizer, type Tokenizer, tokenizerConfigSchema } from './tokenizer.ts';
+
+/** CLIP's tokenizer as a tokenizer.json. */
+function clipJson() {
+  const merges = clipMerges();
+  return clipTokenizerJson(clipTokens(merges.map(([left, right]) => left + right)), merges);
+}
 
 interface Golden {
   readonly group: string;

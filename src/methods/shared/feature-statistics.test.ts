@@ -62,7 +62,7 @@ describe('spread', () => {
 });
 
 describe('targetInformation', () => {
-  const of = (rows: number[][]) =>
+  const statisticsOf = (rows: number[][]) =>
     scope(() => Object.values(targetInformation(matrix(rows))).map((value) => value.item()));
 
   test('closed forms: an output for each, one for all, even for all, a coin for each', () => {
@@ -81,7 +81,7 @@ describe('targetInformation', () => {
       ],
     ];
     for (const [rows, [entropy, information]] of expected) {
-      const [e, i] = of(rows);
+      const [e, i] = statisticsOf(rows);
       expect(e).toBeCloseTo(entropy, 12);
       expect(i).toBeCloseTo(information, 12);
     }
