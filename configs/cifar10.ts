@@ -14,7 +14,7 @@ export default defineConfig({
     image: { imageSize: 32, patchSize: 4, width: 384, layers: 7, heads: 6, pool: 'mean' },
     text: { contextLength: 16, width: 192, heads: 3, layers: 2 },
   },
-  // A ball of KL radius 2: ten captions in a batch of 512 leave room for log(10) = 2.3.
+  // rho is the KL radius of section 1.2 in docs/papers/fastclip.md. Ten classes leave room for at most log(10) = 2.3.
   method: { name: 'fastclip', rho: 2 },
   precision: 'bfloat16',
   data: {

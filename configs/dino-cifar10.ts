@@ -1,4 +1,4 @@
-// DINO on CIFAR-10: 200 epochs of batch 512. Labels serve the k-NN alone.
+// DINO on CIFAR-10: 200 epochs of batch 512. Labels serve only the k-NN evaluation.
 //
 //   scripts/make-data cifar10
 //   npx couplet train configs/dino-cifar10.ts
@@ -12,7 +12,7 @@ export default defineConfig({
   model: {
     image: { imageSize: 32, patchSize: 4, width: 192, layers: 9, heads: 3, positionEmbedding: 'sincos' },
   },
-  // Local crops are half as wide as the picture, 16 patches each. No blur, as SimCLR at 32 pixels.
+  // Local crops are half as wide as the picture and have 16 patches each. No blur, as SimCLR's authors have it at 32 pixels.
   method: {
     name: 'dino',
     localCrops: { count: 4, size: 16, scale: [0.05, 0.4] },
@@ -28,7 +28,7 @@ export default defineConfig({
   },
   batch: { globalBatchSize: 512 },
   duration: { epochs: 200 },
-  optimizer: { peakLr: scaledLr(5e-4, 512) }, // the paper's; weight decay is its 0.04 to 0.4
+  optimizer: { peakLr: scaledLr(5e-4, 512) }, // DINO's own rate; weight decay is DINO's too, 0.04 to 0.4
   schedule: { warmup: { share: 0.1 }, shape: 'polynomial' },
   evaluate: {
     every: { share: 0.1 },

@@ -1,16 +1,17 @@
 /**
- * FastCLIP-v3, medium: RN50 on CC3M (2,723,840 pairs downloaded), 37 epochs of batch 1024; theirs on 8 GPUs.
+ * FastCLIP-v3, medium: RN50 on CC3M (2,723,840 pairs downloaded), 37 epochs of batch 1024. The authors used 8 GPUs.
  *
  *   npx couplet train configs/fastclip-cc3m-rn50.ts --set data.train.path='/data/cc3m/{00000..00331}.tar'
  *
- * [R] is the README of Optimization-AI/fast_clip at efd89d5, [C] the code of that commit (docs/papers/fastclip.md, sections 3 and 5.1).
+ * Each value has its source: [R] is the README of Optimization-AI/fast_clip at efd89d5, [C] the code of that commit (docs/papers/fastclip.md,
+ * sections 3 and 5.1).
  *
- * Not run here. Other than theirs: bfloat16 without a gradient scaler instead of fp16 with one [C]; as many workers as cores
- * instead of 6 per GPU [R].
+ * Not run here. Two settings differ from the authors': bfloat16 without a gradient scaler instead of fp16 with one [C]; as many workers as
+ * cores instead of 6 per GPU [R].
  *
  * model, seed, globalBatchSize 8 x 128, epochs, warm-up, peakLr, weightDecay, rho, the checkpoint of each epoch: [R].
- * crop: [C]. beta2 and eps of the optimizer: [C], by the model's name. finalLr 0: [C], lr_min's default.
- * gamma: [R] min 0.2, E = 18 of 37 epochs. temperature: [C] init 0.07; [R] lr_tau 2e-4 is a fifth of peakLr, step_thresh.
+ * crop: [C]. beta2 and eps of the optimizer: [C], chosen there by the model's name. finalLr 0: [C], lr_min's default.
+ * gamma: [R] min 0.2, E = 18 of 37 epochs. temperature: [C] init 0.07; [R] lr_tau 2e-4 is a fifth of peakLr, with step_thresh.
  * eps 1e-14 of the method: [C]. gradient 'released': rho was tuned with the released code's doubled term (section 1.6).
  */
 import { defineConfig } from 'couplet';

@@ -1,17 +1,18 @@
 /**
- * FastCLIP-v3, xlarge: ViT-B/16 on LAION400M (315,658,316 pairs downloaded), 30 epochs of batch 5120; theirs on 16 GPUs.
+ * FastCLIP-v3, xlarge: ViT-B/16 on LAION400M (315,658,316 pairs downloaded), 30 epochs of batch 5120. The authors used 16 GPUs.
  *
  *   npx couplet train configs/fastclip-laion-vit-b-16.ts --set data.train.path='/data/laion400m/{00000..41407}.tar'
  *
- * [R] is the README of Optimization-AI/fast_clip at efd89d5, [C] the code of that commit (docs/papers/fastclip.md, sections 3 and 5.1).
+ * Each value has its source: [R] is the README of Optimization-AI/fast_clip at efd89d5, [C] the code of that commit (docs/papers/fastclip.md,
+ * sections 3 and 5.1).
  *
- * Not run here. Other than theirs: bfloat16 without a gradient scaler instead of fp16 with one [C]; as many workers as cores
- * instead of 6 per GPU [R].
+ * Not run here. Two settings differ from the authors': bfloat16 without a gradient scaler instead of fp16 with one [C]; as many workers as
+ * cores instead of 6 per GPU [R].
  *
  * model, seed, globalBatchSize 16 x 320, epochs (their last figure shows 42), warm-up, peakLr, finalLr (lr_min), weightDecay,
- * rho, eps 1e-6 of the method, the checkpoint of each epoch: [R]. Their script stops after every third epoch and goes on.
- * crop: [C]. beta2 and eps of the optimizer: [C], by the model's name.
- * gamma: [R] min 0.8, E = 10 of 30 epochs. temperature: [C] init 0.07; [R] lr_tau 5e-5 is a quarter of peakLr, step_thresh.
+ * rho, eps 1e-6 of the method, the checkpoint of each epoch: [R]. Their script stops after every third epoch and resumes.
+ * crop: [C]. beta2 and eps of the optimizer: [C], chosen there by the model's name.
+ * gamma: [R] min 0.8, E = 10 of 30 epochs. temperature: [C] init 0.07; [R] lr_tau 5e-5 is a quarter of peakLr, with step_thresh.
  * gradient 'released': rho was tuned with the released code's doubled term (section 1.6).
  */
 import { defineConfig } from 'couplet';

@@ -1,9 +1,9 @@
-// MoCo v3 on a folder of your own pictures, without labels or captions: 100 epochs of batch 256, on short sequences first.
+// MoCo v3 on a folder of your own pictures, without labels or captions: 100 epochs of batch 256, first on short sequences.
 //
 //   npx couplet train configs/moco-v3-folder.ts --set data.train.path=PICTURES
 //   npx couplet eval runs/moco-v3-folder --knn --linear --train LABELLED/train --test LABELLED/test     # a folder for each class
 //
-// Not run here. The schedule by hand was measured on smaller pictures: docs/results/moco-v3.md.
+// Not run here. Its compression schedule is made by hand; docs/results/moco-v3.md has results on smaller pictures.
 import { defineConfig } from 'couplet';
 
 export default defineConfig({
@@ -15,8 +15,9 @@ export default defineConfig({
   },
   batch: { globalBatchSize: 256 },
   duration: { epochs: 100 },
-  // Cheap steps first, on patches twice as large of which a quarter is seen, then a half; whole sequences at the end, as they are met when it
-  // counts. The learning rate follows the budget, not the steps. For fine lines: compression: { online: {} }.
+  // Cheap steps first: patches are twice as large, and a quarter of them is kept, later a half. The end is on whole sequences, as evaluations are.
+  // `from` is the share of the budget that is spent, which the learning rate follows too. For pictures with fine lines, let the run choose:
+  // compression: { online: {} }.
   compression: {
     stages: [
       { from: 0, patchSize: 32, tokenDropout: 0.75 },

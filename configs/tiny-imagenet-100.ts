@@ -3,7 +3,8 @@
 //   scripts/make-data tiny-imagenet-100
 //   npx couplet train configs/tiny-imagenet-100.ts
 //
-// Not run here in this length. Eight epochs with rate 1.2e-3 and gamma down to 0.6: 29.7 % zero-shot top-1 (docs/results/fastclip-photos.md).
+// Not run here in this length. A run of eight epochs reached 29.7 % zero-shot top-1 (docs/results/fastclip-photos.md). It had learning rate 1.2e-3
+// and least gamma 0.6.
 import { defineConfig } from 'couplet';
 
 export default defineConfig({
@@ -12,7 +13,8 @@ export default defineConfig({
     image: { imageSize: 64, patchSize: 8, width: 256, layers: 6, heads: 4, pool: 'mean' },
     text: { contextLength: 32, width: 256, heads: 4, layers: 4 },
   },
-  // A ball of KL radius 2: a hundred classes leave room for log(100) = 4.6, and their captions repeat.
+  // rho is the KL radius of section 1.2 in docs/papers/fastclip.md. A hundred classes leave room for at most log(100) = 4.6, and captions
+  // repeat.
   method: { name: 'fastclip', rho: 2 },
   precision: 'bfloat16',
   data: {

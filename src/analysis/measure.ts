@@ -99,12 +99,12 @@ async function scaleOf(context: SnapshotContext, groups: ParameterGroups): Promi
   if (!saved)
     await others.pass((batch, index) => {
       const { tokenDropout, patchSize } = whole;
-      const at = {
+      const stepClock = {
         ...clock,
         step: clock.step + index,
         compression: { tokenDropout, patchSize },
       };
-      const gradient = gradientOf(training, { batch, clock: at }, groups.params);
+      const gradient = gradientOf(training, { batch, clock: stepClock }, groups.params);
       noGrad(() => moment.add_(gradient.pow(2)));
       onBatch(whole);
     }, signal);
@@ -126,8 +126,8 @@ function pass(
   sums.clear();
   return samples.pass((batch, index) => {
     // Each sub-batch has its own step, and so its own token masks.
-    const at = { ...clock, step: clock.step + index, compression };
-    const gradient = gradientOf(training, { batch, clock: at }, groups.params);
+    const stepClock = { ...clock, step: clock.step + index, compression };
+    const gradient = gradientOf(training, { batch, clock: stepClock }, groups.params);
     sums.add(groups.scale ? ops.cat([gradient, gradient.mul(groups.scale)], 0) : gradient);
     onBatch(candidate);
   }, signal);

@@ -18,18 +18,22 @@ export function addAnalyze(program: Command): void {
     .command('analyze')
     .summary('errors of gradients on shorter sequences')
     .description(
-      'Measures how far gradients on shorter sequences are from the true one, at snapshots of a run: squared bias, variance and cost-adjusted error for each token dropout and patch size. Ctrl-C stops; the same command continues.',
+      'Measures how far gradients on shorter sequences are from those on whole sequences, at snapshots (moments) of a run. The results are squared bias, variance and cost-adjusted error for each token dropout and patch size. Ctrl-C stops; the same command continues.',
     )
     .argument('<run>', 'folder of a run, with checkpoints at the snapshots')
     .option('--at <list>', 'snapshots in per cent of the run; default 0,25,50,75,100', percents)
-    .option('--token-dropout <list>', 'shares of dropped patch tokens; default 0,0.25,0.5,0.75,0.9', numbers)
+    .option('--token-dropout <list>', 'shares of patch tokens to drop; default 0,0.25,0.5,0.75,0.9', numbers)
     .option(
       '--patch-size <list>',
       "sides of patches in pixels; default those that fit, up to three times the model's",
       numbers,
     )
-    .option('--samples <count>', 'samples of each gradient; default about 16,384', number)
-    .option('--sub-batch <size>', "samples of one loss; default the run's batch", number)
+    .option('--samples <count>', 'number of samples in each gradient; default about 16,384', number)
+    .option(
+      '--sub-batch <size>',
+      "number of samples in one evaluation of the loss; default the run's batch",
+      number,
+    )
     .option('--adam', "errors in the scale of Adam's steps too, for couplet schedule --parameters adam")
     .option('--out <file>', "path of the analysis; default analysis.json in the run's folder")
     .option('--set <path=value>', SET_HELP, collect)

@@ -20,11 +20,15 @@ export function addEval(program: Command): void {
     .command('eval')
     .summary('accuracy of a checkpoint')
     .description(
-      'Measures a checkpoint of a run on whole sequences: with the evaluations of its config, or its image features on labelled pictures.',
+      "Measures the accuracy of a checkpoint on whole sequences: by the evaluations in the run's config, or on labelled pictures with --knn, --linear or --fine-tune.",
     )
     .argument('<run>', 'folder of a run')
-    .option('--checkpoint <which>', "checkpoint: 'latest', 'best', 'start' or a path", 'latest')
-    .option('--knn', 'accuracy of the nearest labelled neighbours')
+    .option(
+      '--checkpoint <which>',
+      "checkpoint: 'latest', 'best', 'start' (before the first step) or a path",
+      'latest',
+    )
+    .option('--knn', 'accuracy of classification by the nearest labelled pictures')
     .option('--linear', 'accuracy of a linear classifier, trained on frozen features')
     .option('--fine-tune', 'accuracy of the fine-tuned encoder; the run does not change')
     .option(
@@ -38,7 +42,7 @@ export function addEval(program: Command): void {
     .addHelpText(
       'after',
       `
-Default pictures: those of evaluate.neighbours in the run's config.
+Default labelled pictures: those of evaluate.neighbours in the run's config.
 
 Examples:
   couplet eval runs/moco --checkpoint best

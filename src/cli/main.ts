@@ -22,7 +22,7 @@ const program = new Command('couplet')
   .addHelpText(
     'after',
     `
-A config is one file per run: export default defineConfig({ ... }).
+A config is a file that describes one run: export default defineConfig({ ... }).
 Examples are in configs/; docs/configuration.md explains every key.
 
 Examples, where moco.ts is a config:

@@ -17,12 +17,15 @@ export function addSchedule(program: Command): void {
     .command('schedule')
     .summary('compression schedule from an analysis')
     .description(
-      'Writes a schedule.json for compression.file of a config: the compression with the least cost-adjusted error at each moment of a run.',
+      'Writes a schedule.json: the compression with the least cost-adjusted error at each moment of a run. A config uses it as compression.file.',
     )
-    .argument('<analysis>', 'analysis.json of couplet analyze')
+    .argument('<analysis>', 'analysis.json that couplet analyze wrote')
     .option('--out <file>', 'path of the schedule; default schedule.json beside the analysis')
-    .option('--monotone', 'no stage with more compression than the one before')
-    .option('--interpolate', 'interpolated errors between snapshots; default those of the nearer one')
+    .option('--monotone', 'schedule without any stage that compresses more than the one before')
+    .option(
+      '--interpolate',
+      'errors between two snapshots interpolated from both; default those of the nearer one',
+    )
     .option(
       '--gradient-compute <factor>',
       'compute of one gradient, as a multiple of a full batch; default 1. Smaller values favour shorter sequences',
@@ -36,7 +39,7 @@ export function addSchedule(program: Command): void {
     )
     .option(
       '--step-times <file>',
-      'measured step times as costs (bench/step-times.ts --out); default costs by tokens',
+      'file of measured step times, used as costs (bench/step-times.ts --out); default costs by numbers of tokens',
     )
     .option('--json', 'output as JSON')
     .addHelpText(

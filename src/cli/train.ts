@@ -17,9 +17,9 @@ interface TrainFlags {
 export function addTrain(program: Command): void {
   program
     .command('train')
-    .summary('training run of a config')
+    .summary('training of the model in a config')
     .description(
-      'Trains the model of a config. Ctrl-C, SIGTERM or SIGUSR1 finishes the step, saves and stops. A second Ctrl-C quits at once.',
+      'Trains the model in a config. Ctrl-C, SIGTERM or SIGUSR1 finishes the step, saves and stops. A second Ctrl-C quits at once.',
     )
     .argument('<config>', '.ts or .js file whose default export is a config, or .json file')
     .option('--set <path=value>', SET_HELP, collect)
@@ -36,7 +36,7 @@ export function addTrain(program: Command): void {
     .addHelpText(
       'after',
       `
-torchrun, Slurm and mpirun start several machines: docs/running-on-many.md
+For several machines use torchrun, Slurm or mpirun: docs/running-on-many.md
 
 Examples, where moco.ts is a config:
   couplet train moco.ts --set duration.epochs=5 --set 'evaluate.every={"steps":100}'

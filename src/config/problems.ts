@@ -89,16 +89,16 @@ function range(issue: Issue): string | undefined {
 
 /** `path: expected X, got Y`, with the nearest choice or the field's description. */
 function mismatch(path: Path, expected: readonly string[], checked: Checked): Problem {
-  const at = joinPath(path) || 'the config';
+  const where = joinPath(path) || 'the config';
   const value = valueAt(checked.config, path);
   const about = descriptionAt(checked.schema, path, checked.config);
   const note = about ? ` (${about})` : '';
   if (value === undefined)
-    return { text: `${at} is missing: expected ${orList(expected)}${note}`, missing: at };
+    return { text: `${where} is missing: expected ${orList(expected)}${note}`, missing: where };
   const choices = expected.filter((word) => word.startsWith("'")).map((word) => word.slice(1, -1));
   const meant = typeof value === 'string' ? nearest(value, choices) : undefined;
   const hint = meant === undefined ? note : `; did you mean '${meant}'?`;
-  return { text: `${at}: expected ${orList(expected)}, got ${show(value)}${hint}` };
+  return { text: `${where}: expected ${orList(expected)}, got ${show(value)}${hint}` };
 }
 
 const atTop = (issue: Issue) => issue.path.length === 0 && expectations(issue) !== undefined;
@@ -152,9 +152,9 @@ function problemsOf(issue: Issue, checked: Checked): Problem[] {
   if (issue.code === 'invalid_union') return unionProblems(issue, checked);
   const expected = expectations(issue) ?? [range(issue)].filter((word) => word !== undefined);
   if (expected.length > 0) return [mismatch(issue.path, expected, checked)];
-  const at = joinPath(issue.path) || 'the config';
+  const where = joinPath(issue.path) || 'the config';
   const got = /, got /.test(issue.message) ? '' : `, got ${show(valueAt(checked.config, issue.path))}`;
-  return [{ text: `${at}: ${issue.message}${got}` }];
+  return [{ text: `${where}: ${issue.message}${got}` }];
 }
 
 /** A sentence for each problem. A misspelt required key is mentioned once, as it was written. */

@@ -38,7 +38,7 @@ export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
   const { compressions, batches, clock, device, adam } = context;
   const { graphs, ...plain } = training;
   const parts: GradientParts = graphs
-    ? { ...plain, graphs: { run: (batch, at, options) => graphs.replay(batch, at, options) } }
+    ? { ...plain, graphs: { run: (batch, clock, options) => graphs.replay(batch, clock, options) } }
     : plain;
   const [whole, ...others] = compressions;
   const { params, names } = parameterGroups(parts.method, clock);
@@ -50,9 +50,9 @@ export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
   const measure = ({ tokenDropout, patchSize }: Compression, into: FoldSums) => {
     into.clear();
     batches.forEach((batch, i) => {
-      const at = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize } };
+      const stepClock = { ...clock, step: clock.step + i, compression: { tokenDropout, patchSize } };
       scope(() => {
-        const gradient = gradientOf(parts, { batch, clock: at }, params);
+        const gradient = gradientOf(parts, { batch, clock: stepClock }, params);
         into.add(scale ? gradient.mul_(scale) : gradient);
       });
     });

@@ -16,7 +16,7 @@ const analysis = madeUpAnalysis();
 const { html, pictures } = reportOf(analysis);
 const drawn = pictures.get('all')!;
 
-/** What a reader sees of a picture without its colours. */
+/** The picture without its colours. */
 const wordsOf = (svg: string) => [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, words]) => words);
 
 describe('the report', () => {
