@@ -15,7 +15,7 @@ import { type Compression, noCompression } from '../src/compress/index.ts';
 import { loadConfig, type RunConfig } from '../src/config/index.ts';
 import { openFeed } from '../src/feed/index.ts';
 import { alone } from '../src/ranks/index.ts';
-import { buildRun, openTrainData } from '../src/run/build.ts';
+import { buildRun, disposeParts, openTrainData } from '../src/run/build.ts';
 import { planOf } from '../src/run/plan.ts';
 import { prepareProcess } from '../src/run/process.ts';
 import { resolveConfig } from '../src/run/resolve.ts';
@@ -89,10 +89,7 @@ try {
   }
 } finally {
   await feed.close();
-  parts.graphs?.dispose();
-  parts.averager.dispose();
-  parts.method.dispose();
-  parts.optimizer.dispose();
+  disposeParts(parts);
   dataset.close();
   rmSync(runDir, { recursive: true });
 }

@@ -1,6 +1,6 @@
 import { hash32 } from '../data/random.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
-import type { RunParts } from '../run/build.ts';
+import { disposeParts, type RunParts } from '../run/build.ts';
 import { restoreRun } from '../run/checkpoint.ts';
 import { deviceMemory } from '../torch/index.ts';
 import type { AnalysisContext, AnalyzeEvent, AnalyzeOptions } from './context.ts';
@@ -57,10 +57,7 @@ export async function measureAll(
   } finally {
     passLog.add({ kind: 'spent', ...meter.lap() });
     for (const each of [samples, others]) each.dispose();
-    parts.graphs?.dispose();
-    parts.averager.dispose();
-    parts.method.dispose();
-    parts.optimizer.dispose();
+    disposeParts(parts);
   }
 }
 
