@@ -8,7 +8,7 @@ export const beta = z.number().min(0).lt(1);
 export const adamSchema = z.strictObject({
   beta1: beta.default(0.9).describe('decay of the mean of gradients'),
   beta2: beta.default(0.98).describe('decay of the mean of squared gradients'),
-  eps: z.number().positive().default(1e-6).describe('number added to the root of the second moment'),
+  eps: z.number().positive().default(1e-6).describe('constant added to the root of the second moment'),
 });
 export type AdamOptions = z.output<typeof adamSchema>;
 
