@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
+import { systemFailure } from './system-error.ts';
 
 /** One line of metrics.jsonl: `step`, then keys such as `train/loss`. */
 export interface MetricsRow {
@@ -62,10 +63,7 @@ export class MetricsWriter {
     try {
       return action();
     } catch (cause) {
-      throw new CoupletError(
-        `Cannot write the metrics ${this.#path}: ${(cause as Error).message}. Check the folder and the free space on its disk.`,
-        { cause },
-      );
+      throw systemFailure(cause, 'Cannot write the metrics', this.#path);
     }
   }
 }
@@ -86,9 +84,7 @@ export function readMetrics(path: string): MetricsRow[] {
   try {
     content = readFileSync(path);
   } catch (cause) {
-    throw new CoupletError(`Cannot read the metrics ${path}: ${(cause as Error).message}. Check the path.`, {
-      cause,
-    });
+    throw systemFailure(cause, 'Cannot read the metrics', path);
   }
   return Array.from(lines(content, path), ({ row }) => row);
 }

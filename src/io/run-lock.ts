@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CoupletError } from '../errors.ts';
+import { systemFailure } from './system-error.ts';
 
 /** Content of a lock: the process that writes the run's folder. */
 interface Holder {
@@ -109,9 +110,6 @@ function attempt<T>(runDir: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
-    throw new CoupletError(
-      `Cannot write ${join(runDir, 'lock')}: ${(cause as Error).message}. Check the folder and the free space on its disk.`,
-      { cause },
-    );
+    throw systemFailure(cause, 'Cannot write', join(runDir, 'lock'));
   }
 }
