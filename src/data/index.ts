@@ -5,6 +5,6 @@ export type { SourceConfig, SourceInput } from './dataset/sources/index.ts';
 export type { HostBatch, HostView } from './loader/batches.ts';
 export { type EvalBatches, evalBatches } from './loader/eval-batches.ts';
 export { checkBatchSize, createLoader, type Loader } from './loader/loader.ts';
-export type { EvalOptions, LoaderOptions } from './loader/loader-options.ts';
+export { checkIndex, type EvalOptions, type LoaderOptions } from './loader/loader-options.ts';
 export { captionTokens, pictureSizes, wholePictures } from './loader/one-pass.ts';
 export type { Interpolation, Transform } from './pictures/crop.ts';

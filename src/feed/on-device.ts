@@ -1,4 +1,4 @@
-import { checkBatchSize } from '../data/index.ts';
+import { checkBatchSize, checkIndex } from '../data/index.ts';
 import { EpochCaptions } from '../data/loader/epoch-captions.ts';
 import type { Batch } from '../methods/index.ts';
 import { batchCrops } from '../on-device/batch-crops.ts';
@@ -24,6 +24,7 @@ export async function onDeviceFeed(context: FeedContext): Promise<Feed> {
     globalBatchSize: config.batch.globalBatchSize,
     worldSize: context.ranks.worldSize,
   });
+  checkIndex(dataset, { maxBadShare: config.data.maxBadShare, captions: tokenizer !== undefined });
   const held = await loadDatasetOnDevice(dataset, {
     device,
     workers,

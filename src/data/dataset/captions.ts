@@ -2,6 +2,8 @@ import { CoupletError } from '../../errors.ts';
 import { hash32, purpose } from '../random.ts';
 import type { Classes } from './classes.ts';
 import { type Columns, captionIn } from './columns.ts';
+import { decodeText } from './text.ts';
+import { captionsIn, isUnreadable } from './values.ts';
 
 const DEFAULT_TEMPLATES = ['a photo of a {}.'];
 const MAX_CAPTION_BYTES = 1 << 20;
@@ -15,63 +17,97 @@ export interface CaptionRules {
   classes: Classes | undefined;
 }
 
+/** Names without a letter, such as 2023 or 17, make no captions unless there are templates for them. */
 export function captionRules(
   start: number,
   source: Omit<CaptionRules, 'start' | 'templates'> & { templates?: readonly string[] | undefined },
 ): CaptionRules {
-  const { captionKey, classes } = source;
-  return { start, captionKey, classes, templates: source.templates ?? DEFAULT_TEMPLATES };
+  const { captionKey, templates } = source;
+  const areWords = source.classes?.some((names) => names.some((name) => /\p{L}/u.test(name)));
+  const classes = templates || areWords ? source.classes : undefined;
+  return { start, captionKey, classes, templates: templates ?? DEFAULT_TEMPLATES };
 }
+
+/** A caption is there, but cannot be read: the sample has none, not even its class's. */
+export class UnreadableCaption extends Error {
+  override name = 'UnreadableCaption';
+}
+
+type SampleSource = { rules: CaptionRules; columns: Columns; read: ReadBytes };
 
 export type ReadBytes = (container: number, offset: number, length: number) => Uint8Array;
 
 /**
- * The sample's own caption, else a template with its class name, chosen by a hash of (seed, epoch, id).
+ * The sample's own caption, or one of them, else a template with its class name. A hash of (seed, epoch, id) chooses.
  * @returns undefined without either
+ * @throws UnreadableCaption
  */
 export function captionOf(
   id: number,
-  source: { rules: CaptionRules; columns: Columns; read: ReadBytes },
+  source: SampleSource,
   draw: { seed: number; epoch: number },
 ): string | undefined {
-  return ownCaption(id, source) ?? classCaption(source.columns.label[id]!, source.rules, { ...draw, id });
+  const own = allCaptions(id, source);
+  if (own.length === 0) return classCaption(source.columns.label[id]!, source.rules, { ...draw, id });
+  return own.length === 1 ? own[0] : own[hash32([draw.seed, draw.epoch, id, purpose.caption]) % own.length];
 }
 
-/** Whether the index places a caption, which may turn out to be empty. */
-export function hasOwnCaption(
+/** Whether captionOf may give another caption in another epoch. Reads JSON members. */
+export function captionVaries(id: number, source: SampleSource): boolean {
+  const kind = source.columns.kind[id]! >> 4;
+  if (kind === captionIn.arena) return false;
+  if (kind === captionIn.archiveText) return source.columns.captionLength[id] === 0;
+  return allCaptions(id, source).length !== 1;
+}
+
+/** Whether the index knows that captionOf has nothing for the sample. */
+export function lacksCaption(
   id: number,
   { rules, columns }: { rules: CaptionRules; columns: Columns },
 ): boolean {
   const kind = columns.kind[id]! >> 4;
-  // An empty key: the JSON members hold labels alone.
-  return kind !== captionIn.nothing && !(kind === captionIn.archiveJson && rules.captionKey === '');
+  const isEmpty =
+    kind === captionIn.nothing ||
+    (kind === captionIn.archiveText && columns.captionLength[id] === 0) ||
+    (kind === captionIn.archiveJson && rules.captionKey === '');
+  return isEmpty && !rules.classes?.[columns.label[id]!];
 }
 
-function ownCaption(
-  id: number,
-  { rules, columns, read }: { rules: CaptionRules; columns: Columns; read: ReadBytes },
-): string | undefined {
-  if (!hasOwnCaption(id, { rules, columns })) return undefined;
+/**
+ * The sample's own captions: of a list all, without class captions.
+ * @throws UnreadableCaption
+ */
+export function allCaptions(id: number, { rules, columns, read }: SampleSource): readonly string[] {
   const kind = columns.kind[id]! >> 4;
+  if (kind === captionIn.nothing) return [];
+  // An empty key: the JSON members hold labels alone.
+  if (kind === captionIn.archiveJson && rules.captionKey === '') return [];
+  if (kind === captionIn.unreadable) throw new UnreadableCaption('its caption cannot be read');
   const length = columns.captionLength[id]!;
-  if (length > MAX_CAPTION_BYTES) return undefined;
-  if (kind === captionIn.arena)
-    return utf8(columns.arena.slice(columns.caption[id]!, columns.caption[id]! + length));
-  const text = utf8(read(columns.container[id]!, columns.offset[id]! + (columns.caption[id]! | 0), length));
-  return kind === captionIn.archiveText ? text : jsonCaption(text, rules.captionKey);
+  if (length > MAX_CAPTION_BYTES)
+    throw new UnreadableCaption(`its caption has ${length} bytes: expected at most ${MAX_CAPTION_BYTES}`);
+  if (kind === captionIn.archiveText || kind === captionIn.archiveJson) {
+    const bytes = read(columns.container[id]!, columns.offset[id]! + (columns.caption[id]! | 0), length);
+    return readable(kind === captionIn.archiveText ? bytes : jsonField(bytes, rules.captionKey));
+  }
+  const arena = columns.arena.slice(columns.caption[id]!, columns.caption[id]! + length);
+  const text = Buffer.from(arena.buffer, arena.byteOffset, length).toString('utf8');
+  return kind === captionIn.arenaList ? text.split('\0') : [text];
 }
 
-function utf8(bytes: Uint8Array): string | undefined {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8').trim();
-  return text === '' ? undefined : text;
+function readable(value: unknown): readonly string[] {
+  const texts = captionsIn(value);
+  if (isUnreadable(texts)) throw new UnreadableCaption(texts.unreadable);
+  return texts;
 }
 
-function jsonCaption(text: string | undefined, key: string): string | undefined {
+function jsonField(bytes: Uint8Array, key: string): unknown {
+  const text = decodeText(bytes);
   try {
-    const value: unknown = JSON.parse(text ?? '{}')?.[key];
-    return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+    const fields: unknown = JSON.parse(text!);
+    return (fields as Record<string, unknown> | null)?.[key];
   } catch {
-    return undefined;
+    throw new UnreadableCaption(text === undefined ? 'its JSON is not UTF-8' : 'its JSON is damaged');
   }
 }
 
@@ -85,7 +121,7 @@ function classCaption(
   const choice = hash32([draw.seed, draw.epoch, draw.id, purpose.template]);
   const name = names[choice % names.length]!;
   const template = rules.templates[Math.floor(choice / names.length) % rules.templates.length]!;
-  return template.replaceAll('{}', name);
+  return template.split('{}').join(name);
 }
 
 /**

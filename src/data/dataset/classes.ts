@@ -10,6 +10,10 @@ const namesFile = z.union([
   z.array(z.object({ label: z.int().min(0), names: z.array(z.string()).min(1) })).min(1),
 ]);
 
+/** Labels are 32-bit numbers in the index. */
+export const LARGEST_LABEL = 0x7fff_ffff;
+export const NO_LABEL = -1;
+
 /** @throws CoupletError when `names` is the path of a file without class names */
 export function loadClasses(names: string[] | string | undefined): Classes | undefined {
   if (names === undefined) return undefined;
@@ -36,7 +40,13 @@ function byLabel(entries: z.infer<typeof namesFile>, path: string): Classes {
   const classes: string[][] = [];
   entries.forEach((entry, index) => {
     if (typeof entry === 'string') classes[index] = [entry];
-    else classes[entry.label] = entry.names;
+    else {
+      if (classes[entry.label] || entry.label >= entries.length)
+        throw new CoupletError(
+          `classNames: \`${path}\` has ${entries.length} entries, and one of label ${entry.label}: expected each label from 0 on once.`,
+        );
+      classes[entry.label] = entry.names;
+    }
   });
   for (let label = 0; label < classes.length; label++) {
     if (!classes[label])
@@ -45,29 +55,4 @@ function byLabel(entries: z.infer<typeof namesFile>, path: string): Classes {
       );
   }
   return classes;
-}
-
-/** Turns a label of a data set (3, '3', 3n or 'cat') into a class number. */
-export class LabelReader {
-  readonly classes: Classes | undefined;
-  readonly #numbers = new Map<string, number>();
-
-  constructor(classes: Classes | undefined) {
-    this.classes = classes;
-    classes?.forEach((names, label) => {
-      for (const name of names) this.#numbers.set(name, label);
-    });
-  }
-
-  /** @returns the class; -1 for a word where no class has a name; undefined when `value` names no class */
-  read(value: unknown): number | undefined {
-    const text = typeof value === 'string' ? value.trim() : value;
-    const named = typeof text === 'string' ? this.#numbers.get(text) : undefined;
-    if (named !== undefined) return named;
-    if (typeof text === 'string' && !/^\d+$/.test(text)) return this.classes ? undefined : -1;
-    if (!['string', 'number', 'bigint'].includes(typeof text)) return undefined;
-    const label = Number(text);
-    const last = this.classes ? this.classes.length - 1 : 0x7fff_ffff;
-    return Number.isInteger(label) && label >= 0 && label <= last ? label : undefined;
-  }
 }

@@ -1,5 +1,13 @@
 export const imageIn = { file: 0, archive: 1 } as const;
-export const captionIn = { nothing: 0, arena: 1, archiveText: 2, archiveJson: 3 } as const;
+/** A list in the arena has a NUL between its captions. */
+export const captionIn = {
+  nothing: 0,
+  arena: 1,
+  archiveText: 2,
+  archiveJson: 3,
+  arenaList: 4,
+  unreadable: 5,
+} as const;
 
 /**
  * The index of all samples, one typed array per field. Shared memory spares worker threads a copy. Ten million samples take about
@@ -80,7 +88,7 @@ export class ColumnsBuilder {
   }
 
   add(row: Row): void {
-    const inArchive = row.caption.in >= captionIn.archiveText;
+    const inArchive = row.caption.in === captionIn.archiveText || row.caption.in === captionIn.archiveJson;
     this.#kind.push(row.image.in | (row.caption.in << 4));
     this.#container.push(row.image.container);
     this.#offset.push(row.image.offset);
@@ -102,6 +110,13 @@ export class ColumnsBuilder {
         'file names and captions fill more than 4 GiB: use WebDataset shards, whose captions stay on disk',
       );
     return { offset, length: written };
+  }
+
+  /** Where a sample that is a file lies. */
+  file(row: number): { container: number; name: string } {
+    const start = this.#offset.data[row]!;
+    const name = this.#arena.data.slice(start, start + this.#length.data[row]!);
+    return { container: this.#container.data[row]!, name: Buffer.from(name).toString('utf8') };
   }
 
   /** For the samples from `start` on. */
@@ -126,3 +141,4 @@ export class ColumnsBuilder {
 }
 
 export const noCaption = { in: captionIn.nothing, offset: 0, length: 0 } as const;
+export const unreadableCaption = { in: captionIn.unreadable, offset: 0, length: 0 } as const;

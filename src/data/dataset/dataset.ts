@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
-import { agreeOnClasses, captionOf, captionRules } from './captions.ts';
+import { agreeOnClasses, captionOf, captionRules, lacksCaption, UnreadableCaption } from './captions.ts';
+import { type Classes, NO_LABEL } from './classes.ts';
+import { captionIn } from './columns.ts';
 import type { DatasetIndex } from './dataset-index.ts';
 import { type IndexedSource, IndexWriter } from './index-writer.ts';
-import { listProblems, type Problems } from './problems.ts';
+import type { LeftOut } from './left-out.ts';
+import { listProblems, type ProblemLog, type Problems } from './problems.ts';
 import { Reader } from './reader.ts';
 import {
   type SourceConfig,
@@ -24,10 +27,16 @@ export interface Dataset {
   readonly hasLabels: boolean;
   /** Samples left out while indexing. */
   readonly problems: Problems;
+  /** Samples whose label cannot be read: they have none. */
+  readonly unlabelled: Problems;
+  /** Samples without a caption of any kind, where others have one. */
+  readonly uncaptioned: Problems;
+  /** Files that are no samples, by kind. */
+  readonly leftOut: readonly LeftOut[];
   readonly index: DatasetIndex;
   /** Some pictures lie in a temporary folder of this process. */
   readonly unpacked: boolean;
-  /** In index order, without samples that have none. */
+  /** One of each sample, in index order, without those that have none. */
   captions(limit?: number): AsyncGenerator<string>;
   /** Removes the temporary folder. */
   close(): void;
@@ -85,18 +94,25 @@ function noSamples(sources: readonly PlacedSource[], problems: Problems): Couple
 }
 
 function makeDataset(writer: IndexWriter, sources: readonly PlacedSource[], spool: Spool): Dataset {
-  const classes = agreeOnClasses(sources);
+  const classes = agreedClasses(sources, writer);
   const rules = sources.map((source) => {
     const captionKey = (source.captioned && source.captionKey) || '';
     return captionRules(source.start, { ...source, captionKey, classes });
   });
   const index = { columns: writer.columns.finish(), containers: writer.containers, rules };
+  const hasCaptions = sources.every(
+    ({ captioned, labelled }, source) => captioned || (labelled && rules[source]!.classes !== undefined),
+  );
+  if (hasCaptions) findUncaptioned(index, writer.uncaptioned);
   return {
     size: index.columns.size,
     classNames: classes?.map(([name]) => name!),
-    hasCaptions: sources.every(({ captioned, labelled }) => captioned || (labelled && classes !== undefined)),
+    hasCaptions,
     hasLabels: sources.some(({ labelled }) => labelled),
     problems: writer.problems,
+    unlabelled: writer.unlabelled,
+    uncaptioned: writer.uncaptioned,
+    leftOut: writer.leftOut,
     index,
     unpacked: spool.used,
     captions: (limit) => captions(index, limit),
@@ -104,18 +120,54 @@ function makeDataset(writer: IndexWriter, sources: readonly PlacedSource[], spoo
   };
 }
 
+/** Sources with captions of their own do not need classes: where theirs differ, labels are lost, and the run goes on. */
+function agreedClasses(sources: readonly PlacedSource[], writer: IndexWriter): Classes | undefined {
+  try {
+    return agreeOnClasses(sources);
+  } catch (error) {
+    if (!sources.every(({ captioned }) => captioned)) throw error;
+    writer.columns.relabel(0, () => NO_LABEL);
+    writer.unlabelled.add('all samples', (error as Error).message, writer.columns.size);
+    return undefined;
+  }
+}
+
+/** The count becomes that of all samples that the index knows to have no caption. */
+function findUncaptioned(index: DatasetIndex, log: ProblemLog): void {
+  const { size, kind } = index.columns;
+  const reader = new Reader(index);
+  log.count = 0;
+  for (let id = 0; id < size; id++) {
+    const place = kind[id]! >> 4;
+    if (place === captionIn.arena || place === captionIn.arenaList) continue;
+    if (place === captionIn.unreadable)
+      log.count++; // listed when it was read
+    else if (lacksCaption(id, reader.captionSource(id)))
+      log.add(reader.name(id), 'its caption is empty or missing');
+  }
+}
+
 async function* captions(index: DatasetIndex, limit = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
   const reader = new Reader(index);
   let yielded = 0;
   try {
     for (let id = 0; id < index.columns.size && yielded < limit; id++) {
-      const caption = captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
+      const caption = readableCaption(id, reader);
       if (caption === undefined) continue;
       yielded++;
       yield caption;
     }
   } finally {
     reader.close();
+  }
+}
+
+function readableCaption(id: number, reader: Reader): string | undefined {
+  try {
+    return captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
+  } catch (error) {
+    if (error instanceof UnreadableCaption) return undefined;
+    throw error;
   }
 }
 

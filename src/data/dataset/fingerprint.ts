@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { captionIn, imageIn } from './columns.ts';
+import { imageIn } from './columns.ts';
 import type { Dataset } from './dataset.ts';
 import { Reader } from './reader.ts';
 
@@ -19,7 +19,7 @@ export function fingerprintOf({ index, unpacked }: Dataset): string | undefined 
   for (let id = 0; id < size; id++) {
     const inFile = (kind[id]! & 15) === imageIn.file;
     if (inFile) hash.update(stamp(reader.name(id)));
-    if (!inFile || kind[id]! >> 4 >= captionIn.archiveText) archives.add(container[id]!);
+    if (!inFile) archives.add(container[id]!);
   }
   for (const archive of archives) hash.update(stamp(index.containers[archive]!));
   return hash.digest('hex');

@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync } from 'hyparquet';
-import { CoupletError } from '../../errors.ts';
+import { isMachineFailure } from '../../io/system-error.ts';
 import type { Classes } from './classes.ts';
+import { DamagedFile } from './problems.ts';
 import { readFully } from './tar.ts';
 
 /** Bytes that know their offset in the file. */
@@ -43,12 +44,13 @@ export class SliceFile implements AsyncBuffer {
   }
 }
 
-export async function openMetadata(file: SliceFile, path: string): Promise<FileMetaData> {
+export async function openMetadata(file: SliceFile): Promise<FileMetaData> {
   try {
     return await parquetMetadataAsync(file);
   } catch (error) {
-    throw new CoupletError(
-      `\`${path}\` could not be opened as Parquet (${(error as Error).message}). A file that was cut has lost the index at its end: make or download it again.`,
+    if (isMachineFailure(error)) throw error;
+    throw new DamagedFile(
+      `could not be opened as Parquet (${(error as Error).message}). A file that was cut has lost the index at its end: make or download it again.`,
     );
   }
 }

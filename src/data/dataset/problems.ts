@@ -4,11 +4,19 @@ export interface Problem {
   /** A path, or `archive.tar:member`. */
   name: string;
   reason: string;
+  /** Where it cost more than one. */
+  samples?: number;
 }
 
 export interface Problems {
+  /** Of samples. */
   readonly count: number;
   readonly first: readonly Problem[];
+}
+
+/** A file's samples after some place are lost. Those before are good. */
+export class DamagedFile extends Error {
+  override name = 'DamagedFile';
 }
 
 const MAX_LISTED_PROBLEMS = 10;
@@ -17,15 +25,27 @@ export class ProblemLog implements Problems {
   count = 0;
   readonly first: Problem[] = [];
 
-  add(name: string, reason: string, times = 1): void {
-    this.count += times;
+  add(name: string, reason: string, samples = 1): void {
+    this.count += samples;
     const known = this.first.some((problem) => problem.name === name && problem.reason === reason);
-    if (this.first.length < MAX_LISTED_PROBLEMS && !known) this.first.push({ name, reason });
+    if (this.first.length >= MAX_LISTED_PROBLEMS || known) return;
+    this.first.push({ name, reason, ...(samples > 1 && { samples }) });
   }
 
   addAll(problems: Problems): void {
     this.count += problems.count;
     this.first.push(...problems.first.slice(0, MAX_LISTED_PROBLEMS - this.first.length));
+  }
+}
+
+/** Counts each sample once, however often it comes. */
+export class BadSamples extends ProblemLog {
+  readonly #ids = new Set<number>();
+
+  addSample(id: number, name: string, reason: string): void {
+    if (this.#ids.has(id)) return;
+    this.#ids.add(id);
+    this.add(name, reason);
   }
 }
 
@@ -55,7 +75,20 @@ export function checkBadShare(problems: Problems, seen: number, maxBadShare: num
 
 /** One problem a line. */
 export function listProblems(problems: Problems): string {
-  const lines = problems.first.map(({ name, reason }) => `  ${name}: ${reason}`);
-  const more = problems.count - problems.first.length;
+  const lines = problems.first.map(
+    ({ name, reason, samples }) => `  ${printable(name)}: ${printable(reason)}${lost(samples)}`,
+  );
+  const more = problems.count - problems.first.reduce((sum, { samples = 1 }) => sum + samples, 0);
   return [...lines, ...(more > 0 ? [`  ... and ${more} more`] : [])].join('\n');
+}
+
+const lost = (samples: number | undefined): string =>
+  samples === undefined ? '' : ` (${samples.toLocaleString('en')} samples)`;
+
+/** A file's name may hold commands to the terminal. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
 }

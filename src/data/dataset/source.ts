@@ -1,9 +1,11 @@
-import { existsSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import { expand } from 'brace-expansion';
 import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
+import { isMachineFailure, systemFailure, systemReason } from '../../io/system-error.ts';
 import type { IndexedSource, IndexWriter } from './index-writer.ts';
+import { DamagedFile } from './problems.ts';
 
 interface SourceDefinition<Type extends string, Options extends z.ZodRawShape> {
   /** `type` in a config. */
@@ -49,21 +51,92 @@ export const templatesOption = z
   .optional()
   .describe('captions for class names, each with {}; one is drawn for each sample and epoch');
 
+/**
+ * Indexes the files of the patterns, in order. What missing and damaged files would have given is counted as lost, as estimated from
+ * the whole files. A folder stands for its files with the ending.
+ * @param indexFile throws a DamagedFile where a file ends too early
+ * @throws CoupletError when a pattern matches no file
+ */
+export async function indexFiles(
+  patterns: string | readonly string[],
+  { writer, ending }: { writer: IndexWriter; ending: string },
+  indexFile: (path: string) => void | Promise<void>,
+): Promise<void> {
+  const missing: string[] = [];
+  const damaged: { path: string; reason: string; samples: number }[] = [];
+  const whole = { files: 0, samples: 0 };
+  const samplesSoFar = () => writer.columns.size + writer.problems.count;
+  for (const path of filesOf(patterns, ending, missing)) {
+    const start = samplesSoFar();
+    try {
+      await indexFile(path);
+      whole.files++;
+      whole.samples += samplesSoFar() - start;
+    } catch (error) {
+      if (isMachineFailure(error)) throw systemFailure(error, 'Cannot read', path);
+      const reason = error instanceof DamagedFile ? error.message : systemReason(error);
+      if (reason === undefined) throw error;
+      damaged.push({ path, reason, samples: samplesSoFar() - start });
+    }
+  }
+  const usual = Math.round(whole.samples / Math.max(1, whole.files));
+  for (const path of missing) writer.problems.add(path, 'there is no such file', Math.max(1, usual));
+  for (const { path, reason, samples } of damaged)
+    writer.problems.add(path, reason, Math.max(1, usual - samples));
+}
+
+function filesOf(patterns: string | readonly string[], ending: string, missing: string[]): string[] {
+  return [patterns].flat().flatMap((pattern) => {
+    refuseUrl(pattern);
+    const paths = expandBraces(pattern);
+    const files = new Set(paths.filter((path) => existsSync(path)));
+    if (files.size === 0) throw noFile(pattern, paths);
+    missing.push(...paths.filter((path) => !files.has(path)));
+    return paths.filter((path) => files.has(path)).flatMap((path) => filesBelow(path, ending));
+  });
+}
+
+function filesBelow(path: string, ending: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  const names = readdirSync(path).filter((name) => name.endsWith(ending) && !name.startsWith('.'));
+  if (names.length > 0) return names.sort().map((name) => join(path, name));
+  throw new CoupletError(
+    `\`${path}\` is a folder without ${ending} files. Write the files, such as ${join(path, `{000..012}${ending}`)}.`,
+  );
+}
+
+const MAX_FILES = 1_000_000;
 /** A cut list would silently be a smaller data set. */
 const UNLIMITED = { max: Number.POSITIVE_INFINITY, maxLength: Number.POSITIVE_INFINITY };
 
-/**
- * Files of the patterns, in order. Missing ones go to `writer.problems`.
- * @throws CoupletError when a pattern matches no file
- */
-export function filesOf(patterns: string | readonly string[], writer: IndexWriter): string[] {
-  return [patterns].flat().flatMap((pattern) => {
-    const paths = expand(pattern, UNLIMITED);
-    const files = new Set(paths.filter((path) => existsSync(path)));
-    if (files.size === 0) throw noFile(pattern, paths);
-    for (const path of paths) if (!files.has(path)) writer.problems.add(path, 'there is no such file');
-    return paths.filter((path) => files.has(path));
-  });
+/** @throws CoupletError when there would be more than a million */
+export function expandBraces(pattern: string): string[] {
+  if (atMost(pattern) <= MAX_FILES) return expand(pattern, UNLIMITED);
+  throw new CoupletError(
+    `\`${pattern}\` stands for more than ${MAX_FILES} files. Write fewer braces or digits.`,
+  );
+}
+
+/** The number of paths of a pattern, or more: alternatives inside of others are multiplied. */
+function atMost(pattern: string): number {
+  let count = 1;
+  let rest = pattern;
+  const innermost = /\{([^{}]*)\}/;
+  for (let match = innermost.exec(rest); match; match = innermost.exec(rest)) {
+    const [from, to] = match[1]!.split('..').map(Number);
+    const range = Number.isFinite(from) && Number.isFinite(to) ? Math.abs(to! - from!) + 1 : 0;
+    const letters = /^.\.\..$/.test(match[1]!) ? 0x1_0000 : 0;
+    count *= Math.max(range, range > 0 ? 0 : letters, match[1]!.split(',').length);
+    rest = rest.replace(innermost, '');
+  }
+  return count;
+}
+
+export function refuseUrl(path: string): void {
+  if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(path) || existsSync(path)) return;
+  throw new CoupletError(
+    `\`${path}\` is an address: pictures are read from files. Download them first; img2dataset makes shards of a list of addresses.`,
+  );
 }
 
 function noFile(pattern: string, paths: readonly string[]): CoupletError {

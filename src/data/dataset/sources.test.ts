@@ -8,7 +8,7 @@ import { CoupletError } from '../../errors.ts';
 import { type Dataset, openDataset } from './dataset.ts';
 import { IndexWriter } from './index-writer.ts';
 import { Reader } from './reader.ts';
-import { filesOf } from './source.ts';
+import { indexFiles } from './source.ts';
 import { type SourceInput, sources } from './sources/index.ts';
 
 async function captionsOf(dataset: Dataset, limit?: number): Promise<string[]> {
@@ -59,20 +59,22 @@ test.each([
   ['{,x}y', ['y', 'xy']],
   ['un{closed', ['un{closed']],
   ['not{a}list', ['not{a}list']],
-])('the pattern %s', (pattern, expected) => {
+])('the pattern %s', async (pattern, expected) => {
   const folder = temporaryFolder();
   put(folder, Object.fromEntries(expected.map((name) => [name, ''])));
   const writer = new IndexWriter(() => folder);
-  expect(filesOf(join(folder, pattern), writer)).toEqual(expected.map((name) => join(folder, name)));
+  const paths: string[] = [];
+  await indexFiles(join(folder, pattern), { writer, ending: '.tar' }, (path) => void paths.push(path));
+  expect(paths).toEqual(expected.map((name) => join(folder, name)));
   expect(writer.problems.count).toBe(0);
 });
 
-test('a pattern of more than 100,000 long names is not cut', () => {
+test('a pattern of more than 100,000 long names is not cut', async () => {
   const folder = temporaryFolder();
   put(folder, { 'shard-of-a-data-set-with-a-long-name-100000.tar': '' });
   const writer = new IndexWriter(() => folder);
   const pattern = join(folder, 'shard-of-a-data-set-with-a-long-name-{000000..100000}.tar');
-  expect(filesOf(pattern, writer)).toHaveLength(1);
+  await indexFiles(pattern, { writer, ending: '.tar' }, () => {});
   expect(writer.problems.count).toBe(100_000);
 });
 
@@ -170,8 +172,9 @@ describe('manifest', () => {
       classNames: ['dog', 'fox'],
     });
     expect(labelsOf(given)).toEqual([0, -1, 0]);
-    expect(given.problems.first).toEqual([
-      { name: join(folder, 'a.jpg'), reason: 'label cat is not one of the class names' },
+    expect(given.problems.count).toBe(0);
+    expect(given.unlabelled.first).toEqual([
+      { name: `${join(folder, 'n.csv')}: line 3`, reason: 'label cat is not one of the class names' },
     ]);
   });
 
@@ -184,7 +187,7 @@ describe('manifest', () => {
       open({ type: 'manifest', path, imageColumn: 'file', captionColumn: 'word' }),
     ).rejects.toThrow(/expected column word, found file, words\. Set captionColumn/);
     await expect(open({ type: 'manifest', path: join(folder, 'b.csv') })).rejects.toThrow(
-      /none of the first 1 images of [\s\S]*set root/,
+      /none of 1 pictures of [\s\S]*set root/,
     );
     await expect(open({ type: 'manifest', path: join(folder, 'c.txt') })).rejects.toThrow(
       /ends in .csv, .tsv or .jsonl/,
@@ -247,7 +250,7 @@ describe('webdataset', () => {
     const dataset = await open({ type: 'webdataset', path, classNames: join(folder, 'c.json') });
     expect(dataset.classNames).toEqual(['boat', 'car']);
     expect(labelsOf(dataset)).toEqual([0, 1, -1]);
-    expect(dataset.problems.first[0]!.reason).toBe('label 2 is not one of the classes');
+    expect(dataset.unlabelled.first[0]!.reason).toBe('label 2 is not one of the class names');
     await expect(open({ type: 'webdataset', path, classNames: join(folder, 'bad.json') })).rejects.toThrow(
       /no entry for label 0/,
     );
@@ -268,7 +271,7 @@ describe('webdataset', () => {
     const dataset = await open({ type: 'webdataset', path: [cut, odd, join(folder, '{cut,gone}.tar')] });
     expect(await captionsOf(dataset)).toEqual(['caption 0', 'caption 1', 'caption 0', 'caption 1']);
     expect(dataset.size).toBe(5);
-    expect(dataset.problems.count).toBe(4);
+    expect(dataset.problems.count).toBe(5); // a whole shard has two: one of each cut one, two of the missing one
     expect(dataset.problems.first.map(({ reason }) => reason.split(':')[0])).toEqual([
       'there is no such file',
       expect.stringMatching(/^cut in the middle of/),
@@ -349,7 +352,7 @@ describe('parquet', () => {
     const dataset = await open({ type: 'parquet', path });
     expect(imagesOf(dataset)).toEqual([jpeg]);
     expect(dataset.problems.first).toEqual([
-      { name: `${path}:row 1`, reason: 'no image bytes in column img' },
+      { name: `${path}: row 1`, reason: 'no image bytes in column img' },
     ]);
     expect(dataset.hasCaptions).toBe(false);
   });

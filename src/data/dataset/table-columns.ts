@@ -1,4 +1,7 @@
 import { CoupletError } from '../../errors.ts';
+import { printable } from './problems.ts';
+
+const MAX_NAMED_COLUMNS = 30;
 
 /** Column names of a table. */
 export interface Columns {
@@ -30,16 +33,30 @@ export function chooseColumns(
     const option = `${part}Column` as const;
     const name = named[option];
     if (!name) return usual[part].find((column) => columns.includes(column));
-    if (!columns.includes(name)) throw missing(`column ${name}`, option);
+    if (!columns.includes(name)) throw missingColumn(table, columns, { expected: `column ${name}`, option });
     return name;
   };
-  const missing = (expected: string, option: keyof NamedColumns): CoupletError =>
-    new CoupletError(
-      `\`${table}\`: expected ${expected}, found ${columns.join(', ') || 'no column'}. Set ${option} to one of these.`,
-    );
   const image = choose('image');
   const caption = choose('caption');
   const label = choose('label');
-  if (image === undefined) throw missing(`a column named ${usual.image.join(', ')}`, 'imageColumn');
+  if (image === undefined) {
+    const expected = `a column named ${usual.image.join(', ')}`;
+    throw missingColumn(table, columns, { expected, option: 'imageColumn' });
+  }
+  for (const name of [image, caption, label])
+    if (name !== undefined && columns.indexOf(name) !== columns.lastIndexOf(name))
+      throw new CoupletError(`\`${table}\` has two columns named ${name}. Rename one.`);
   return { image, caption, label };
+}
+
+/** The error with the columns that there are. */
+export function missingColumn(
+  table: string,
+  columns: readonly string[],
+  { expected, option }: { expected: string; option: string },
+): CoupletError {
+  const found = printable(columns.slice(0, MAX_NAMED_COLUMNS).join(', ')) || 'no column';
+  return new CoupletError(
+    `\`${table}\`: expected ${expected}, found ${found}. Set ${option} to one of these.`,
+  );
 }

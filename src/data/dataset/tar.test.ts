@@ -3,7 +3,8 @@ import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeTar, put, tarHeader, temporaryFolder } from '../../../tests/data/make.ts';
-import { DamagedTar, TarFile, tarMembers } from './tar.ts';
+import { DamagedFile } from './problems.ts';
+import { TarFile, tarMembers } from './tar.ts';
 
 function contents(path: string): Record<string, string> {
   const file = new TarFile(path);
@@ -101,7 +102,7 @@ with tarfile.open('out.tar', 'w', format=tarfile.${format}) as t:
       for (const { name } of tarMembers(file)) names.push(name);
     };
     expect(read).toThrow(
-      new DamagedTar('cut in the middle of b: it should have 600 bytes, the archive ends after 100'),
+      new DamagedFile('cut in the middle of b: it should have 600 bytes, the archive ends after 100'),
     );
     expect(names).toEqual(['a']);
     truncateSync(path, 512 + 1024 + 200);
@@ -115,7 +116,7 @@ with tarfile.open('out.tar', 'w', format=tarfile.${format}) as t:
   test('refuses what is no tar, a size past the end, and a huge name', () => {
     expect(() => contents(written(Buffer.alloc(2048, 'text')))).toThrow(/no tar header at byte 0/);
     expect(() => contents(written(Buffer.concat([tarHeader('a', 2 ** 32), Buffer.alloc(512)])))).toThrow(
-      DamagedTar,
+      DamagedFile,
     );
     expect(() => contents(written(makeTar([{ name: 'L', data: 'n'.repeat(2 ** 21), type: 'L' }])))).toThrow(
       /name record/,

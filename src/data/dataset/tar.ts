@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { DamagedFile } from './problems.ts';
 
 /** A regular file in a tar archive. */
 export interface Member {
@@ -6,11 +7,6 @@ export interface Member {
   /** First byte of the contents. */
   offset: number;
   size: number;
-}
-
-/** The archive is cut or has a bad header. The members before are good. */
-export class DamagedTar extends Error {
-  override name = 'DamagedTar';
 }
 
 const BLOCK = 512;
@@ -63,14 +59,14 @@ export function readFully(descriptor: number, target: Uint8Array, position: numb
 /**
  * The regular files of a tar archive, in order: ustar, GNU long names, pax paths and sizes. Skips links, devices and directories.
  * @param onNoEnd called when the archive ends after a whole member without tar's end mark: it may be cut
- * @throws DamagedTar after the last whole member
+ * @throws DamagedFile after the last whole member
  */
 export function* tarMembers(file: TarFile, onNoEnd?: () => void): Generator<Member> {
   let position = 0;
   let next: { path?: string; size?: number } = {};
   while (position < file.size) {
     const header = file.read(position, BLOCK);
-    if (header.length < BLOCK) throw new DamagedTar(`cut in the middle of a header at byte ${position}`);
+    if (header.length < BLOCK) throw new DamagedFile(`cut in the middle of a header at byte ${position}`);
     if (header[0] === 0 && header.every((byte) => byte === 0)) return;
     verifyChecksum(header, position);
     const type = String.fromCharCode(header[156]!);
@@ -79,7 +75,7 @@ export function* tarMembers(file: TarFile, onNoEnd?: () => void): Generator<Memb
     const name = next.path ?? headerName(header);
     const offset = position + BLOCK;
     if (!(size >= 0) || offset + size > file.size) {
-      throw new DamagedTar(
+      throw new DamagedFile(
         `cut in the middle of ${name}: it should have ${size} bytes, the archive ends after ${file.size - offset}`,
       );
     }
@@ -96,7 +92,7 @@ export function* tarMembers(file: TarFile, onNoEnd?: () => void): Generator<Memb
 
 function record(file: TarFile, offset: number, size: number): Buffer {
   if (size > MAX_RECORD_BYTES)
-    throw new DamagedTar(
+    throw new DamagedFile(
       `a name record of ${size} bytes at byte ${offset}: expected at most ${MAX_RECORD_BYTES}`,
     );
   return file.read(offset, size);
@@ -106,7 +102,7 @@ function record(file: TarFile, offset: number, size: number): Buffer {
 function verifyChecksum(header: Buffer, position: number): void {
   let sum = 8 * 32;
   for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += header[i]!;
-  if (sum !== numberField(header, 148, 8)) throw new DamagedTar(`no tar header at byte ${position}`);
+  if (sum !== numberField(header, 148, 8)) throw new DamagedFile(`no tar header at byte ${position}`);
 }
 
 function headerName(header: Buffer): string {

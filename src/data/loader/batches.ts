@@ -1,5 +1,5 @@
 import { CoupletError } from '../../errors.ts';
-import type { ProblemLog } from '../dataset/problems.ts';
+import type { BadSamples, Problems } from '../dataset/problems.ts';
 import { bytesOfSide, createSlab, type Slab } from '../pictures/slab.ts';
 import { type FillConfig, type JobResult, slabShape } from './fill.ts';
 import type { WorkerPool } from './pool.ts';
@@ -65,10 +65,11 @@ export class BatchMaker {
   }
 
   /** Adds bad samples to `problems`. @throws CoupletError when a place in the stream cannot be filled */
-  async finish(pending: PendingFill, problems: ProblemLog): Promise<HostBatch> {
+  async finish(pending: PendingFill, problems: BadSamples): Promise<HostBatch> {
     const results = await pending.done;
     const { views, contextLength, captions, order } = this.#fill;
-    for (const { bad } of results) for (const { name, reason } of bad) problems.add(name, reason);
+    for (const { bad } of results)
+      for (const { id, name, reason } of bad) problems.addSample(id, name, reason);
     if (results.some(({ failed }) => failed)) throw noUsableSample(problems);
     const texts = results.flatMap((result) => result.texts);
     const size = order === 'once' ? this.#compact(pending, texts) : pending.rows;
@@ -122,7 +123,7 @@ export class BatchMaker {
   }
 }
 
-function noUsableSample(problems: ProblemLog): CoupletError {
+function noUsableSample(problems: Problems): CoupletError {
   const { name, reason } = problems.first[0]!;
   return new CoupletError(
     `No usable sample was found for a place in a batch after 64 tries. The first that failed is ${name}: ${reason}. Repair or remove the bad samples.`,

@@ -1,5 +1,5 @@
 import type { Dataset } from '../dataset/dataset.ts';
-import { checkBadShare, ProblemLog, type Problems } from '../dataset/problems.ts';
+import { BadSamples, checkBadShare, type Problems } from '../dataset/problems.ts';
 import type { ViewCut } from '../pictures/cut-views.ts';
 import { BatchMaker, type HostBatch, type PendingFill } from './batches.ts';
 import {
@@ -29,14 +29,14 @@ export function evalBatches(dataset: Dataset, options: EvalOptions): EvalBatches
 
 /** Without views, only sizes and captions are read. */
 export function passOver(dataset: Dataset, options: PassOptions, views: readonly ViewCut[]): EvalBatches {
-  const problems = new ProblemLog();
+  const problems = new BadSamples();
   return { problems, [Symbol.asyncIterator]: () => run(dataset, { ...options, views }, problems) };
 }
 
 async function* run(
   dataset: Dataset,
   options: PassOptions & { views: readonly ViewCut[] },
-  problems: ProblemLog,
+  problems: BadSamples,
 ): AsyncGenerator<HostBatch> {
   const { rank, worldSize, microBatchSize, prefetchBatches, views } = options;
   const first = Math.floor((dataset.size * rank) / worldSize);

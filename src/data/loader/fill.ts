@@ -38,7 +38,7 @@ export interface Job {
 export interface JobResult {
   /** Captions, when `captions` is `texts`. */
   texts: string[];
-  bad: (Problem & { row: number })[];
+  bad: (Problem & { row: number; id: number })[];
   /** A row of a stream could not be filled. */
   failed: boolean;
 }
@@ -90,7 +90,7 @@ export class Filler {
       } catch (error) {
         const name = this.#reader.name(id);
         if (isMachineFailure(error)) throw systemFailure(error, 'Cannot read', name);
-        result.bad.push({ row: target.row, name, reason: reasonOf(error) });
+        result.bad.push({ row: target.row, id, name, reason: reasonOf(error) });
       }
     }
     target.slab.ids[target.row] = -1n;

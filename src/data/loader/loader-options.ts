@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
 import type { Dataset } from '../dataset/dataset.ts';
 import { fingerprintOf } from '../dataset/fingerprint.ts';
+import { checkBadShare, ProblemLog } from '../dataset/problems.ts';
 import type { ViewCut } from '../pictures/cut-views.ts';
 import { createPixelCache, type PixelCache } from '../pictures/pixel-cache.ts';
 import { loadPixels, pixelPath, savePixels } from '../pictures/pixel-file.ts';
@@ -140,17 +141,31 @@ function captionMode(dataset: Dataset, options: Shared): FillConfig['captions'] 
   );
 }
 
+/** @throws CoupletError when indexing found more than `maxBadShare` of the samples bad */
+export function checkIndex(
+  { size, problems, uncaptioned }: Dataset,
+  { maxBadShare, captions }: { maxBadShare: number; captions: boolean },
+): void {
+  const bad = new ProblemLog();
+  bad.addAll(problems);
+  if (captions) bad.addAll(uncaptioned);
+  checkBadShare(bad, size + problems.count, maxBadShare);
+}
+
+/** @throws CoupletError when indexing found too many bad samples */
 export function startPool(
   dataset: Dataset,
   options: Shared,
   stream: Pick<FillConfig, 'order' | 'seed' | 'views'>,
 ): { pool: WorkerPool; fill: FillConfig } {
   const { tokenizer, minSide, maxPixels } = options;
+  const captions = captionMode(dataset, options);
+  checkIndex(dataset, { maxBadShare: options.maxBadShare, captions: captions !== 'none' });
   const fill: FillConfig = {
     index: dataset.index,
     cache: cacheOf(dataset, options),
     contextLength: tokenizer?.contextLength ?? 0,
-    captions: captionMode(dataset, options),
+    captions,
     minSide,
     maxPixels,
     ...stream,

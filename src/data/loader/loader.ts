@@ -1,6 +1,6 @@
 import { CoupletError } from '../../errors.ts';
 import type { Dataset } from '../dataset/dataset.ts';
-import { checkBadShare, ProblemLog, type Problems } from '../dataset/problems.ts';
+import { BadSamples, checkBadShare, type Problems } from '../dataset/problems.ts';
 import { BatchMaker, type HostBatch, type PendingFill } from './batches.ts';
 import {
   type LoaderOptions,
@@ -31,8 +31,7 @@ const MIN_CHECKED_SAMPLES = 256;
 export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
   const parsed = parseOptions(loaderOptionsSchema, options, 'loader');
   checkBatchSize(dataset, parsed);
-  const { maxBadShare, seed, views } = parsed;
-  checkBadShare(dataset.problems, dataset.size + dataset.problems.count, maxBadShare);
+  const { seed, views } = parsed;
   const { pool, fill } = startPool(dataset, parsed, { order: 'stream', seed, views: views.map(viewCut) });
   return new StreamLoader({ dataset, parsed, pool, maker: new BatchMaker(pool, fill) });
 }
@@ -62,7 +61,7 @@ interface Parts {
 }
 
 class StreamLoader implements Loader {
-  readonly problems = new ProblemLog();
+  readonly problems = new BadSamples();
   readonly #parts: Parts;
   readonly #ahead: PendingFill[] = [];
   #step: number;
@@ -81,7 +80,8 @@ class StreamLoader implements Loader {
     this.#seen += batch.size;
     const { dataset, parsed } = this.#parts;
     if (this.#seen >= Math.min(MIN_CHECKED_SAMPLES, dataset.size)) {
-      checkBadShare(this.problems, this.#seen + this.problems.count, parsed.maxBadShare);
+      const distinct = Math.min(dataset.size, this.#seen + this.problems.count);
+      checkBadShare(this.problems, distinct, parsed.maxBadShare);
     }
     this.#fill();
     return batch;

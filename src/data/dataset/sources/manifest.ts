@@ -1,22 +1,24 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { parse } from 'csv-parse';
 import { z } from 'zod';
 import { CoupletError } from '../../../errors.ts';
-import { type Classes, LabelReader, loadClasses } from '../classes.ts';
+import { systemFailure } from '../../../io/system-error.ts';
+import { loadClasses, NO_LABEL } from '../classes.ts';
 import type { IndexedSource, IndexWriter } from '../index-writer.ts';
+import { SourceLabels } from '../labels.ts';
 import {
   classNamesOption,
   columnOption,
   defineSource,
   doesNotExist,
   pathOption,
+  refuseUrl,
   templatesOption,
 } from '../source.ts';
-import { type Columns, chooseColumns } from '../table-columns.ts';
-
-type Fields = Record<string, unknown>;
+import { chooseColumns, missingColumn } from '../table-columns.ts';
+import { Table } from '../table-rows.ts';
+import { textLines } from '../text-lines.ts';
+import { isUnreadable, pathIn } from '../values.ts';
 
 /** Looked up to tell a wrong root from a few lost files. */
 const CHECKED_PATHS = 100;
@@ -28,7 +30,7 @@ const USUAL_COLUMNS = {
 };
 
 const options = {
-  path: pathOption.describe('a .csv, .tsv, .jsonl or .ndjson file, one picture a row'),
+  path: pathOption.describe('a .csv, .tsv, .jsonl or .ndjson file with the path of a picture in each row'),
   imageColumn: columnOption.describe(
     `column of picture paths; default the first of ${USUAL_COLUMNS.image.join(', ')} that exists`,
   ),
@@ -42,139 +44,145 @@ const options = {
 };
 type ManifestOptions = z.output<z.ZodObject<typeof options>>;
 
+/** What a row says, with its line. */
+interface Entry {
+  line: number;
+  image: unknown;
+  caption: unknown;
+  label: unknown;
+  damaged: boolean;
+}
+
 /** Does not look for all pictures, which takes minutes for millions: training replaces those that are missing. */
 export const manifest = defineSource({
   type: 'manifest',
   summary: 'a table of paths and captions (or labels)',
   paths: /\.([ct]sv|jsonl|ndjson)$/i,
   options,
-  async index(source, writer): Promise<IndexedSource> {
+  index(source, writer): IndexedSource {
     const { path: manifestPath, root = dirname(manifestPath) } = source;
-    const labels = new ManifestLabels(source, writer);
-    const firstPaths: string[] = [];
-    let columns: Columns | undefined;
+    checkFile(manifestPath);
+    const start = writer.columns.size;
+    const labels = new SourceLabels(writer, loadClasses(source.classNames));
     let captioned = false;
-    for await (const fields of rows(manifestPath, writer)) {
-      columns ??= chooseColumns(manifestPath, Object.keys(fields), { named: source, usual: USUAL_COLUMNS });
-      const { image, caption, label } = columns;
-      const name = textOf(fields[image]);
-      if (name === undefined) {
-        writer.problems.add(`${manifestPath}: row ${writer.columns.size + 1}`, `no path in column ${image}`);
+    for (const { line, image, caption, label, damaged } of entries(source, writer)) {
+      const sample = () => `${manifestPath}: line ${line}`;
+      const name = pathIn(image, damaged);
+      if (name === undefined || isUnreadable(name)) {
+        writer.problems.add(sample(), name?.unreadable ?? 'no path of a picture');
         continue;
       }
+      const text = writer.caption(caption, sample, damaged);
+      captioned ||= text.length > 0;
+      if (writer.columns.size === start) refuseUrl(name);
       const path = isAbsolute(name) ? name : join(root, name);
-      if (firstPaths.length < CHECKED_PATHS) firstPaths.push(path);
-      const text = caption && textOf(fields[caption]);
-      captioned ||= text !== undefined;
-      writer.addFile(path, label ? labels.read(fields[label], path) : -1, text);
+      writer.addFile(path, label === undefined ? NO_LABEL : labels.read(label, sample, damaged), text);
     }
-    checkRoot(firstPaths, manifestPath, root);
+    checkRoot(writer, { start, manifestPath, root });
     return { ...labels.finish(), captioned };
   },
 });
 
-/** Without `classNames` the names that occur are the classes, sorted. */
-class ManifestLabels {
-  readonly #reader: LabelReader;
-  readonly #writer: IndexWriter;
-  readonly #start: number;
-  readonly #numbers = new Map<string, number>();
-  #labelled = false;
-
-  constructor(source: ManifestOptions, writer: IndexWriter) {
-    this.#reader = new LabelReader(loadClasses(source.classNames));
-    this.#writer = writer;
-    this.#start = writer.columns.size;
-  }
-
-  read(value: unknown, name: string): number {
-    const text = textOf(value);
-    if (text === undefined) return -1;
-    const label = this.#reader.classes ? this.#reader.read(text) : this.#newLabel(text);
-    if (label === undefined) this.#writer.problems.add(name, `label ${text} is not one of the class names`);
-    this.#labelled ||= label !== undefined;
-    return label ?? -1;
-  }
-
-  #newLabel(text: string): number {
-    const known = this.#numbers.get(text);
-    if (known !== undefined) return known;
-    this.#numbers.set(text, this.#numbers.size);
-    return this.#numbers.size - 1;
-  }
-
-  finish(): { classes: Classes | undefined; labelled: boolean } {
-    const { classes } = this.#reader;
-    if (classes || this.#numbers.size === 0) return { classes, labelled: this.#labelled };
-    const texts = [...this.#numbers.keys()].sort();
-    const numbered = texts.every((text) => /^\d+$/.test(text));
-    const labels = new Map(
-      texts.map((text, index) => [this.#numbers.get(text)!, numbered ? Number(text) : index]),
+function checkFile(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) throw doesNotExist('file', path);
+  if (stat.isDirectory())
+    throw new CoupletError(
+      `\`${path}\` is a folder: expected a .csv, .tsv or .jsonl file. For a folder of pictures use the type folder.`,
     );
-    this.#writer.columns.relabel(this.#start, (label) => labels.get(label) ?? -1);
-    return {
-      classes: numbered ? undefined : texts.map((text) => [text.replaceAll('_', ' ')]),
-      labelled: true,
-    };
-  }
+  if (!/\.([ct]sv|jsonl|ndjson)$/i.test(path))
+    throw new CoupletError(`\`${path}\`: expected a name that ends in .csv, .tsv or .jsonl.`);
 }
 
-function textOf(value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  const text = String(value).trim();
-  return text === '' ? undefined : text;
-}
-
-function checkRoot(paths: readonly string[], manifestPath: string, root: string): void {
-  if (paths.length === 0 || paths.some((path) => existsSync(path))) return;
+/** Of pictures spread evenly over the rows, one must exist. */
+function checkRoot(
+  writer: IndexWriter,
+  { start, manifestPath, root }: { start: number; manifestPath: string; root: string },
+): void {
+  const rows = writer.columns.size - start;
+  const checked = Math.min(CHECKED_PATHS, rows);
+  const paths = Array.from({ length: checked }, (_, k) =>
+    writer.path(start + Math.floor((k * rows) / checked)),
+  );
+  if (checked === 0 || paths.some((path) => existsSync(path))) return;
   throw new CoupletError(
-    `none of the first ${paths.length} images of \`${manifestPath}\` exists. The first is \`${paths[0]}\`.\n` +
+    `none of ${checked} pictures of \`${manifestPath}\` exists. The first is \`${paths[0]}\`.\n` +
       `Relative paths were taken from \`${root}\`: set root to the folder that they are relative to.`,
   );
 }
 
-async function* rows(path: string, writer: IndexWriter): AsyncGenerator<Fields> {
-  if (!existsSync(path)) throw doesNotExist('file', path);
-  if (/\.jsonl$|\.ndjson$/i.test(path)) yield* jsonRows(path, writer);
-  else if (/\.[ct]sv$/i.test(path)) yield* tableRows(path, writer);
-  else throw new CoupletError(`\`${path}\`: expected a name that ends in .csv, .tsv or .jsonl.`);
-}
-
-async function* jsonRows(path: string, writer: IndexWriter): AsyncGenerator<Fields> {
-  let line = 0;
-  for await (const text of createInterface({
-    input: createReadStream(path),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  })) {
-    line++;
-    if (text.trim() === '') continue;
-    const fields = parseObject(text);
-    if (fields) yield fields;
-    else writer.problems.add(`${path}: line ${line}`, 'not a JSON object');
+function* entries(source: ManifestOptions, writer: IndexWriter): Generator<Entry> {
+  const rows = /\.(jsonl|ndjson)$/i.test(source.path) ? jsonEntries : tableEntries;
+  try {
+    yield* rows(source, writer);
+  } catch (error) {
+    throw systemFailure(error, 'Cannot read', source.path);
   }
 }
 
-function parseObject(text: string): Fields | undefined {
+function* tableEntries(source: ManifestOptions, writer: IndexWriter): Generator<Entry> {
+  const { path } = source;
+  const table = new Table(path, textLines(path));
+  const columns = chooseColumns(path, table.columns, { named: source, usual: USUAL_COLUMNS });
+  const place = (name: string | undefined) => (name === undefined ? -1 : table.columns.indexOf(name));
+  const [image, caption, label] = [place(columns.image), place(columns.caption), place(columns.label)];
+  table.imageColumn = image;
+  for (const row of table.rows()) {
+    if ('reason' in row) writer.problems.add(`${path}: line ${row.line}`, row.reason);
+    else {
+      const { fields, line, damaged } = row;
+      yield { line, image: fields[image], caption: fields[caption], label: fields[label], damaged };
+    }
+  }
+}
+
+/** Rows may have different fields: each has its caption in the first usual field that it has. */
+function* jsonEntries(source: ManifestOptions, writer: IndexWriter): Generator<Entry> {
+  const { path, imageColumn, captionColumn, labelColumn } = source;
+  const keys = new Set<string>();
+  let rows = 0;
+  let hasImages = false;
+  const unseen = new Map(
+    Object.entries({ imageColumn, captionColumn, labelColumn }).filter(([, name]) => name !== undefined),
+  ) as Map<string, string>;
+  for (const { text, number, damaged, tooLong } of textLines(path)) {
+    if (text.trim() === '') continue;
+    const fields = tooLong ? undefined : parseObject(text);
+    if (!fields) {
+      writer.problems.add(`${path}: line ${number}`, 'not a JSON object');
+      continue;
+    }
+    if (rows++ < CHECKED_PATHS) for (const key of Object.keys(fields)) keys.add(key);
+    for (const [option, name] of unseen) if (Object.hasOwn(fields, name)) unseen.delete(option);
+    const field = (name: string | undefined, usual: readonly string[]) => {
+      const key = name ?? usual.find((usualName) => Object.hasOwn(fields, usualName));
+      return key !== undefined && Object.hasOwn(fields, key) ? fields[key] : undefined;
+    };
+    const image = field(imageColumn, USUAL_COLUMNS.image);
+    hasImages ||= image !== undefined;
+    yield {
+      line: number,
+      image,
+      caption: field(captionColumn, USUAL_COLUMNS.caption),
+      label: field(labelColumn, USUAL_COLUMNS.label),
+      damaged,
+    };
+  }
+  for (const [option, name] of unseen)
+    if (rows > 0) throw missingColumn(path, [...keys], { expected: `field ${name}`, option });
+  if (rows > 0 && !hasImages)
+    throw missingColumn(path, [...keys], {
+      expected: `a field named ${USUAL_COLUMNS.image.join(', ')}`,
+      option: 'imageColumn',
+    });
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Fields) : undefined;
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }
-}
-
-function tableRows(path: string, writer: IndexWriter): AsyncIterable<Fields> {
-  const parser = parse({
-    columns: true,
-    bom: true,
-    delimiter: /\.tsv$/i.test(path) ? '\t' : ',',
-    relax_quotes: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    on_skip: (error) => {
-      writer.problems.add(`${path}: line ${error?.lines ?? '?'}`, error?.message ?? 'not a row');
-      return undefined;
-    },
-  });
-  return createReadStream(path).pipe(parser);
 }

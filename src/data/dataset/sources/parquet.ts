@@ -4,22 +4,27 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { type FileMetaData, parquetReadObjects } from 'hyparquet';
 import type { z } from 'zod';
 import { CoupletError } from '../../../errors.ts';
-import { LabelReader, loadClasses } from '../classes.ts';
+import { isMachineFailure, systemFailure } from '../../../io/system-error.ts';
+import { type Classes, loadClasses, NO_LABEL } from '../classes.ts';
+import { noCaption } from '../columns.ts';
 import type { IndexedSource, IndexWriter } from '../index-writer.ts';
+import { SourceLabels } from '../labels.ts';
 import { huggingFaceClasses, openMetadata, SliceFile, topLevelColumns } from '../parquet-file.ts';
 import {
   classNamesOption,
   columnOption,
   defineSource,
-  filesOf,
+  indexFiles,
   patternsOption,
   templatesOption,
 } from '../source.ts';
 import { type Columns, chooseColumns } from '../table-columns.ts';
 
 const compressors = {
-  GZIP: (input: Uint8Array) => new Uint8Array(gunzipSync(input)),
-  BROTLI: (input: Uint8Array) => new Uint8Array(brotliDecompressSync(input)),
+  GZIP: (input: Uint8Array, size: number) =>
+    new Uint8Array(gunzipSync(input, { maxOutputLength: size || 1 })),
+  BROTLI: (input: Uint8Array, size: number) =>
+    new Uint8Array(brotliDecompressSync(input, { maxOutputLength: size || 1 })),
 };
 
 const USUAL_COLUMNS = {
@@ -51,20 +56,23 @@ export const parquet = defineSource({
   paths: /\.parquet$/i,
   options,
   async index(source, writer): Promise<IndexedSource> {
-    let labels = new LabelReader(loadClasses(source.classNames));
-    const result = { captioned: false, labelled: false };
-    for (const path of filesOf(source.path, writer)) {
+    const names = new ClassNames(loadClasses(source.classNames));
+    let labels: SourceLabels | undefined;
+    let captioned = false;
+    await indexFiles(source.path, { writer, ending: '.parquet' }, async (path) => {
       const file = new SliceFile(path);
       try {
-        const metadata = await openMetadata(file, path);
-        if (!labels.classes)
-          labels = new LabelReader(huggingFaceClasses(metadata, source.labelColumn ?? 'label'));
-        await new ParquetScan({ source, writer, path, file, metadata, labels, result }).run();
+        const metadata = await openMetadata(file);
+        const classes = names.of(metadata, source.labelColumn ?? 'label', path);
+        labels ??= new SourceLabels(writer, classes);
+        const scan = new ParquetScan({ source, writer, path, file, metadata, labels });
+        await scan.run();
+        captioned ||= scan.captioned;
       } finally {
         file.close();
       }
-    }
-    return { classes: labels.classes, ...result };
+    });
+    return { ...(labels?.finish() ?? { classes: undefined, labelled: false }), captioned };
   },
 });
 
@@ -74,12 +82,12 @@ interface Scan {
   path: string;
   file: SliceFile;
   metadata: FileMetaData;
-  labels: LabelReader;
-  result: Pick<IndexedSource, 'captioned' | 'labelled'>;
+  labels: SourceLabels;
 }
 
-/** Reads row group by row group, to bound memory. */
+/** Reads row group by row group, to bound memory. The rows of one that is damaged are lost. */
 class ParquetScan {
+  captioned = false;
   readonly #scan: Scan;
   readonly #columns: Columns;
   #spool: { container: number; descriptor: number; size: number } | undefined;
@@ -91,52 +99,60 @@ class ParquetScan {
   }
 
   async run(): Promise<void> {
-    const { metadata, file, path } = this.#scan;
-    const columns = Object.values(this.#columns).filter((name) => name !== undefined);
-    let rowStart = 0;
+    let start = 0;
     try {
-      for (const group of metadata.row_groups) {
-        const rowEnd = rowStart + Number(group.num_rows);
-        const rows = await parquetReadObjects({
-          file,
-          metadata,
-          columns,
-          rowStart,
-          rowEnd,
-          utf8: false,
-          compressors,
-        });
-        for (const [index, row] of rows.entries()) this.#add(row, `${path}:row ${rowStart + index}`);
-        rowStart = rowEnd;
+      for (const group of this.#scan.metadata.row_groups) {
+        const end = start + Number(group.num_rows);
+        await this.#group(start, end);
+        start = end;
       }
-    } catch (error) {
-      if (error instanceof CoupletError) throw error;
-      this.#scan.writer.problems.add(path, `unreadable from row ${rowStart} on: ${(error as Error).message}`);
     } finally {
       if (this.#spool) closeSync(this.#spool.descriptor);
     }
+    const promised = Number(this.#scan.metadata.num_rows);
+    if (promised > start) this.#lose(start, promised, 'the file promises them, and has no data');
   }
 
-  #add(row: Record<string, unknown>, name: string): void {
-    const { writer, result } = this.#scan;
+  async #group(start: number, end: number): Promise<void> {
+    const { metadata, file, path } = this.#scan;
+    const columns = Object.values(this.#columns).filter((name) => name !== undefined);
+    let rows: Record<string, unknown>[];
+    try {
+      rows = await parquetReadObjects({
+        file,
+        metadata,
+        columns,
+        rowStart: start,
+        rowEnd: end,
+        utf8: false,
+        compressors,
+      });
+    } catch (error) {
+      if (isMachineFailure(error)) throw error;
+      this.#lose(start, end, `cannot be read: ${(error as Error).message}`);
+      return;
+    }
+    for (const [index, row] of rows.entries()) this.#add(row, () => `${path}: row ${start + index}`);
+    if (rows.length < end - start)
+      this.#lose(start + rows.length, end, 'the file promises them, and has no data');
+  }
+
+  /** Rows from `start` to before `end`. */
+  #lose(start: number, end: number, reason: string): void {
+    this.#scan.writer.problems.add(`${this.#scan.path}: rows ${start} to ${end - 1}`, reason, end - start);
+  }
+
+  #add(row: Record<string, unknown>, name: () => string): void {
+    const { writer, labels } = this.#scan;
     const { image, caption, label } = this.#columns;
     const bytes = imageBytes(row[image]);
     if (!bytes?.length) {
-      writer.problems.add(name, `no image bytes in column ${image}`);
+      writer.problems.add(name(), `no image bytes in column ${image}`);
       return;
     }
-    const text = caption ? captionText(row[caption]) : undefined;
-    result.captioned ||= text !== undefined;
-    writer.addSlice(this.#sliceOf(bytes), label ? this.#label(row[label], name) : -1, text);
-  }
-
-  #label(value: unknown, name: string): number {
-    if (value === undefined || value === null) return -1;
-    const label = this.#scan.labels.read(value);
-    if (label === undefined)
-      this.#scan.writer.problems.add(name, `label ${String(value)} is not one of the classes`);
-    this.#scan.result.labelled ||= label !== undefined;
-    return label ?? -1;
+    const text = caption ? writer.caption(row[caption], name) : noCaption;
+    this.captioned ||= text.length > 0;
+    writer.addSlice(this.#sliceOf(bytes), label ? labels.read(row[label], name) : NO_LABEL, text);
   }
 
   #sliceOf(bytes: Uint8Array): { container: number; offset: number; length: number } {
@@ -144,9 +160,33 @@ class ParquetScan {
     const offset = file.offsetOf(bytes);
     if (offset !== undefined) return { container: writer.container(path), offset, length: bytes.length };
     this.#spool ??= openSpool(writer, path);
-    const spoolOffset = this.#spool.size;
-    this.#spool.size += writeSync(this.#spool.descriptor, bytes, 0, bytes.length, spoolOffset);
-    return { container: this.#spool.container, offset: spoolOffset, length: bytes.length };
+    const { descriptor, size, container } = this.#spool;
+    try {
+      this.#spool.size += writeSync(descriptor, bytes, 0, bytes.length, size);
+    } catch (error) {
+      throw systemFailure(error, 'Cannot unpack pictures to', writer.spoolFolder());
+    }
+    return { container, offset: size, length: bytes.length };
+  }
+}
+
+/** Class names of the source, or those in the metadata of its files, which must agree. */
+class ClassNames {
+  readonly #given: Classes | undefined;
+  #first: { path: string; classes: Classes | undefined } | undefined;
+
+  constructor(given: Classes | undefined) {
+    this.#given = given;
+  }
+
+  of(metadata: FileMetaData, column: string, path: string): Classes | undefined {
+    if (this.#given) return this.#given;
+    const classes = huggingFaceClasses(metadata, column);
+    this.#first ??= { path, classes };
+    if (JSON.stringify(classes) === JSON.stringify(this.#first.classes)) return classes;
+    throw new CoupletError(
+      `\`${this.#first.path}\` and \`${path}\` name their classes differently. Set classNames, or read them as two sources.`,
+    );
   }
 }
 
@@ -163,11 +203,4 @@ function imageBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
   const inner = (value as { bytes?: unknown } | null | undefined)?.bytes;
   return inner instanceof Uint8Array ? inner : undefined;
-}
-
-/** Of a list, the first. */
-function captionText(value: unknown): string | undefined {
-  const first: unknown = Array.isArray(value) ? value[0] : value;
-  const text = first instanceof Uint8Array ? Buffer.from(first).toString('utf8') : first;
-  return typeof text === 'string' && text.trim() !== '' ? text.trim() : undefined;
 }

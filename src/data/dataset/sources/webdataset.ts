@@ -1,13 +1,15 @@
+import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { CoupletError } from '../../../errors.ts';
-import { LabelReader, loadClasses } from '../classes.ts';
-import { captionIn, imageIn, noCaption } from '../columns.ts';
+import { loadClasses } from '../classes.ts';
+import { captionIn, noCaption } from '../columns.ts';
 import type { IndexedSource, IndexWriter } from '../index-writer.ts';
-import { classNamesOption, defineSource, filesOf, patternsOption, templatesOption } from '../source.ts';
-import { DamagedTar, type Member, TarFile, tarMembers } from '../tar.ts';
-
-/** JSON members read to learn whether they hold captions or labels. */
-const SNIFFED_MEMBERS = 20;
+import { SourceLabels } from '../labels.ts';
+import { DamagedFile } from '../problems.ts';
+import { classNamesOption, defineSource, indexFiles, patternsOption, templatesOption } from '../source.ts';
+import { type Member, TarFile, tarMembers } from '../tar.ts';
+import { decodeText } from '../text.ts';
+import { captionsIn } from '../values.ts';
 
 const options = {
   path: patternsOption,
@@ -30,16 +32,16 @@ export const webdataset = defineSource({
   summary: 'tar shards',
   paths: /\.tar$/i,
   options,
-  index(source, writer): IndexedSource {
+  async index(source, writer): Promise<IndexedSource> {
     const scan = new ShardScan(source, writer);
-    for (const path of filesOf(source.path, writer)) scan.shard(path);
-    const { captioned, labelled, labels } = scan;
-    return { classes: labels.classes, captioned, labelled, captionKey: source.captionKey };
+    await indexFiles(source.path, { writer, ending: '.tar' }, (path) => scan.shard(path));
+    return { ...scan.labels.finish(), captioned: scan.captioned, captionKey: source.captionKey };
   },
 });
 
 interface Parts {
   key: string;
+  extensions: Set<string>;
   image?: Member;
   txt?: Member;
   json?: Member;
@@ -49,6 +51,7 @@ interface Parts {
 const IMAGE = /^(jpe?g|png|webp)$/;
 
 function splitName(name: string): { key: string; extension: string } | undefined {
+  if (name.includes('__MACOSX/')) return undefined;
   const slash = name.lastIndexOf('/') + 1;
   const dot = name.indexOf('.', slash);
   if (dot <= slash) return undefined;
@@ -57,17 +60,19 @@ function splitName(name: string): { key: string; extension: string } | undefined
 
 class ShardScan {
   captioned = false;
-  labelled = false;
-  readonly labels: LabelReader;
+  readonly labels: SourceLabels;
   readonly #source: WebdatasetOptions;
   readonly #writer: IndexWriter;
-  #sniffed = 0;
-  #labelsInJson = false;
+  /** As they stand in JSON. */
+  readonly #captionField: string;
+  readonly #labelField: string;
 
   constructor(source: WebdatasetOptions, writer: IndexWriter) {
     this.#source = source;
     this.#writer = writer;
-    this.labels = new LabelReader(loadClasses(source.classNames));
+    this.labels = new SourceLabels(writer, loadClasses(source.classNames));
+    this.#captionField = JSON.stringify(source.captionKey);
+    this.#labelField = JSON.stringify(source.labelKey);
   }
 
   shard(path: string): void {
@@ -75,34 +80,39 @@ class ShardScan {
     try {
       refuseCompressed(file, path);
       this.#samples(file, path);
-    } catch (error) {
-      if (!(error instanceof DamagedTar)) throw error;
-      this.#writer.problems.add(path, error.message);
     } finally {
       file.close();
     }
   }
 
+  /** A member that comes twice begins another sample. */
   #samples(file: TarFile, path: string): void {
     let parts: Parts | undefined;
-    const noEnd = () => this.#writer.problems.add(path, 'has no end-of-archive mark: it may be cut');
+    let ended = true;
+    const noEnd = () => {
+      ended = false;
+    };
     for (const member of tarMembers(file, noEnd)) {
       const named = splitName(member.name);
       if (!named) continue;
-      if (parts?.key !== named.key) {
+      const { key, extension } = named;
+      if (parts?.key !== key || parts.extensions.has(extension)) {
         if (parts) this.#add(parts, file, path);
-        parts = { key: named.key };
+        parts = { key, extensions: new Set() };
       }
-      const kind = IMAGE.test(named.extension) ? 'image' : named.extension;
+      parts.extensions.add(extension);
+      const kind = IMAGE.test(extension) ? 'image' : extension;
       if (kind === 'image' || kind === 'txt' || kind === 'json' || kind === 'cls') parts[kind] ??= member;
+      else this.#writer.leaveOut(`${path}:${member.name}`, `.${extension}`);
     }
     if (parts) this.#add(parts, file, path);
+    if (!ended) throw new DamagedFile('has no end-of-archive mark: it may be cut');
   }
 
   #add(parts: Parts, file: TarFile, path: string): void {
-    const name = `${path}:${parts.key}`;
+    const name = () => `${path}:${parts.key}`;
     if (!parts.image) {
-      this.#writer.problems.add(name, 'a sample without an image (jpg, jpeg, png or webp)');
+      this.#writer.problems.add(name(), 'a sample without an image (jpg, jpeg, png or webp)');
       return;
     }
     const label = this.#label(parts, file, name);
@@ -110,33 +120,25 @@ class ShardScan {
     const { offset, size } = parts.image;
     const caption = captionPlace(parts, offset);
     this.captioned ||= parts.txt !== undefined;
-    this.#writer.columns.add({
-      image: { in: imageIn.archive, container, offset, length: size },
-      caption,
-      label,
-    });
+    this.#writer.addSlice({ container, offset, length: size }, label, caption);
   }
 
-  #label(parts: Parts, file: TarFile, name: string): number {
-    const value = parts.cls ? textOf(parts.cls, file) : parts.json && this.#fromJson(parts.json, file);
-    if (value === undefined || value === null || value === '') return -1;
-    const label = this.labels.read(value);
-    if (label === undefined)
-      this.#writer.problems.add(name, `label ${String(value)} is not one of the classes`);
-    this.labelled ||= label !== undefined;
-    return label ?? -1;
+  #label({ cls, json }: Parts, file: TarFile, name: () => string): number {
+    const fields = json ? this.#fields(json, file) : {};
+    if (!fields && !cls) this.#writer.unlabelled.add(name(), 'its JSON is damaged');
+    const caption = captionsIn(fields?.[this.#source.captionKey]);
+    this.captioned ||= Array.isArray(caption) && caption.length > 0;
+    return this.labels.read(cls ? bytesOf(cls, file) : fields?.[this.#source.labelKey], name);
   }
 
-  /** Large sets have JSON without labels: once the first members have none, reads no more. */
-  #fromJson(json: Member, file: TarFile): unknown {
-    if (this.#sniffed >= SNIFFED_MEMBERS && !this.#labelsInJson) return undefined;
-    this.#sniffed++;
-    const fields = parseFields(textOf(json, file));
-    const caption = fields[this.#source.captionKey];
-    this.captioned ||= typeof caption === 'string' && caption.trim() !== '';
-    const label = fields[this.#source.labelKey];
-    this.#labelsInJson ||= label !== undefined && label !== null;
-    return label;
+  /** Most large sets have JSON without labels: it is parsed only where the field's name is in it. */
+  #fields(json: Member, file: TarFile): Record<string, unknown> | undefined {
+    const bytes = bytesOf(json, file);
+    const matters =
+      !isUtf8(bytes) ||
+      bytes.includes(this.#labelField) ||
+      (!this.captioned && bytes.includes(this.#captionField));
+    return matters ? parseFields(bytes) : {};
   }
 }
 
@@ -149,16 +151,17 @@ function captionPlace(parts: Parts, imageOffset: number): { in: number; offset: 
 
 const MAX_TEXT_BYTES = 1 << 20;
 
-function textOf(member: Member, file: TarFile): string {
-  return member.size > MAX_TEXT_BYTES ? '' : file.read(member.offset, member.size).toString('utf8').trim();
+/** Valid until the next read. */
+function bytesOf(member: Member, file: TarFile): Buffer {
+  return file.read(member.offset, Math.min(member.size, MAX_TEXT_BYTES));
 }
 
-function parseFields(text: string): Record<string, unknown> {
+function parseFields(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+    const value: unknown = JSON.parse(decodeText(bytes) ?? '');
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
-    return {};
+    return undefined;
   }
 }
 
