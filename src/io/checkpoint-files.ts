@@ -5,6 +5,7 @@ import { CoupletError } from '../errors.ts';
 import { isTemporary } from './atomic.ts';
 import { readJsonFile } from './json-file.ts';
 import { openSafetensors } from './safetensors.ts';
+import { systemCode } from './system-error.ts';
 
 export const MODEL_FILE = 'model.safetensors';
 export const STATE_TENSORS_FILE = 'state.safetensors';
@@ -58,11 +59,14 @@ const count = z.int().min(0);
 const amount = z.number().min(0);
 const problem = z.object({ name: z.string(), reason: z.string() });
 
-/** state.json. Checkpoints of older versions have neither `spent` nor `skipped`. */
+/** state.json. Checkpoints of older versions have neither `missed` nor `spent` nor `skipped`. */
 const stateSchema = z
   .looseObject({
     step: count.describe('updates done'),
-    optimizer: z.looseObject({ steps: count.describe('updates of the optimizer') }),
+    optimizer: z.object({
+      steps: count.describe('updates of the optimizer'),
+      missed: z.record(z.string(), count).optional().describe('steps without a gradient, by parameter'),
+    }),
     datasetSize: z.int().min(1).describe('samples of the training data'),
     spent: z
       .object({
@@ -73,6 +77,14 @@ const stateSchema = z
       .optional(),
     online: z.unknown().optional().describe('state of compression.online'),
     skipped: z.object({ count, first: z.array(problem) }).optional(),
+  })
+  .refine(({ optimizer, step }) => optimizer.steps === step, {
+    path: ['optimizer', 'steps'],
+    error: 'expected the same number as in step',
+  })
+  .refine(({ optimizer: { steps, missed } }) => Object.values(missed ?? {}).every((each) => each <= steps), {
+    path: ['optimizer', 'missed'],
+    error: 'expected at most as many as in step',
   })
   .refine(({ spent, step }) => spent === undefined || spent.steps === step, {
     path: ['spent', 'steps'],
@@ -104,6 +116,9 @@ export async function verifyCheckpoint(place: CheckpointPlace): Promise<void> {
   }
 }
 
+/** System errors of a checkpoint that lacks a file. */
+const DAMAGE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
+
 /** The newest undamaged checkpoint; `onDamaged` is called for newer ones. */
 export async function latestCheckpoint(
   runDir: string,
@@ -114,7 +129,9 @@ export async function latestCheckpoint(
       await verifyCheckpoint(place);
       return place;
     } catch (error) {
-      if (!(error instanceof CoupletError)) throw error;
+      // The machine's failing: a resume from an older checkpoint would remove this one.
+      const code = systemCode(error) ?? 'ENOENT';
+      if (!(error instanceof CoupletError && DAMAGE.has(code))) throw error;
       onDamaged?.(place, error);
     }
   }

@@ -10,6 +10,7 @@ import {
   STATE_TENSORS_FILE,
 } from '../io/checkpoint-files.ts';
 import type { Method } from '../methods/index.ts';
+import type { StepCounts } from '../optim/index.ts';
 import { Generator, type Tensor } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
 
@@ -42,7 +43,7 @@ export async function saveRun(
   const random = new Generator('cpu').state();
   const tables = gatheredTables(parts.method);
   const state = new Map([...liveState(parts), ...tables, ['random.cpu', random]]);
-  const optimizer = { steps: parts.optimizer.state().steps };
+  const { steps, missed } = parts.optimizer.state();
   try {
     if (parts.ranks.rank > 0) return checkpointPath(parts.runDir, step);
     return await saveCheckpoint(parts.runDir, {
@@ -50,7 +51,7 @@ export async function saveRun(
       state,
       json: {
         step,
-        optimizer,
+        optimizer: { steps, missed },
         datasetSize: parts.dataset.size,
         spent: parts.plan.budget.spent,
         ...(parts.plan.online && { online: parts.plan.online.state() }),
@@ -73,6 +74,14 @@ function emptyTables({ tables = new Map() }: Method): Map<string, Tensor> {
       ] as const;
     }),
   );
+}
+
+/** For a checkpoint that does not say it: in which of its steps the method froze a parameter follows from the epoch alone. */
+function missedByFreezing({ method, plan }: RunParts, steps: number): StepCounts['missed'] {
+  const missed: StepCounts['missed'] = {};
+  for (let step = 0; method.frozen && step < steps; step++)
+    for (const name of method.frozen(plan.contextAt(step))) missed[name] = (missed[name] ?? 0) + 1;
+  return missed;
 }
 
 /** Overwrites a run's state with a checkpoint. Returns the samples skipped until then. Throws a CoupletError for data of another size. */
@@ -100,7 +109,8 @@ export async function restoreRun(parts: RunParts, place: CheckpointPlace): Promi
     });
   }
   for (const tensor of [random, ...tables.values()]) tensor.dispose();
-  parts.optimizer.restore(json.optimizer.steps);
+  const { steps, missed = missedByFreezing(parts, steps) } = json.optimizer;
+  parts.optimizer.restore({ steps, missed });
   parts.plan.budget.restore(json.spent);
   parts.plan.online?.restore(json.online, path);
   return { skipped: json.skipped };
