@@ -6,8 +6,8 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseConfig, runConfigSchema } from '../src/config/index.ts';
-import { valueAt } from '../src/config/path.ts';
-import { alternatives, type SchemaNode as Node, objectsOf, schemaNode } from '../src/config/shape.ts';
+import { valueAt } from '../src/io/key-path.ts';
+import { alternatives, type SchemaNode as Node, objectsOf, schemaNode } from '../src/io/schema-shape.ts';
 import { type FastClipVersion, fastClipOptions, fastClipParts } from '../src/methods/fastclip/options.ts';
 import type { methods } from '../src/methods/index.ts';
 import { clipModels, resnetClipModels } from '../src/models/registry.ts';
