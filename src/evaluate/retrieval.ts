@@ -78,7 +78,7 @@ export const retrievalEvaluator = defineEvaluator({
   name: 'retrieval',
   options: z
     .strictObject({ data: sourcesSchema.describe('pictures with captions') })
-    .describe('captions found by pictures, and pictures by captions'),
+    .describe('search of captions by pictures and of pictures by captions'),
   needsTexts: true,
   metrics: {
     ...(Object.fromEntries(recallMetrics) as Record<string, (report: RetrievalReport) => number>),
