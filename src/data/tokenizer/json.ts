@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
+import { checkJson } from '../../io/json-file.ts';
+import { show } from '../../io/schema-problems.ts';
 import { addedTokenSchema } from './added-tokens.ts';
 import { decoderSchema, modelSchema } from './model.ts';
 import { normalizerSchema } from './normalizer.ts';
 import { preTokenizerSchema } from './pre-tokenizer.ts';
-import { shown } from './schema.ts';
 
 export const START_OF_TEXT = '<|startoftext|>';
 export const END_OF_TEXT = '<|endoftext|>';
@@ -40,15 +41,13 @@ export function parseTokenizerJson(
   json: unknown,
   path: string,
 ): { readonly checked: CheckedJson; readonly tokens: readonly string[] } {
+  const todo =
+    "Make it again with save_pretrained() of transformers, or use { type: 'clip' } or { type: 'bpe' }.";
+  const checked = checkJson(json, jsonSchema, { where: path, todo });
   const refuse: Refuse = (what) => {
-    throw new CoupletError(
-      `${path} is not a tokenizer.json that Couplet reads: ${what}.\nMake it again with save_pretrained() of transformers, or use { type: 'clip' } or { type: 'bpe' }.`,
-    );
+    throw new CoupletError(`${path}: ${what}. ${todo}`);
   };
-  const parsed = jsonSchema.safeParse(json);
-  if (parsed.success) return { checked: parsed.data, tokens: checkTokens(parsed.data, refuse) };
-  const [{ path: keys, message }] = parsed.error.issues as [z.core.$ZodIssue];
-  return refuse(keys.length === 0 ? message : `${keys.join('.')}: ${message}`);
+  return { checked, tokens: checkTokens(checked, refuse) };
 }
 
 /** Ids are 0 to n - 1, since each is a row of the model's table. */
@@ -67,13 +66,13 @@ function checkTokens({ model, added_tokens }: CheckedJson, refuse: Refuse): stri
 function tokensById(entries: readonly [string, number][], refuse: Refuse): string[] {
   const tokens: string[] = [];
   for (const [token, id] of entries) {
-    const key = `model.vocab[${shown(token)}]`;
+    const key = `model.vocab[${show(token)}]`;
     if (!Number.isInteger(id) || id < 0 || id >= entries.length) {
       refuse(
-        `${key} is ${shown(id)}, with ${entries.length} tokens: expected whole numbers from 0 to ${entries.length - 1} without a gap`,
+        `${key} is ${show(id)}, with ${entries.length} tokens: expected whole numbers from 0 to ${entries.length - 1} without a gap`,
       );
     }
-    if (tokens[id] !== undefined) refuse(`${key} is ${id}, which ${shown(tokens[id])} is too`);
+    if (tokens[id] !== undefined) refuse(`${key} is ${id}, which ${show(tokens[id])} is too`);
     tokens[id] = token;
   }
   return tokens;
@@ -90,13 +89,13 @@ function checkUses(
   }
   const unknown = model.unk_token ?? undefined;
   if (unknown !== undefined && !ids.has(unknown)) {
-    refuse(`model.unk_token ${shown(unknown)} is not in model.vocab`);
+    refuse(`model.unk_token ${show(unknown)} is not in model.vocab`);
   }
   if (model.type !== 'BPE') return;
   model.merges.forEach(([left, right], i) => {
     const missing = [left, right, left + right].find((token) => !ids.has(token));
     if (missing !== undefined)
-      refuse(`model.merges.${i} needs the token ${shown(missing)}, which is not in model.vocab`);
+      refuse(`model.merges.${i} needs the token ${show(missing)}, which is not in model.vocab`);
   });
 }
 
@@ -109,8 +108,8 @@ function addTokens(
   added.forEach(({ id, content }, i) => {
     const expected = ids.get(content) ?? tokens.length;
     const why = ids.has(content) ? 'its id in model.vocab' : 'the next id';
-    if (seen.has(content)) refuse(`added_tokens.${i}.content ${shown(content)} is there twice`);
-    if (id !== expected) refuse(`added_tokens.${i}.id is ${shown(id)}: expected ${expected}, ${why}`);
+    if (seen.has(content)) refuse(`added_tokens.${i}.content ${show(content)} is there twice`);
+    if (id !== expected) refuse(`added_tokens.${i}.id is ${show(id)}: expected ${expected}, ${why}`);
     if (id === tokens.length) tokens.push(content);
     seen.add(content);
   });

@@ -1,6 +1,5 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
-import { namedUnion } from './schema.ts';
 
 /** Ids by token, checked in json.ts. `z.record` would leave out a token called `__proto__`. */
 const vocabSchema = z.custom<Readonly<Record<string, number>>>(
@@ -13,7 +12,7 @@ const mergeSchema = z.union(
     z.tuple([z.string(), z.string()]),
     z
       .string()
-      .regex(/^[^ ]+ [^ ]+$/)
+      .regex(/^[^ ]+ [^ ]+$/, 'expected two tokens with a space between')
       .transform((text) => text.split(' ') as [string, string]),
   ],
   'expected two tokens: "a b" or ["a", "b"]',
@@ -22,7 +21,7 @@ const mergeSchema = z.union(
 const never = (what: string) => z.union([z.literal(''), z.null()], `must be null: ${what}`).optional();
 
 /** `model` of a tokenizer.json. */
-export const modelSchema = namedUnion([
+export const modelSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('BPE'),
     vocab: vocabSchema,
@@ -67,10 +66,15 @@ const simpleDecoders = [
 ] as const;
 
 /** `decoder` of a tokenizer.json. */
-export const decoderSchema = namedUnion([
-  ...simpleDecoders,
-  z.object({ type: z.literal('Sequence'), decoders: z.array(namedUnion(simpleDecoders)) }),
-]).nullable();
+export const decoderSchema = z
+  .discriminatedUnion('type', [
+    ...simpleDecoders,
+    z.object({
+      type: z.literal('Sequence'),
+      decoders: z.array(z.discriminatedUnion('type', simpleDecoders)),
+    }),
+  ])
+  .nullable();
 type DecoderJson = z.output<typeof decoderSchema>;
 
 interface Model {

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { compilePattern, patternSchema } from './pattern.ts';
-import { namedUnion } from './schema.ts';
 
 const type = <T extends string>(name: T) => z.object({ type: z.literal(name) });
 
@@ -22,13 +21,15 @@ const simple = [
     lowercase: z.boolean(),
   }),
 ] as const;
-const simpleSchema = namedUnion(simple);
+const simpleSchema = z.discriminatedUnion('type', simple);
 
 /** `normalizer` of a tokenizer.json. A Sequence holds no Sequence. */
-export const normalizerSchema = namedUnion([
-  ...simple,
-  z.object({ type: z.literal('Sequence'), normalizers: z.array(simpleSchema) }),
-]).nullable();
+export const normalizerSchema = z
+  .discriminatedUnion('type', [
+    ...simple,
+    z.object({ type: z.literal('Sequence'), normalizers: z.array(simpleSchema) }),
+  ])
+  .nullable();
 type NormalizerJson = z.infer<typeof normalizerSchema>;
 
 /** A text as Hugging Face's tokenizers normalise it. */

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { shown } from './schema.ts';
 
 /*
  * Regular expressions of a tokenizer.json, written for Oniguruma. Only those are taken that JavaScript matches in linear time and in the
@@ -24,17 +23,17 @@ const isLinear = (pattern: string): boolean =>
   compiles(pattern);
 
 /** `pattern` of a Split or a Replace. */
-export const patternSchema = z.union(
-  [z.object({ String: z.string().min(1) }), z.object({ Regex: z.string().refine(isLinear) })],
-  {
-    error: ({ input }) => {
-      const { Regex: regex } = (input ?? {}) as { Regex?: unknown };
-      return regex === undefined
-        ? `expected { "String": text } or { "Regex": pattern }, got ${shown(input)}`
-        : `Couplet does not read the pattern ${shown(regex)}: expected alternatives of plain items such as " ?\\p{L}+|\\s+", without groups`;
-    },
-  },
-);
+export const patternSchema = z.union([
+  z.object({ String: z.string().min(1) }),
+  z.object({
+    Regex: z
+      .string()
+      .refine(
+        isLinear,
+        String.raw`expected alternatives of plain items, such as " ?\p{L}+|\s+", without groups`,
+      ),
+  }),
+]);
 export type Pattern = z.infer<typeof patternSchema>;
 
 /** The regular expression with flags `gu`, its classes as Oniguruma reads them. */

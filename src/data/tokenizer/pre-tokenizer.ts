@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { BYTE_CHARS } from './bpe.ts';
 import { compilePattern, patternSchema, WORD_CHARACTERS } from './pattern.ts';
-import { namedUnion } from './schema.ts';
 
 const behaviorSchema = z.enum(['Removed', 'Isolated', 'Contiguous', 'MergedWithPrevious', 'MergedWithNext']);
 type Behavior = z.infer<typeof behaviorSchema>;
@@ -30,13 +29,15 @@ const simple = [
     split: z.boolean().default(true),
   }),
 ] as const;
-const simpleSchema = namedUnion(simple);
+const simpleSchema = z.discriminatedUnion('type', simple);
 
 /** `pre_tokenizer` of a tokenizer.json. A Sequence holds no Sequence. */
-export const preTokenizerSchema = namedUnion([
-  ...simple,
-  z.object({ type: z.literal('Sequence'), pretokenizers: z.array(simpleSchema) }),
-]).nullable();
+export const preTokenizerSchema = z
+  .discriminatedUnion('type', [
+    ...simple,
+    z.object({ type: z.literal('Sequence'), pretokenizers: z.array(simpleSchema) }),
+  ])
+  .nullable();
 type PreTokenizerJson = z.infer<typeof preTokenizerSchema>;
 
 type Cut = (text: string) => string[];

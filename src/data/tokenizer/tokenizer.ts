@@ -176,4 +176,13 @@ export async function loadTokenizer(
 }
 
 /** Unchecked: createTokenizer checks it. */
-const readTokenizerJson = (path: string): TokenizerJson => readJsonFile(path) as TokenizerJson;
+const readTokenizerJson = (path: string): TokenizerJson =>
+  readJsonFile(
+    path,
+    z.custom<TokenizerJson>(() => true),
+    'It should be a Hugging Face tokenizer.json; check the path.',
+    {
+      anyKeys: true,
+      maxValues: 2 ** 24,
+    },
+  );
