@@ -35,7 +35,8 @@ export async function measureAll(
   try {
     for (const snapshot of snapshots) {
       if (!meter.anyLeft(snapshot) || signal?.aborted) continue;
-      if (snapshot.path) await restoreRun(parts, snapshot.path);
+      const { path, step } = snapshot;
+      if (path) await restoreRun(parts, { path, step });
       const measured = measureSnapshot(
         {
           ...context,

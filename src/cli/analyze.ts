@@ -18,7 +18,7 @@ export function addAnalyze(program: Command): void {
     .command('analyze')
     .summary('errors of gradients on shorter sequences')
     .description(
-      'Measures how far gradients on shorter sequences are from those on whole sequences, at snapshots (moments) of a run. The results are squared bias, variance and cost-adjusted error for each token dropout and patch size. Ctrl-C stops; the same command continues.',
+      'Measures how far gradients on shorter sequences are from those on whole sequences, at snapshots (moments) of a run. For each token dropout and patch size it reports squared bias, variance and the error for the cost (squared bias plus variance times cost). Ctrl-C stops; the same command continues.',
     )
     .argument('<run>', 'folder of a run, with checkpoints at the snapshots')
     .option('--at <list>', 'snapshots in per cent of the run; default 0,25,50,75,100', percents)
@@ -31,7 +31,7 @@ export function addAnalyze(program: Command): void {
     .option('--samples <count>', 'number of samples in each gradient; default about 16,384', number)
     .option(
       '--sub-batch <size>',
-      "number of samples in one evaluation of the loss; default the run's batch",
+      "number of samples for which the loss is computed together; default the run's batch",
       number,
     )
     .option('--adam', "errors in the scale of Adam's steps too, for couplet schedule --parameters adam")

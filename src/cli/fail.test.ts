@@ -20,6 +20,15 @@ test('an error of the user has no stack; a defect has one, and asks for a report
   expect(printed()).toMatch(/TorchError: aten::add: shapes\n +at .*fail\.test\.ts[\s\S]*defect of Couplet/);
 });
 
+test('an error of the file system is no defect', () => {
+  const full = Object.assign(new Error("ENOSPC: no space left on device, open 'runs/a/lock'"), {
+    code: 'ENOSPC',
+    path: 'runs/a/lock',
+  });
+  fail(full);
+  expect(printed()).toMatch(/^couplet: Cannot use runs\/a\/lock: the disk is full \(ENOSPC\)\. Make room/);
+});
+
 test('out of memory is no defect: the error says what to do', () => {
   const onGpu =
     'aten::gelu(self: bfloat16 [512, 257, 768] cuda:0): CUDA out of memory. Tried to allocate 194.00 MiB. GPU 0 has a total capacity of 139.80 GiB of which 133.38 MiB is free. Process 928 has 66.00 MiB memory in use.\nException raised from malloc';

@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
+import { systemFailure } from '../io/system-error.ts';
 import { isOutOfMemory } from '../torch/errors.ts';
 
-/** Prints a user's error as one sentence, a defect of Couplet with its stack. Sets the exit code to 1. */
+/** Prints an error of the user or of the machine as a sentence, a defect of Couplet with its stack. Sets the exit code to 1. */
 export function fail(error: unknown): void {
   process.exitCode = 1;
-  const failure = isOutOfMemory(error) ? outOfMemory(error) : error;
+  const failure = isOutOfMemory(error) ? outOfMemory(error) : systemFailure(error);
   writeTorchrunFile(failure);
   if (failure instanceof CoupletError) {
     console.error(`couplet: ${failure.message}`);

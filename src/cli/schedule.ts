@@ -17,14 +17,14 @@ export function addSchedule(program: Command): void {
     .command('schedule')
     .summary('compression schedule from an analysis')
     .description(
-      'Writes a schedule.json: the compression with the least cost-adjusted error at each moment of a run. A config uses it as compression.file.',
+      'Writes a schedule.json: the compression whose gradients have the least error for their cost, at each moment of a run. A config uses it as compression.file.',
     )
     .argument('<analysis>', 'analysis.json that couplet analyze wrote')
     .option('--out <file>', 'path of the schedule; default schedule.json beside the analysis')
     .option('--monotone', 'schedule without any stage that compresses more than the one before')
     .option(
       '--interpolate',
-      'errors between two snapshots interpolated from both; default those of the nearer one',
+      'errors between two snapshots, interpolated from both; default those of the nearer snapshot',
     )
     .option(
       '--gradient-compute <factor>',
@@ -39,15 +39,15 @@ export function addSchedule(program: Command): void {
     )
     .option(
       '--step-times <file>',
-      'file of measured step times, used as costs (bench/step-times.ts --out); default costs by numbers of tokens',
+      'file of measured step times, used as costs (bench/step-times.ts --out); default costs by number of tokens',
     )
     .option('--json', 'output as JSON')
     .addHelpText(
       'after',
       `
-The default is the rule of the paper. The second example uses shorter sequences,
-which trained better in our runs (docs/results/found-schedule.md). It needs an
-analysis with --adam.
+The default is the rule of Lin et al. (2024). The second example gives shorter
+sequences, which trained better in our runs (docs/results/found-schedule.md).
+It needs an analysis with --adam.
 
 Examples:
   couplet schedule runs/moco/analysis.json

@@ -50,21 +50,16 @@ const online = z.strictObject({
     .min(1)
     .optional()
     .describe("patch sides to choose from; default the model's own to twice that"),
-  overhead: z
-    .number()
-    .positive()
-    .max(0.2)
-    .default(0.03)
-    .describe("greatest share of the run's compute or time for probes"),
+  overhead: z.number().positive().max(0.2).default(0.03).describe('greatest share of the run for probes'),
   gradientCompute: z
     .number()
     .positive()
     .default(0.25)
-    .describe('compute of one gradient; 1: a full batch; smaller values favour shorter sequences'),
+    .describe('compute of one gradient, in full batches; smaller values favour shorter sequences'),
   scale: z
     .enum(['gradient', 'adam'])
     .optional()
-    .describe("scale of gradient errors; 'adam', the default with adamw and lamb: that of Adam's steps"),
+    .describe("scale of gradient errors; adam: that of Adam's steps, default with adamw and lamb"),
 });
 
 const FORMS = [['tokenDropout', 'patchSize'], ['stages'], ['file'], ['online']] as const;
@@ -73,9 +68,17 @@ export const compressionSchema = z
   .strictObject({
     tokenDropout: dropout.optional().describe(ABOUT.tokenDropout),
     patchSize: side.optional().describe(ABOUT.patchSize),
-    stages: stages.optional().describe('stages of the run'),
-    file: z.string().min(1).optional().describe('path of a schedule.json for this image size and patch'),
-    online: online.optional().describe('compression chosen while training, by probes of the gradient'),
+    stages: stages
+      .optional()
+      .describe('compressions that follow one another; from: share of the budget where each starts'),
+    file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('schedule.json that couplet schedule wrote, for this image and patch size'),
+    online: online
+      .optional()
+      .describe('compression chosen while training, by probes (measurements of gradients)'),
   })
   .refine((config) => FORMS.filter((keys) => keys.some((key) => config[key] !== undefined)).length === 1, {
     error: 'expected tokenDropout and patchSize, or stages, or file, or online',

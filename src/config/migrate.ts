@@ -1,4 +1,4 @@
-import { valueAt } from './path.ts';
+import { valueAt } from '../io/key-path.ts';
 
 /** Old path -> new path. */
 export const RENAMED: ReadonlyMap<string, string> = new Map([

@@ -6,19 +6,13 @@ const vit = z
   .strictObject({
     type: z.literal('vit').optional().default('vit').describe('family of the image tower'),
     imageSize: size.describe('side of the input square in pixels'),
-    patchSize: size.describe('side of a patch in pixels; divides imageSize'),
+    patchSize: size.describe('side of a patch in pixels; must divide imageSize'),
     width: size.describe('channels of a token'),
     layers: size.describe('transformer blocks'),
     heads: size.optional().describe('attention heads; default width / 64'),
-    mlpRatio: z.number().positive().default(4).describe('hidden width of the MLP, in widths'),
-    pool: z
-      .enum(['class', 'mean'])
-      .default('class')
-      .describe('output: the class token, or the mean of patches'),
-    positionEmbedding: z
-      .enum(['learned', 'sincos'])
-      .default('learned')
-      .describe('kind of position embedding'),
+    mlpRatio: z.number().positive().default(4).describe('hidden width of the MLP, as a multiple of width'),
+    pool: z.enum(['class', 'mean']).default('class').describe('output: class token, or mean of patch tokens'),
+    positionEmbedding: z.enum(['learned', 'sincos']).default('learned').describe('position embedding'),
   })
   .refine((image) => image.imageSize % image.patchSize === 0, {
     path: ['patchSize'],
@@ -43,9 +37,9 @@ const resnet = z
   .strictObject({
     type: z.literal('resnet').describe('family of the image tower'),
     imageSize: size.multipleOf(32).describe('side of the input square in pixels'),
-    layers: z.tuple([size, size, size, size]).describe('bottlenecks of each stage'),
-    width: size.multipleOf(2).describe('channels after the stem; 32 times as many at the end'),
-    heads: size.optional().describe('attention heads of the pool; default width / 2'),
+    layers: z.tuple([size, size, size, size]).describe('bottleneck blocks of each part'),
+    width: size.multipleOf(2).describe('channels after the stem; the output has 32 times as many'),
+    heads: size.optional().describe('attention heads of the final pool; default width / 2'),
   })
   .refine((image) => (32 * image.width) % resnetHeads(image) === 0, {
     path: ['heads'],
@@ -61,9 +55,9 @@ const imageTower = z.discriminatedUnion('type', [vit, resnet]);
 const textTower = z
   .strictObject({
     contextLength: size.describe('tokens of a caption, start and end included'),
-    vocabSize: size.optional().describe("token ids; default the tokenizer's"),
+    vocabSize: size.optional().describe("number of token ids; default the tokenizer's"),
     width: size.describe('channels of a token'),
-    heads: size.describe('attention heads; divides width'),
+    heads: size.describe('attention heads; must divide width'),
     layers: size.describe('transformer blocks'),
   })
   .refine((text) => text.width % text.heads === 0, {
@@ -76,7 +70,7 @@ const textTower = z
 
 export const modelSpecSchema = z
   .strictObject({
-    embedDim: size.optional().describe('width E of the embeddings of images and texts'),
+    embedDim: size.optional().describe('width of the embeddings'),
     image: imageTower.describe('image tower'),
     text: textTower.optional().describe('text tower, for methods with texts'),
   })

@@ -5,9 +5,9 @@ const positive = z.number().positive();
 
 const shared = z.strictObject({
   peakLr: positive.default(5e-4).describe('learning rate after the warm-up'),
-  weightDecay: z.number().min(0).default(0.1).describe('weight decay; none for biases, gains and scales'),
-  clipGradNorm: positive.optional().describe('greatest norm of all gradients; default none'),
-  clipEachGradNorm: positive.optional().describe("greatest norm of each parameter's gradient; default none"),
+  weightDecay: z.number().min(0).default(0.1).describe('weight decay, not of biases, gains and scales'),
+  clipGradNorm: positive.optional().describe('greatest norm of all gradients together'),
+  clipEachGradNorm: positive.optional().describe("greatest norm of each parameter's gradient"),
 });
 
 type Optimizers = typeof optimizers;

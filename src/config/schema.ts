@@ -22,38 +22,38 @@ const crop = z.strictObject({
   scale: range
     .refine(([, most]) => most <= 1, { error: 'expected shares of the picture, at most 1' })
     .default([0.9, 1])
-    .describe("crop's share of the picture's area, [least, most]"),
-  ratio: range.default([3 / 4, 4 / 3]).describe('width over height of a crop, [least, most]'),
-  interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic').describe('filter of the resize'),
+    .describe("least and greatest share of the picture's area"),
+  ratio: range.default([3 / 4, 4 / 3]).describe('least and greatest width over height'),
+  interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic').describe('resize filter'),
 });
 
 const data = z
   .strictObject({
-    train: sources.describe('training samples; several sources are joined'),
+    train: sources.describe('training samples'),
     tokenizer: tokenizerConfigSchema.prefault({ type: 'clip' }).describe('tokenizer of the captions'),
     crop: crop.prefault({}).describe('random crop of a training picture'),
-    flip: z.boolean().default(false).describe('mirror image of every second training picture'),
+    flip: z.boolean().default(false).describe('random mirroring of training pictures, left to right'),
     mean: channels
       .default([0.48145466, 0.4578275, 0.40821073])
-      .describe("mean of pixels in [0, 1], per channel; default OpenAI's"),
+      .describe("mean of each channel, of pixels in [0, 1]; default OpenAI's"),
     std: channels
       .default([0.26862954, 0.26130258, 0.27577711])
-      .describe("standard deviation of pixels, per channel; default OpenAI's"),
+      .describe("standard deviation of each channel; default OpenAI's"),
     hold: z
       .enum(['none', 'device'])
       .default('none')
-      .describe('place of decoded pictures; device: decoded once, and cropped there'),
+      .describe("memory that keeps decoded pictures; device: the model's, which also crops them"),
     cache: z
       .string()
       .min(1)
       .optional()
-      .describe('folder of decoded pictures for later runs, with data.hold; safe to delete'),
+      .describe('folder that keeps decoded pictures for later runs, with data.hold; safe to delete'),
     workers: z
       .union([z.literal('auto'), count])
       .default('auto')
       .describe('threads that decode pictures'),
     prefetchBatches: count.default(4).describe('batches read ahead'),
-    maxBadShare: share.default(0.01).describe('greatest share of unreadable samples'),
+    maxBadShare: share.default(0.01).describe('share of unreadable samples above which the run stops'),
   })
   .refine(({ hold, cache }) => cache === undefined || hold === 'device', {
     path: ['cache'],
@@ -65,7 +65,7 @@ const schedule = z.strictObject({
   shape: z
     .enum(['cosine', 'polynomial', 'constant'])
     .default('cosine')
-    .describe('decay of the learning rate; polynomial: peakLr (1 - s ** power)'),
+    .describe('decay of the learning rate; polynomial: peakLr (1 - x ** power), x from 0 to 1'),
   power: positive.default(2).describe('power of the polynomial'),
   finalLr: z.number().min(0).default(0).describe('learning rate at the end'),
   finalWeightDecay: z
@@ -82,7 +82,7 @@ const evaluate = z.strictObject({
 
 const checkpoint = z.strictObject({
   every: durationSchema.optional().describe('interval of checkpoints; default the end only'),
-  keep: count.default(3).describe('number of checkpoints kept, besides the best'),
+  keep: count.default(3).describe('number of latest checkpoints kept, besides the best'),
 });
 
 const log = z.strictObject({
@@ -102,41 +102,47 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
     name: z
       .string()
       .regex(NAME, { error: "expected letters, digits, '.', '_' and '-'" })
-      .describe("name of the run's folder; default the file's name"),
-    seed: z.int().min(0).default(0).describe('seed of initial weights, sample order and crops'),
+      .describe("name of the run's folder; default the config file's name"),
+    seed: z.int().min(0).default(0).describe('seed of weights, sample order and crops'),
     device: z
       .string()
       .regex(DEVICE, { error: "expected 'auto', 'cpu', 'cuda' or 'cuda:0'" })
       .transform((name) => name as DeviceName)
       .default('auto')
-      .describe("device of the model; 'auto': CUDA where there is any"),
+      .describe("device of the model; 'auto': CUDA if there is any"),
     precision: z
       .enum(['float32', 'bfloat16'])
       .default('float32')
-      .describe('number format of a step; bfloat16: autocast with float32 weights'),
+      .describe('number format of a step; bfloat16: autocast, weights stay float32'),
     cudaGraphs: z
       .boolean()
       .default(false)
-      .describe('CUDA graph of the step; faster for small models on one GPU'),
+      .describe('recording of the step as CUDA graphs, for small models on one GPU'),
     threads: count.optional().describe('CPU threads of libtorch; default the physical cores'),
     model: z
       .union([z.string().min(1), modelSpecSchema])
       .describe("named model such as 'ViT-B-32', or { embedDim, image, text }"),
-    method: methodSchema(methods).describe('training method and its options'),
+    method: methodSchema(methods).describe('training method'),
     data: data.describe('training data'),
     compression: compressionSchema
       .optional()
-      .describe('shorter image sequences, for cheaper steps; default none'),
+      .describe(
+        'shorter image sequences, for cheaper steps; one of tokenDropout with patchSize, stages, file, online',
+      ),
     batch: z
       .strictObject({
-        globalBatchSize: z.int().min(2).describe('samples of one step, over all ranks'),
-        gradAccumSteps: count.default(1).describe('parts of a batch on each rank, to save memory'),
+        globalBatchSize: z.int().min(2).describe('samples of a step, on all ranks together'),
+        gradAccumSteps: count
+          .default(1)
+          .describe('parts of a batch, computed one after the other to save memory'),
       })
       .describe('samples of a step'),
     duration: budgetSchema.describe('length of the run'),
     stepTimes: stepTimesSchema
       .optional()
-      .describe('table that replaces the clock for a duration in seconds, so that runs repeat'),
+      .describe(
+        'measured seconds of a step for each compression, which replace the clock of a duration in seconds',
+      ),
     optimizer: optimizerSchema.prefault({}).describe('update rule of the weights'),
     schedule: schedule.prefault({}).describe('course of the learning rate'),
     evaluate: evaluate.prefault({}).describe('measurements on held-out data'),

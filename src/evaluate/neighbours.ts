@@ -124,7 +124,7 @@ export const neighboursEvaluator = defineEvaluator({
         .positive()
         .default(0.07)
         .describe('divisor of cosines: a neighbour votes with exp(cosine / temperature)'),
-      samples: z.int().min(2).optional().describe('number of random pictures of train; default all'),
+      samples: z.int().min(2).optional().describe('random pictures of train that vote; default all'),
     })
     .describe('classification by the nearest labelled pictures'),
   needsTexts: false,

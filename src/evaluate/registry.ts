@@ -45,9 +45,5 @@ export const evaluateShape = {
   ...(Object.fromEntries(
     evaluatorList.map(({ name, options }) => [name, options.optional()]),
   ) as unknown as Shape),
-  bestBy: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('metric that chooses the best checkpoint, by its highest value'),
+  bestBy: z.string().min(1).optional().describe('metric whose highest value marks the best checkpoint'),
 };

@@ -73,7 +73,7 @@ export const retrievalEvaluator = defineEvaluator({
     .strictObject({
       data: sourcesSchema.describe('pictures with captions; equal pictures are one, with several captions'),
     })
-    .describe('captions found by pictures, and pictures by captions'),
+    .describe('search of captions by pictures and of pictures by captions'),
   needsTexts: true,
   metrics: {
     ...(Object.fromEntries(recallMetrics) as Record<string, (report: RetrievalReport) => number>),

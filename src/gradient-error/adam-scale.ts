@@ -5,7 +5,7 @@ import * as ops from '../torch/ops.ts';
 
 export interface AdamState {
   eps: number;
-  /** v / (1 - beta2^t) [P]; undefined before the first step, and without second moments. */
+  /** v / (1 - beta2^t) [P], t of each parameter; undefined before the first step, and without second moments. */
   secondMoment(names: readonly string[]): Tensor | undefined;
 }
 
@@ -20,15 +20,15 @@ export function adamStateOf({ optimizer, config }: Optimized): AdamState {
   return {
     eps,
     secondMoment: (names) => {
-      const { tensors, steps } = optimizer.state();
+      const { tensors, steps, missed } = optimizer.state();
       const moments = names.map((name) => tensors.get(`exp_avg_sq.${name}`));
       if (steps === 0 || moments.length === 0 || !moments.every((moment) => moment !== undefined))
         return undefined;
-      const flat = ops.cat(
-        moments.map((moment) => moment.reshape(-1)),
-        0,
-      );
-      return flat.div(1 - beta2 ** steps);
+      const corrected = moments.map((moment, i) => {
+        const updates = steps - (missed[names[i]] ?? 0);
+        return updates === 0 ? moment.reshape(-1) : moment.reshape(-1).div(1 - beta2 ** updates); // 0 before its first
+      });
+      return ops.cat(corrected, 0);
     },
   };
 }

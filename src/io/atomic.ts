@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { CoupletError } from '../errors.ts';
+import { dirname, join } from 'node:path';
+import { systemFailure } from './system-error.ts';
 
 const TEMPORARY = /^(.+)\.tmp-(\d+)(-replaced)?$/;
 
@@ -13,7 +13,7 @@ export const isTemporary = (name: string): boolean => TEMPORARY.test(name);
 /**
  * Writes a folder that is complete or absent: `fill` writes into a temporary folder, which is flushed and renamed to `finalPath`.
  * Replaces an older folder, and removes what crashed processes left beside it.
- * @throws CoupletError on a full disk or any other error, after the temporary folder is removed
+ * @throws CoupletError on a full disk or any other error of the system, after the temporary folder is removed
  */
 export async function writeFolderAtomically(
   finalPath: string,
@@ -30,20 +30,8 @@ export async function writeFolderAtomically(
     await flush(dirname(finalPath));
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
-    if (cause instanceof CoupletError) throw cause;
-    throw new CoupletError(`Cannot write ${finalPath}: ${reason(cause)} Older folders are unchanged.`, {
-      cause,
-    });
+    throw systemFailure(cause, 'Cannot write', finalPath);
   }
-}
-
-function reason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return `the disk is full (${message}). Make room and resume, or keep fewer checkpoints.`;
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return `no permission (${message}). Choose a folder that you may write to.`;
-  return `${message}. Check the disk and resume.`;
 }
 
 /** A rename cannot replace a full folder, so the old one is moved first; `removeStale` restores it after a crash in between. */
@@ -130,6 +118,6 @@ export async function writeFileAtomically(
     await flush(dirname(path));
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw new CoupletError(`Cannot write ${basename(path)} in ${dirname(path)}: ${reason(cause)}`, { cause });
+    throw systemFailure(cause, 'Cannot write', path);
   }
 }

@@ -13,6 +13,14 @@ import {
 } from './checkpoint-files.ts';
 import { writeSafetensors } from './safetensors.ts';
 
+const stateAt = (step: number) => ({
+  step,
+  optimizer: { steps: step, missed: {} },
+  datasetSize: 20,
+  spent: { steps: step, forwards: 24, seconds: 1.5 },
+  skipped: { count: 1, first: [{ name: 'a.jpg', reason: 'half' }] },
+});
+
 let run: string;
 beforeEach(async () => {
   run = await mkdtemp(join(tmpdir(), 'couplet-'));
@@ -24,7 +32,7 @@ async function writeCheckpoint(step: number): Promise<string> {
   const w = { dtype: 'uint8', shape: [4], data: Uint8Array.of(1, 2, 3, 4) } as const;
   await writeSafetensors(join(path, 'model.safetensors'), { w });
   await writeSafetensors(join(path, 'state.safetensors'), { w });
-  await writeFile(join(path, 'state.json'), JSON.stringify({ step, more: true }));
+  await writeFile(join(path, 'state.json'), JSON.stringify(stateAt(step)));
   return path;
 }
 

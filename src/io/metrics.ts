@@ -1,5 +1,7 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
+import { parseJson } from './json-file.ts';
+import { systemFailure } from './system-error.ts';
 
 /** One line of metrics.jsonl: `step`, then keys such as `train/loss`. */
 export interface MetricsRow {
@@ -62,10 +64,7 @@ export class MetricsWriter {
     try {
       return action();
     } catch (cause) {
-      throw new CoupletError(
-        `Cannot write the metrics ${this.#path}: ${(cause as Error).message}. Check the folder and the free space on its disk.`,
-        { cause },
-      );
+      throw systemFailure(cause, 'Cannot write the metrics', this.#path);
     }
   }
 }
@@ -86,9 +85,7 @@ export function readMetrics(path: string): MetricsRow[] {
   try {
     content = readFileSync(path);
   } catch (cause) {
-    throw new CoupletError(`Cannot read the metrics ${path}: ${(cause as Error).message}. Check the path.`, {
-      cause,
-    });
+    throw systemFailure(cause, 'Cannot read the metrics', path);
   }
   return Array.from(lines(content, path), ({ row }) => row);
 }
@@ -112,9 +109,15 @@ function* lines(content: Buffer, path: string): Generator<{ row: MetricsRow; end
 
 function parseRow(line: string): MetricsRow | undefined {
   try {
-    const row = JSON.parse(line, (_, value) => NON_FINITE.get(value) ?? value) as MetricsRow | null;
-    return Number.isSafeInteger(row?.step) ? (row as MetricsRow) : undefined;
+    const values = Object.entries(parseJson(line, { where: 'a row', todo: '' }) as object);
+    const row = Object.fromEntries(values.map(([key, value]) => [key, NON_FINITE.get(value) ?? value]));
+    return isRow(row) ? row : undefined;
   } catch {
     return undefined;
   }
 }
+
+const isRow = (row: Record<string, unknown>): row is MetricsRow & Record<string, unknown> =>
+  Number.isSafeInteger(row.step) &&
+  (row.step as number) >= 0 &&
+  Object.values(row).every((value) => typeof value !== 'object' || value === null);

@@ -1,17 +1,21 @@
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
+import { readJsonFile } from './json-file.ts';
+import { systemFailure } from './system-error.ts';
 
 /** Content of a lock: the process that writes the run's folder. */
-interface Holder {
-  pid: number;
-  host: string;
+const holderSchema = z.object({
+  pid: z.int().min(1),
+  host: z.string(),
   /** ISO 8601 */
-  started: string;
+  started: z.string(),
   /** Start of the process in clock ticks since boot, on Linux: process ids are used again. */
-  ticks?: number;
-}
+  ticks: z.int().optional(),
+});
+type Holder = z.output<typeof holderSchema>;
 
 /** Another lock with our process id is from an earlier process, as after the restart of a container. */
 const ownLocks = new Set<string>();
@@ -69,10 +73,7 @@ function refuse(runDir: string, holder: Holder | undefined): never {
 /** Undefined for a lock that is gone or cut. */
 function readHolder(path: string): Holder | undefined {
   try {
-    const holder = JSON.parse(readFileSync(path, 'utf8')) as Holder;
-    return Number.isSafeInteger(holder.pid) && holder.pid > 0 && typeof holder.host === 'string'
-      ? holder
-      : undefined;
+    return readJsonFile(path, holderSchema);
   } catch {
     return undefined;
   }
@@ -109,9 +110,6 @@ function attempt<T>(runDir: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
-    throw new CoupletError(
-      `Cannot write ${join(runDir, 'lock')}: ${(cause as Error).message}. Check the folder and the free space on its disk.`,
-      { cause },
-    );
+    throw systemFailure(cause, 'Cannot write', join(runDir, 'lock'));
   }
 }

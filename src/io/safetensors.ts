@@ -7,6 +7,7 @@ import {
   type SafetensorsEntry,
   type SafetensorsHeader,
 } from './safetensors-header.ts';
+import { systemFailure } from './system-error.ts';
 
 // Format: https://github.com/huggingface/safetensors#format
 
@@ -85,7 +86,7 @@ export interface SafetensorsFile {
 /** Throws a CoupletError when the file is missing, cut or invalid. */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await open(path, 'r').catch((cause: Error) => {
-    throw new CoupletError(`Cannot open ${path}: ${cause.message}. Check the path.`, { cause });
+    throw systemFailure(cause, 'Cannot open', path);
   });
   try {
     const header = await readHeader(file, path);

@@ -24,7 +24,7 @@ const options = z.strictObject({
   symmetric: z
     .boolean()
     .default(true)
-    .describe('both views are queries, as published; false: the first alone, at half the cost'),
+    .describe('whether both views are queries, as published; false: the first alone, at half the cost'),
   temperature: z.number().positive().default(0.2).describe('divisor of the cosines of queries and keys'),
   emaMomentum: emaMomentum('momentum encoder', 0.99),
   heads: pairHeads,

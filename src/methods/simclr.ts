@@ -21,16 +21,12 @@ const options = z.strictObject({
   temperature: z.number().positive().default(0.1).describe('divisor of the cosines of views'),
   projector: z
     .strictObject({
-      layers: z
-        .int()
-        .min(1)
-        .default(3)
-        .describe('number of linear layers of the projector, each with a batch norm'),
-      hidden: count.optional().describe("width of the projector's hidden layers; default the backbone's"),
+      layers: z.int().min(1).default(3).describe('linear layers, each with a batch norm'),
+      hidden: count.optional().describe("width of hidden layers; default the backbone's"),
       embedDim: count.default(128).describe('width of the projections that the loss compares'),
     })
     .prefault({})
-    .describe('head that only training uses'),
+    .describe('head, used in training only'),
   frozenPatches,
   augmentation,
 });

@@ -25,19 +25,19 @@ export class AdamW extends SlotOptimizer<Moment> {
     else this.#foreachStep(live, rates);
   }
 
-  #fusedStep({ params, grads, slots }: Live<Moment>, { lr, weightDecay, steps }: Rates): void {
+  #fusedStep({ params, grads, slots }: Live<Moment>, { lr, weightDecay, updates }: Rates): void {
     const { beta1, beta2, eps } = this.#options;
     const { exp_avg, exp_avg_sq } = slots;
-    const count = full([], steps, { device: params[0].device }); // the kernel reads counts from the device
+    const count = full([], updates, { device: params[0].device }); // the kernel reads counts from the device
     const counts = params.map(() => count);
     const [amsgrad, maximize] = [false, false];
     // biome-ignore format: one call, one line
     ops._fused_adamw_(params, grads, exp_avg, exp_avg_sq, [], counts, lr, beta1, beta2, weightDecay, eps, amsgrad, maximize);
   }
 
-  #foreachStep(live: Live<Moment>, { lr, weightDecay, steps }: Rates): void {
+  #foreachStep(live: Live<Moment>, { lr, weightDecay, updates }: Rates): void {
     if (weightDecay !== 0) ops._foreach_mul__Scalar(live.params, 1 - lr * weightDecay);
-    const { mean, denominator, factor } = adamDirection(live, this.#options, steps);
+    const { mean, denominator, factor } = adamDirection(live, this.#options, updates);
     ops._foreach_addcdiv__Scalar(live.params, mean, denominator, -lr * factor);
   }
 }

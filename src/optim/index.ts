@@ -11,7 +11,7 @@ export { AdamW } from './adamw.ts';
 export { clipEachGradNorm, clipGradNorm } from './clip-grad.ts';
 export { decayGroups, type ParamGroup } from './groups.ts';
 export type { AdamOptions } from './moments.ts';
-export type { Optimizer } from './optimizer.ts';
+export type { Optimizer, StepCounts } from './optimizer.ts';
 export { Sgd } from './sgd.ts';
 
 /** The first is the default. To add one: write its file, and put it here. */

@@ -18,9 +18,9 @@ class Lamb extends SlotOptimizer<Moment> {
     this.#options = options;
   }
 
-  protected override update(live: Live<Moment>, { lr, weightDecay, steps }: Rates): void {
+  protected override update(live: Live<Moment>, { lr, weightDecay, updates }: Rates): void {
     const { params } = live;
-    const { mean, denominator, factor } = adamDirection(live, this.#options, steps);
+    const { mean, denominator, factor } = adamDirection(live, this.#options, updates);
     const update = ops._foreach_div_List(mean, denominator);
     ops._foreach_mul__Scalar(update, factor);
     if (weightDecay !== 0) {

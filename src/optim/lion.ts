@@ -7,7 +7,7 @@ import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
 const lionSchema = z.strictObject({
-  beta1: beta.default(0.9).describe('share of the mean gradient in the direction'),
+  beta1: beta.default(0.9).describe("share of the mean gradient in the update's direction"),
   beta2: beta.default(0.99).describe('decay of the mean of gradients'),
 });
 export type LionOptions = z.output<typeof lionSchema>;

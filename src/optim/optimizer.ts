@@ -19,12 +19,19 @@ export interface StepOptions {
   weightDecay?: number;
 }
 
+/** A parameter has had `steps - (missed[name] ?? 0)` updates. */
+export interface StepCounts {
+  steps: number;
+  /** By parameter: steps in which it had no gradient. Absent: none. */
+  missed: Record<string, number>;
+}
+
 export interface Optimizer {
-  /** One update; parameters without a gradient stay. Clears the gradients. */
+  /** One update; parameters without a gradient stay, and do not decay. Clears the gradients. */
   step(options: StepOptions): void;
   /** For checkpoints; the tensors are live, not copies. */
-  state(): { tensors: Map<string, Tensor>; steps: number };
-  /** Sets the step count; the caller overwrites the tensors of state(). */
-  restore(steps: number): void;
+  state(): StepCounts & { tensors: Map<string, Tensor> };
+  /** Sets the counts; the caller overwrites the tensors of state(). */
+  restore(counts: StepCounts): void;
   dispose(): void;
 }

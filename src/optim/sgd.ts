@@ -6,7 +6,7 @@ import { defineOptimizer } from './optimizer.ts';
 import { type Live, type Rates, SlotOptimizer } from './slots.ts';
 
 const sgdSchema = z.strictObject({
-  sgdMomentum: beta.default(0.9).describe('decay of the sum of gradients'),
+  sgdMomentum: beta.default(0.9).describe('momentum'),
   nesterov: z.boolean().default(false).describe('Nesterov momentum'),
 });
 export type SgdOptions = z.output<typeof sgdSchema>;

@@ -1,9 +1,9 @@
 import { clearGrads, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import type { ParamGroup } from './groups.ts';
-import type { Optimizer, StepOptions } from './optimizer.ts';
+import type { Optimizer, StepCounts, StepOptions } from './optimizer.ts';
 
-/** The parameters of a group that have a gradient. */
+/** Parameters of a group that have a gradient, and as many updates behind them. */
 export interface Live<Slot extends string> {
   names: string[];
   params: Tensor[];
@@ -15,8 +15,8 @@ export interface Live<Slot extends string> {
 export interface Rates {
   lr: number;
   weightDecay: number;
-  /** 1 at the first update. */
-  steps: number;
+  /** Updates of these parameters, this one included: bias correction counts them for each parameter, as torch.optim.AdamW does. */
+  updates: number;
 }
 
 /** Keeps state tensors per parameter, zero at the start. `update` runs for each group, in a scope without gradients. */
@@ -24,6 +24,8 @@ export abstract class SlotOptimizer<Slot extends string> implements Optimizer {
   readonly #groups: readonly ParamGroup[];
   readonly #slots: [Slot, Map<string, Tensor>][];
   #steps = 0;
+  /** Steps in which a parameter had no gradient; absent: none. */
+  #missed = new Map<string, number>();
 
   constructor(groups: readonly ParamGroup[], slots: readonly Slot[]) {
     const params = groups.flatMap(({ names, tensors }) =>
@@ -40,44 +42,54 @@ export abstract class SlotOptimizer<Slot extends string> implements Optimizer {
 
   step({ lr, weightDecay }: StepOptions): void {
     this.#steps++;
-    const rates = { lr, steps: this.#steps };
     scope(() =>
       noGrad(() => {
         for (const group of this.#groups) {
-          const live = this.#live(group);
-          if (live.params.length > 0)
-            this.update(live, {
-              ...rates,
-              weightDecay: group.weightDecay === 0 ? 0 : (weightDecay ?? group.weightDecay),
-            });
+          const decay = group.weightDecay === 0 ? 0 : (weightDecay ?? group.weightDecay);
+          for (const [updates, live] of this.#live(group))
+            this.update(live, { lr, weightDecay: decay, updates });
         }
       }),
     );
     for (const { tensors } of this.#groups) clearGrads(tensors);
   }
 
-  #live({ names, tensors }: ParamGroup): Live<Slot> {
-    const grads = gradsOf(tensors);
-    const indices = grads.flatMap((grad, i) => (grad ? [i] : []));
-    const liveNames = indices.map((i) => names[i]);
-    const slots = this.#slots.map(([slot, states]) => [slot, liveNames.map((name) => states.get(name)!)]);
-    return {
-      names: liveNames,
-      params: indices.map((i) => tensors[i]),
-      grads: indices.map((i) => grads[i]!),
-      slots: Object.fromEntries(slots),
-    };
+  /** By their number of updates: one entry, unless a parameter was without a gradient for some steps. */
+  #live({ names, tensors }: ParamGroup): Map<number, Live<Slot>> {
+    const result = new Map<number, Live<Slot>>();
+    gradsOf(tensors).forEach((grad, i) => {
+      const name = names[i];
+      const missed = this.#missed.get(name) ?? 0;
+      if (!grad) {
+        this.#missed.set(name, missed + 1);
+        return;
+      }
+      const updates = this.#steps - missed;
+      const live = result.get(updates) ?? this.#emptyLive();
+      result.set(updates, live);
+      live.names.push(name);
+      live.params.push(tensors[i]);
+      live.grads.push(grad);
+      for (const [slot, states] of this.#slots) live.slots[slot].push(states.get(name)!);
+    });
+    return result;
   }
 
-  state(): { tensors: Map<string, Tensor>; steps: number } {
+  #emptyLive(): Live<Slot> {
+    const slots = Object.fromEntries(this.#slots.map(([slot]) => [slot, []])) as unknown;
+    return { names: [], params: [], grads: [], slots: slots as Record<Slot, Tensor[]> };
+  }
+
+  state(): StepCounts & { tensors: Map<string, Tensor> } {
     const tensors = this.#slots.flatMap(([slot, states]) =>
       [...states].map(([name, state]) => [`${slot}.${name}`, state] as const),
     );
-    return { tensors: new Map(tensors), steps: this.#steps };
+    return { tensors: new Map(tensors), steps: this.#steps, missed: Object.fromEntries(this.#missed) };
   }
 
-  restore(steps: number): void {
+  restore({ steps, missed }: StepCounts): void {
     this.#steps = steps;
+    this.#missed = new Map(Object.entries(missed));
   }
 
   dispose(): void {

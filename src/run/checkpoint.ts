@@ -1,11 +1,16 @@
 import { join } from 'node:path';
 import type { Problems } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
-import { loadTensorsInto, readStateJson, saveCheckpoint } from '../io/checkpoint.ts';
-import { checkpointPath, MODEL_FILE, STATE_TENSORS_FILE } from '../io/checkpoint-files.ts';
+import { loadTensorsInto, saveCheckpoint } from '../io/checkpoint.ts';
+import {
+  type CheckpointPlace,
+  checkpointPath,
+  MODEL_FILE,
+  readState,
+  STATE_TENSORS_FILE,
+} from '../io/checkpoint-files.ts';
 import type { Method } from '../methods/index.ts';
-import type { SavedOnlineState } from '../online-compression/index.ts';
-import type { Spent } from '../time/budget.ts';
+import type { StepCounts } from '../optim/index.ts';
 import { Generator, type Tensor } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
 
@@ -38,7 +43,7 @@ export async function saveRun(
   const random = new Generator('cpu').state();
   const tables = gatheredTables(parts.method);
   const state = new Map([...liveState(parts), ...tables, ['random.cpu', random]]);
-  const optimizer = { steps: parts.optimizer.state().steps };
+  const { steps, missed } = parts.optimizer.state();
   try {
     if (parts.ranks.rank > 0) return checkpointPath(parts.runDir, step);
     return await saveCheckpoint(parts.runDir, {
@@ -46,7 +51,7 @@ export async function saveRun(
       state,
       json: {
         step,
-        optimizer,
+        optimizer: { steps, missed },
         datasetSize: parts.dataset.size,
         spent: parts.plan.budget.spent,
         ...(parts.plan.online && { online: parts.plan.online.state() }),
@@ -71,9 +76,18 @@ function emptyTables({ tables = new Map() }: Method): Map<string, Tensor> {
   );
 }
 
+/** For a checkpoint that does not say it: in which of its steps the method froze a parameter follows from the epoch alone. */
+function missedByFreezing({ method, plan }: RunParts, steps: number): StepCounts['missed'] {
+  const missed: StepCounts['missed'] = {};
+  for (let step = 0; method.frozen && step < steps; step++)
+    for (const name of method.frozen(plan.contextAt(step))) missed[name] = (missed[name] ?? 0) + 1;
+  return missed;
+}
+
 /** Overwrites a run's state with a checkpoint. Returns the samples skipped until then. Throws a CoupletError for data of another size. */
-export async function restoreRun(parts: RunParts, path: string): Promise<{ skipped: Problems }> {
-  const json = await readStateJson(path);
+export async function restoreRun(parts: RunParts, place: CheckpointPlace): Promise<{ skipped: Problems }> {
+  const { path } = place;
+  const json = readState(place);
   if (json.datasetSize !== parts.dataset.size) {
     throw new CoupletError(
       `${path} was written with ${json.datasetSize} samples, the data has ${parts.dataset.size} now: sample ids would shift. Bring the data back, or start a new run.`,
@@ -95,10 +109,9 @@ export async function restoreRun(parts: RunParts, path: string): Promise<{ skipp
     });
   }
   for (const tensor of [random, ...tables.values()]) tensor.dispose();
-  parts.optimizer.restore((json.optimizer as { steps: number }).steps);
-  // Checkpoints of older versions have neither `spent` nor `skipped`.
-  const spent = json.spent as Spent | undefined;
-  parts.plan.budget.restore(spent ?? { steps: json.step, forwards: 0, seconds: 0 });
-  parts.plan.online?.restore(json.online as SavedOnlineState | undefined, path);
-  return { skipped: (json.skipped as Problems | undefined) ?? { count: 0, first: [] } };
+  const { steps, missed = missedByFreezing(parts, steps) } = json.optimizer;
+  parts.optimizer.restore({ steps, missed });
+  parts.plan.budget.restore(json.spent);
+  parts.plan.online?.restore(json.online, path);
+  return { skipped: json.skipped };
 }

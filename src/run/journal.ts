@@ -1,14 +1,30 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { removeStale, writeFileAtomically } from '../io/atomic.ts';
 import { checkpointPath, runPaths } from '../io/checkpoint-files.ts';
+import { readJsonFile } from '../io/json-file.ts';
 import { type MetricsRow, MetricsWriter, readMetrics } from '../io/metrics.ts';
 import type { StepContext } from '../time/clock.ts';
 import type { RunParts } from './build.ts';
 import type { Plan } from './plan.ts';
 
-export const bestPath = (runDir: string): string => join(runDir, 'best.json');
+const bestPath = (runDir: string): string => join(runDir, 'best.json');
+
+const bestSchema = z.object({
+  step: z.int().min(0).describe('step of the checkpoint'),
+  metric: z.string().describe('metric that evaluate.bestBy names'),
+  value: z.number().describe('value of the metric'),
+});
+
+/** Step of the best checkpoint; undefined without a best.json. Throws a CoupletError for a damaged one. */
+export function readBestStep(runDir: string): number | undefined {
+  const path = bestPath(runDir);
+  if (!existsSync(path)) return undefined;
+  return readJsonFile(path, bestSchema, 'Use --checkpoint latest; a resumed run writes this file again.')
+    .step;
+}
 
 /** Key of a row: the sentences about evaluations that failed. */
 export const FAILED = 'eval/failed';

@@ -1,9 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import { migrateConfig, type RunConfig } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { readJsonFile } from '../io/json-file.ts';
+
+/** Enough for a comparison: an older version may have other keys. */
+const savedSchema = z.looseObject({ data: z.looseObject({}) });
 
 /** These change the run's numbers. */
 const FIXED_KEYS = ['seed', 'model', 'method', 'data', 'compression', 'batch', 'optimizer'] as const;
@@ -19,7 +23,8 @@ function fixedPart(config: RunConfig, key: (typeof FIXED_KEYS)[number]): unknown
 export function checkSameRun(config: RunConfig, runDir: string): void {
   const path = runPaths(runDir).config;
   if (!existsSync(path)) return;
-  const saved = migrateConfig(readJsonFile(path) as RunConfig);
+  const todo = 'Bring this file back, or start a run with another --name.';
+  const saved = migrateConfig(readJsonFile(path, savedSchema, todo)) as unknown as RunConfig;
   const plain = JSON.parse(JSON.stringify(config)) as RunConfig;
   const changed = FIXED_KEYS.flatMap((key) => changes(fixedPart(saved, key), fixedPart(plain, key), key));
   if (changed.length > 0) {

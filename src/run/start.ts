@@ -63,8 +63,8 @@ async function resumeRun(
     warn(`${runDir} has no checkpoint: the run starts from the beginning`);
     return BEGINNING;
   }
-  const { step, path } = checkpoint;
-  const { skipped } = await restoreRun(run, path);
+  const { step } = checkpoint;
+  const { skipped } = await restoreRun(run, checkpoint);
   ranks.barrier('the resume');
   const removed = ranks.rank === 0 ? await removeLater(runDir, step) : [];
   for (const later of removed) warn(`${later.path} is removed: its steps are run again`);

@@ -5,22 +5,20 @@ const share = z.number().min(0).max(1);
 const strength = z.number().min(0);
 
 const colorJitter = z.strictObject({
-  probability: share.optional().describe('share of the views whose colours are changed'),
-  brightness: strength.optional().describe('the factor is drawn from 1 - this to 1 + this'),
-  contrast: strength.optional().describe('the factor is drawn from 1 - this to 1 + this'),
-  saturation: strength.optional().describe('the factor is drawn from 1 - this to 1 + this'),
-  hue: z.number().min(0).max(0.5).optional().describe('the hue turns by at most this part of the circle'),
+  probability: share.optional().describe('share of views that are changed'),
+  brightness: strength.optional().describe('greatest distance of the factor from 1'),
+  contrast: strength.optional().describe('greatest distance of the factor from 1'),
+  saturation: strength.optional().describe('greatest distance of the factor from 1'),
+  hue: z.number().min(0).max(0.5).optional().describe('greatest turn of the hue, as a part of the circle'),
 });
 
 const blur = z.strictObject({
-  probability: share.optional().describe('share of the views that are blurred'),
+  probability: share.optional().describe('share of views that are blurred'),
   sigma: z
     .tuple([z.number().positive(), z.number().positive()])
     .refine(([least, most]) => least <= most, { error: 'expected [least, most] in that order' })
     .optional()
-    .describe(
-      'standard deviation in pixels of the view, [least, most]; the papers have [0.1, 2] at 224 pixels',
-    ),
+    .describe('least and greatest standard deviation in pixels; the papers have [0.1, 2] at 224 pixels'),
 });
 
 /** A key that is left out keeps the method's value in each view. */
@@ -28,13 +26,13 @@ export const augmentationSchema = z.strictObject({
   colorJitter: z
     .union([z.literal(false), colorJitter])
     .optional()
-    .describe('changes of brightness, contrast, saturation and hue, in random order; false: none'),
-  grayscale: share.optional().describe('share of the views without colour'),
+    .describe('changes of brightness, contrast, saturation and hue, in random order'),
+  grayscale: share.optional().describe('share of views in grey'),
   blur: z
     .union([z.literal(false), blur])
     .optional()
-    .describe('Gaussian blur; false: none, as SimCLR for pictures of 32 pixels'),
-  solarize: share.optional().describe('share of the views, of each kind, whose bright values are inverted'),
+    .describe('Gaussian blur; false suits small pictures'),
+  solarize: share.optional().describe('share of views whose bright values are inverted'),
 });
 
 export type Augmentation = z.output<typeof augmentationSchema>;

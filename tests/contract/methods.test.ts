@@ -153,14 +153,14 @@ describe.each(Object.keys(methods))('method %s', (name) => {
     step(0);
     step(1);
     const saved = arrays(everything());
-    const { steps } = optimizer.state();
+    const counts = optimizer.state();
     const three = () => [2, 3, 4].map((index) => step(index));
     const metrics = three();
     const end = arrays(everything());
 
     const restore = () => {
       for (const [key, tensor] of everything()) tensor.set_(saved.get(key)!);
-      optimizer.restore(steps);
+      optimizer.restore(counts);
     };
     restore();
     expect(three()).toEqual(metrics);

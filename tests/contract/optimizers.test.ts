@@ -135,6 +135,31 @@ describe.each(Object.entries(configs))('%s', (rule, config) => {
     expect(values()).toEqual(all);
   });
 
+  test('a parameter that was frozen starts as a new one, also after a resume', () => {
+    const { w } = params;
+    const start = w.toArray();
+    const track = (steps: number) =>
+      Array.from({ length: steps }, () => {
+        step(0.05);
+        return w.toNumbers();
+      });
+    const fresh = track(4);
+    free();
+    make();
+    params.w.set_(start);
+    for (let i = 0; i < 1251; i++) {
+      pull(['b', 'logit_scale']);
+      optimizer.step({ lr: 0.001 });
+    }
+    const late = () => {
+      step(0.05);
+      return params.w.toNumbers();
+    };
+    expect([late(), late()]).toEqual(fresh.slice(0, 2));
+    optimizer.restore(JSON.parse(JSON.stringify(optimizer.state())));
+    expect([late(), late()]).toEqual(fresh.slice(2));
+  });
+
   test.runIf(scaleFree !== undefined)(
     `a first step ${scaleFree ? 'does not see' : 'follows'} the scale of the gradients`,
     () => {
@@ -162,7 +187,7 @@ describe.each(Object.entries(configs))('%s', (rule, config) => {
 
   test('state goes out and comes back: the steps after are the same to the bit', () => {
     for (let i = 0; i < 3; i++) step(0.05);
-    const { tensors, steps } = optimizer.state();
+    const { tensors, steps, missed } = optimizer.state();
     expect(steps).toBe(3);
     const saved = [...tensors].map(([name, t]) => [name, t.toArray()] as const);
     const start = Object.values(params).map((param) => param.toArray());
@@ -180,7 +205,7 @@ describe.each(Object.entries(configs))('%s', (rule, config) => {
     const fresh = optimizer.state().tensors;
     expect([...fresh.keys()]).toEqual(saved.map(([name]) => name));
     for (const [name, array] of saved) fresh.get(name)!.set_(array);
-    optimizer.restore(steps);
+    optimizer.restore({ steps, missed });
     expect(run()).toEqual(expected);
     expect(optimizer.state().steps).toBe(6);
   });

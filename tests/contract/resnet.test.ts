@@ -204,7 +204,7 @@ describe.each(Object.keys(methods).filter(withTexts))('method %s on a ResNet', (
     step(1);
     const saved = arrays(everything());
     const tables = new Map([...(method.tables ?? [])].map(([key, table]) => [key, table.gather()]));
-    const { steps } = optimizer.state();
+    const counts = optimizer.state();
     const run = () => [encoded(), step(2), step(3), encoded(), arrays(everything())];
     const expected = run();
     free();
@@ -216,7 +216,7 @@ describe.each(Object.keys(methods).filter(withTexts))('method %s on a ResNet', (
       table.rows.dispose();
       table.visited.dispose();
     }
-    optimizer.restore(steps);
+    optimizer.restore(counts);
     expect(run()).toEqual(expected);
   });
 

@@ -38,17 +38,17 @@ const path = z.string().min(1);
 export const pathOption = path;
 export const patternsOption = z
   .union([path, z.array(path).min(1)])
-  .describe('path of the files, or several; `{000..012}` and `{a,b}` are expanded');
+  .describe('path of the files; `{000..012}` and `{a,b}` are expanded');
 export const columnOption = z.string().min(1).optional();
 export const classNamesOption = z
   .union([z.array(z.string()).min(1), z.string()])
   .optional()
-  .describe('class names in label order, or the path of a JSON file: names, or { label, names: [...] }');
+  .describe('class names in label order, or a JSON file of them: a list, or { label, names: [...] }');
 export const templatesOption = z
   .array(templateSchema)
   .min(1)
   .optional()
-  .describe('captions made from a class name, each with {} in it; one is drawn for each sample and epoch');
+  .describe('captions for class names, each with {}; one is drawn for each sample and epoch');
 
 /** A cut list would silently be a smaller data set. */
 const UNLIMITED = { max: Number.POSITIVE_INFINITY, maxLength: Number.POSITIVE_INFINITY };

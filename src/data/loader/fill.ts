@@ -1,3 +1,4 @@
+import { isMachineFailure, systemFailure } from '../../io/system-error.ts';
 import { captionOf } from '../dataset/captions.ts';
 import type { DatasetIndex } from '../dataset/dataset-index.ts';
 import type { Problem } from '../dataset/problems.ts';
@@ -87,7 +88,9 @@ export class Filler {
       try {
         return await this.#fillSample(id, epoch, target);
       } catch (error) {
-        result.bad.push({ row: target.row, name: this.#reader.name(id), reason: reasonOf(error) });
+        const name = this.#reader.name(id);
+        if (isMachineFailure(error)) throw systemFailure(error, 'Cannot read', name);
+        result.bad.push({ row: target.row, name, reason: reasonOf(error) });
       }
     }
     target.slab.ids[target.row] = -1n;

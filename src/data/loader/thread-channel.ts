@@ -7,6 +7,8 @@ interface Reply<Response> {
   id: number;
   response?: Response;
   error?: Error;
+  /** The error is a CoupletError: a message to a thread loses classes. */
+  forUser?: boolean;
 }
 
 /** A thread that answers requests; its module calls `answerRequests`. */
@@ -51,10 +53,10 @@ export class ThreadChannel<Request, Response> {
     await this.#worker.terminate();
   }
 
-  #settle({ id, response, error }: Reply<Response>): void {
+  #settle({ id, response, error, forUser }: Reply<Response>): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (error) waiting?.reject(error);
+    if (error) waiting?.reject(forUser ? new CoupletError(error.message, { cause: error }) : error);
     else waiting?.resolve(response!);
   }
 
@@ -78,7 +80,8 @@ export function answerRequests<Request, Response>(
       const response = await answer(request);
       parentPort!.postMessage({ id, response } satisfies Reply<Response>, buffersOf(response));
     } catch (error) {
-      parentPort!.postMessage({ id, error: error as Error } satisfies Reply<Response>);
+      const forUser = error instanceof CoupletError;
+      parentPort!.postMessage({ id, error: error as Error, forUser } satisfies Reply<Response>);
     }
   });
 }

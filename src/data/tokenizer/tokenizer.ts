@@ -43,7 +43,7 @@ export const tokenizerConfigSchema = z.discriminatedUnion('type', [
       .min(514)
       .max(1_000_000)
       .default(4096)
-      .describe('number of ids: 512 bytes, 2 special ones, and learned pairs'),
+      .describe('number of ids: 512 for bytes, 2 special ones, the rest learned pairs'),
   }),
 ]);
 export type TokenizerConfig = z.infer<typeof tokenizerConfigSchema>;

@@ -18,50 +18,47 @@ type Rule = 'constant' | 'global' | 'individual';
 export type FastClipVersion = keyof typeof VERSIONS;
 
 const gamma = z.strictObject({
-  shape: z
-    .enum(['cosine', 'constant'])
-    .optional()
-    .describe('course of the inner learning rate; default by version'),
+  shape: z.enum(['cosine', 'constant']).optional().describe('course of the inner learning rate'),
   min: z
     .number()
     .gt(0)
     .max(1)
     .default(0.2)
-    .describe('final or constant inner learning rate; the first epoch always has 1'),
+    .describe('final (or constant) inner learning rate; the first epoch always has 1'),
   decayShare: z
     .number()
     .gt(0)
     .max(1)
     .default(0.5)
-    .describe('share of the run after which the cosine reaches min'),
+    .describe('share of the run after which a cosine is at min'),
   per: z
     .enum(['epoch', 'step'])
     .default('epoch')
-    .describe('interval at which the inner learning rate changes; an epoch as published'),
+    .describe('how often the inner learning rate changes; published: each epoch'),
 });
 
 const temperature = z.strictObject({
   rule: z
     .enum(['constant', 'global', 'individual'])
     .optional()
-    .describe('kind of temperature: constant, one learned, or one learned per anchor; default by version'),
-  init: z.number().positive().optional().describe('initial temperature; default 0.07, individual ones 0.03'),
+    .describe('kind of temperature: constant, one learned, or one learned for each anchor'),
+  init: z.number().positive().optional().describe('initial temperature'),
   lrShare: z
     .number()
     .min(0)
     .optional()
-    .describe("the global temperature's learning rate as a share of optimizer.peakLr; default 0.25, v0 1"),
+    .describe('learning rate of a global temperature, as a share of optimizer.peakLr'),
   schedule: z
     .enum(['step-threshold', 'constant', 'as-model'])
     .optional()
     .describe(
-      "course of the global temperature's learning rate: a third while the temperature is below 0.03 (step-threshold, the default), constant, or as the model's (as-model, v0's default)",
+      'course of that learning rate; step-threshold: a third while the temperature is below 0.03; as-model: as schedule',
     ),
   individualLr: z.number().min(0).default(0.0133).describe('learning rate of individual temperatures'),
   gradient: z
     .enum(['exact', 'released'])
     .default('exact')
-    .describe("the global temperature's gradient: exact, or as in the released code"),
+    .describe('gradient of a global temperature: exact, or that of the released code'),
   min: z.number().positive().default(0.01).describe('lowest temperature'),
   max: z.number().positive().default(1).describe('highest temperature'),
 });
@@ -71,26 +68,25 @@ export const fastClipOptions = z.strictObject({
   version: z
     .enum(Object.keys(VERSIONS) as [FastClipVersion, ...FastClipVersion[]])
     .default('v3')
-    .describe('published version, a preset of the options below'),
+    .describe('published version, which sets the defaults of other keys'),
   rho: z
     .number()
     .default(6.5)
-    .describe('radius of the KL ball that learned temperatures settle on (v3 and individual ones)'),
+    .describe('rho of the papers, for v3 and individual temperatures; a larger one makes them smaller'),
   eps: z
     .number()
     .positive()
     .default(1e-14)
-    .describe('constant added to u, which lowers the weight of well-separated anchors'),
-  timesTau: z
-    .boolean()
-    .optional()
-    .describe("whether each anchor's loss is multiplied by its temperature; default by version"),
+    .describe('constant added to u; larger ones lower the weight of anchors that are already well separated'),
+  timesTau: z.boolean().optional().describe("whether an anchor's loss is multiplied by its temperature"),
   reduction: z
     .enum(['fastclip', 'openclip'])
     .default('fastclip')
-    .describe('features of other ranks: detached (fastclip) or with gradient (openclip)'),
-  gamma: gamma.prefault({}).describe('inner learning rate, at which u follows the batch'),
-  temperature: temperature.prefault({}).describe('initial temperature and how it learns'),
+    .describe('features of other ranks: without gradient (fastclip) or with it (openclip)'),
+  gamma: gamma
+    .prefault({})
+    .describe("inner learning rate: how fast u, the mean of a sample's denominators, follows the batch"),
+  temperature: temperature.prefault({}).describe('temperature of the loss'),
 });
 
 export interface FastClipParts {

@@ -23,28 +23,26 @@ export const emaMomentum = (follower: string, start: number) =>
     .min(0)
     .max(1)
     .default(start)
-    .describe(
-      `share of itself that the ${follower} keeps in each step, at the start; it rises to 1 along half a cosine`,
-    );
+    .describe(`share of its old weights that the ${follower} keeps in each step; rises to 1 along a cosine`);
 
 const width = z.int().min(1);
 
 export const pairHeads = z
   .strictObject({
-    hidden: width.default(4096).describe('width of the hidden layers of projector and predictor'),
+    hidden: width.default(4096).describe('width of hidden layers'),
     embedDim: width.default(256).describe('width of the projections that the loss compares'),
   })
   .prefault({})
-  .describe('projector and predictor, which only training uses');
+  .describe('projector and predictor, used in training only');
 
 export const frozenPatches = z
   .boolean()
   .default(true)
-  .describe('whether the patch projection stays random, which keeps training of ViTs stable (MoCo v3)');
+  .describe('whether the patch projection stays random, for stable training (MoCo v3)');
 
 export const augmentation = augmentationSchema
   .optional()
-  .describe("changes to the paper's colours, blur and solarizing, for all views");
+  .describe("colour changes of all views; default the paper's");
 
 /** A paper's recipes with a config's crop, flip and photometric changes. */
 export function asConfigured(

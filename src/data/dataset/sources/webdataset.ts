@@ -14,11 +14,8 @@ const options = {
   captionKey: z
     .string()
     .default('caption')
-    .describe('field of KEY.json that holds the caption, where there is no KEY.txt'),
-  labelKey: z
-    .string()
-    .default('label')
-    .describe('field of KEY.json that holds the label, where there is no KEY.cls'),
+    .describe('field of KEY.json with the caption, if there is no KEY.txt'),
+  labelKey: z.string().default('label').describe('field of KEY.json with the label, if there is no KEY.cls'),
   classNames: classNamesOption,
   templates: templatesOption,
 };
