@@ -34,7 +34,7 @@ const ROWS_PER_PART = 4096;
 /**
  * Accuracy of scores [N, C] for labels [N] in [0, C) on the same device. Ties count as if broken by chance: constant scores
  * have the accuracy of chance. Rows with NaN or an infinity, and rows without a class (-1), are wrong.
- * @equation FastCL 7.5: accuracy, with ties at the share of their places
+ * @equation FastCL 7.5: accuracy; ties count as if broken by chance
  */
 export function accuracy(scores: Tensor, labels: Tensor): Accuracy {
   const count = scores.shape[0];
