@@ -34,7 +34,7 @@ export interface VitSpec {
 
 /**
  * A vision transformer (Dosovitskiy et al. 2021). Throws a RangeError unless the patch size divides the image size.
- * @equation FastCL 1.3: what stays keeps its place, and the class token stays
+ * @equation FastCL 1.3: kept tokens keep their positions; the class token stays
  */
 export class VisionTransformer extends Module {
   readonly spec: VitSpec;
@@ -137,7 +137,7 @@ export class VisionTransformer extends Module {
 
   /**
    * Normalised [B, 3, H, W] -> [B, D]. The patch size must divide H and W. A plan shortens the sequence.
-   * @equation FastCL 1.3: what stays keeps its place, and the class token stays
+   * @equation FastCL 1.3: kept tokens keep their positions; the class token stays
    */
   forward(images: Tensor, plan: SequencePlan = {}): Tensor {
     let x = this.embed(images, plan);

@@ -19,7 +19,7 @@ interface SinCosOptions {
  * Returns [prefixTokens + rows * columns, width], row-major; prefix tokens get zeros.
  * Throws a RangeError unless 4 divides the width.
  * @equation FastCLIP 5: sine-cosine positions in two dimensions (MoCo v3, Chen et al. 2021)
- * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the own one, learned by bicubic resize
+ * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the model's grid, learned ones by bicubic resize
  */
 export function sinCosPositions(options: SinCosOptions): Float64Array {
   const { width, prefixTokens, baseGrid, first = 'column' } = options;
@@ -89,7 +89,7 @@ export function resizePositions(positions: Tensor, resize: Tensor): Tensor {
 
 /**
  * sinCosPositions() of another grid's patches, [N', D].
- * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the own one, learned by bicubic resize
+ * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the model's grid, learned ones by bicubic resize
  */
 export function sinCosOnGrid(
   options: { grid: Grid; baseGrid: number; width: number; first?: FirstAxis },
