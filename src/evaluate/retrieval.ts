@@ -5,6 +5,7 @@ import { ProblemLog } from '../data/dataset/problems.ts';
 import { Reader } from '../data/dataset/reader.ts';
 import { checkBadShare, type Dataset, openDataset } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
+import { isMachineFailure, systemFailure } from '../io/system-error.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import { percent } from './accuracy.ts';
 import { defineEvaluator, type EvaluationContext, sourcesSchema } from './evaluator.ts';
@@ -145,11 +146,11 @@ function captionsOf(
   try {
     for (const [id, picture] of distinct.of.entries()) {
       const row = rowOfPicture.get(picture);
-      const text = captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
       if (row === undefined) {
         if (distinct.first[picture] !== id) lost.count++; // the first one is counted
-      } else if (text === undefined) lost.add(reader.name(id), 'the caption is empty or missing');
-      else {
+        continue;
+      }
+      for (const text of captionsOfSample(id, reader, lost)) {
         captions.texts.push(text);
         captions.ids.push(id);
         captions.pictureOf.push(row);
@@ -159,6 +160,19 @@ function captionsOf(
   } finally {
     reader.close();
   }
+}
+
+/** A sample without a caption that can be read is added to `lost`. */
+function captionsOfSample(id: number, reader: Reader, lost: ProblemLog): string[] {
+  try {
+    const text = captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
+    if (text !== undefined) return [text];
+    lost.add(reader.name(id), 'the caption is empty or missing');
+  } catch (error) {
+    if (isMachineFailure(error)) throw systemFailure(error, 'Cannot read', reader.name(id));
+    lost.add(reader.name(id), (error as Error).message);
+  }
+  return [];
 }
 
 function measure(
