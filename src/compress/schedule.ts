@@ -15,7 +15,7 @@ export interface ScheduleContext {
 
 /**
  * Compression by progress. Throws a CoupletError when it does not fit the model, and for a missing, broken or other model's file.
- * @equation FastCL 3.1: (d, q) of s: piecewise constant
+ * @equation FastCL 3.1: compression (d, q) at progress s: constant within a stage
  */
 export function compressionSchedule(
   config: CompressionConfig,
@@ -31,7 +31,7 @@ export function compressionSchedule(
 
 /**
  * With defaults; a constant compression is one stage. Throws as compressionSchedule().
- * @equation FastCL 3.1: (d, q) of s: piecewise constant
+ * @equation FastCL 3.1: compression (d, q) at progress s: constant within a stage
  */
 export function compressionStages(
   config: CompressionConfig,

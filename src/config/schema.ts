@@ -45,7 +45,7 @@ const data = z
     hold: z
       .enum(['none', 'device'])
       .default('none')
-      .describe('memory that keeps decoded pictures; device: the GPU, which also crops them'),
+      .describe("memory that keeps decoded pictures; device: the model's, which also crops them"),
     cache: z
       .string()
       .min(1)

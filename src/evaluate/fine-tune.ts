@@ -4,6 +4,7 @@ import { CoupletError } from '../errors.ts';
 import { imagesToDevice } from '../feed/upload.ts';
 import type { Method } from '../methods/index.ts';
 import { BatchStatistics } from '../nn/batch-norm.ts';
+import { weightNotFinite } from '../nn/finite.ts';
 import { Init } from '../nn/init.ts';
 import type { NamedParams } from '../nn/module.ts';
 import { AdamW, decayGroups } from '../optim/index.ts';
@@ -51,7 +52,8 @@ export interface FineTuneReport extends Accuracy {
 
 /**
  * Accuracy after training encoder and a linear head end to end: AdamW, warm-up and cosine, label smoothing, random crops.
- * Features have the length sqrt(E), as after a layer norm. Changes the weights of `encoder.method`.
+ * Features have the length sqrt(E), as after a layer norm. Changes the weights of `encoder.method`. Throws a CoupletError for weights
+ * that are not finite, before training or after it.
  */
 export async function fineTune(
   { train, test, classes }: LabelledPair,
@@ -62,11 +64,18 @@ export async function fineTune(
   const globalBatchSize = Math.min(all.globalBatchSize, train.size);
   const classifier = new Classifier(encoder, { ...all, globalBatchSize, classes });
   try {
+    checkFinite(classifier, 'the checkpoint is damaged, or its training diverged');
     await trainAll(classifier, train, { ...all, globalBatchSize });
+    checkFinite(classifier, 'fine-tuning diverged. Lower peakLr');
     return { ...(await measure(classifier, test)), classes, epochs: all.epochs };
   } finally {
     classifier.dispose();
   }
+}
+
+function checkFinite({ params }: Classifier, cause: string): void {
+  const bad = weightNotFinite(params);
+  if (bad !== undefined) throw new CoupletError(`fine-tuning: ${bad}; ${cause}.`);
 }
 
 async function trainAll(classifier: Classifier, train: Dataset, options: FineTuneOptions): Promise<void> {
@@ -127,6 +136,8 @@ async function measure(classifier: Classifier, test: Dataset): Promise<Accuracy 
 /** An encoder with a linear head. */
 class Classifier {
   readonly encoder: Encoder;
+  /** The weights that it trains, with the head's. */
+  readonly params: NamedParams;
   readonly #options: FineTuneOptions;
   readonly #weight: Tensor; // [C, E]
   readonly #bias: Tensor; // [C]
@@ -143,14 +154,15 @@ class Classifier {
     this.#unfrozen = unfrozen;
     this.#weight = init.normal([options.classes, width], 0.01).persist().requireGrad();
     this.#bias = init.zeros([options.classes]).persist().requireGrad();
-    const head = decayGroups(
-      new Map([
-        ['head.weight', this.#weight],
-        ['head.bias', this.#bias],
-      ]),
-      options.weightDecay,
-    );
-    const groups = [...decayGroups(params, options.weightDecay, method.decays), ...head];
+    const head = new Map([
+      ['head.weight', this.#weight],
+      ['head.bias', this.#bias],
+    ]);
+    this.params = new Map([...params, ...head]);
+    const groups = [
+      ...decayGroups(params, options.weightDecay, method.decays),
+      ...decayGroups(head, options.weightDecay),
+    ];
     this.#optimizer = new AdamW(groups, ADAM);
   }
 

@@ -18,6 +18,8 @@ export interface JsonPlace {
   todo: string;
   /** Keys are names that the file may choose, `__proto__` too. */
   anyKeys?: boolean;
+  /** Default 500,000. */
+  maxValues?: number;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true }); // drops a byte order mark
@@ -31,8 +33,9 @@ export function readJsonFile<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
   todo = 'Check the path.',
+  bounds: Pick<JsonPlace, 'anyKeys' | 'maxValues'> = {},
 ): z.output<Schema> {
-  const place = { where: path, todo };
+  const place = { where: path, todo, ...bounds };
   return checkJson(parseJson(readText(path, place), place), schema, place);
 }
 
@@ -102,6 +105,7 @@ function parsed(text: string, place: JsonPlace): unknown {
 }
 
 function refuseBomb(text: string, place: JsonPlace): void {
+  const { maxValues = MAX_VALUES } = place;
   let depth = 0;
   let values = 1;
   for (let i = 0; i < text.length; i++) {
@@ -111,7 +115,7 @@ function refuseBomb(text: string, place: JsonPlace): void {
     else if (code === 0x5b || code === 0x7b) depth++;
     else if (code === 0x5d || code === 0x7d) depth--;
     if (depth > MAX_DEPTH) throw wrong(place, `is nested more than ${MAX_DEPTH} levels deep`);
-    if (values > MAX_VALUES) throw wrong(place, `has more than ${MAX_VALUES} values`);
+    if (values > maxValues) throw wrong(place, `has more than ${maxValues} values`);
   }
 }
 

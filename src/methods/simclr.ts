@@ -84,7 +84,7 @@ export const simclr = defineMethod({
   options,
   needs: { tokens: false },
   views: ({ options, imageSize, data }) => asConfigured(simclrRecipes(imageSize), data, options.augmentation),
-  /** @equation FastCL 1.2: SimCLR shortens both views by both */
+  /** @equation FastCL 1.2: SimCLR: d and q shorten both views */
   passes: () => [{ features: 'views', trained: true, views: [0, 1], dropTokens: true, scalePatches: true }],
   defaults: mocoDefaults('bicubic'),
   create: (context) => new SimClr(context),

@@ -2,6 +2,7 @@ import { CoupletError } from '../../errors.ts';
 import { hash32, purpose } from '../random.ts';
 import type { Classes } from './classes.ts';
 import { type Columns, captionIn } from './columns.ts';
+import { fillTemplate } from './template.ts';
 
 const DEFAULT_TEMPLATES = ['a photo of a {}.'];
 const MAX_CAPTION_BYTES = 1 << 20;
@@ -85,7 +86,7 @@ function classCaption(
   const choice = hash32([draw.seed, draw.epoch, draw.id, purpose.template]);
   const name = names[choice % names.length]!;
   const template = rules.templates[Math.floor(choice / names.length) % rules.templates.length]!;
-  return template.replaceAll('{}', name);
+  return fillTemplate(template, name);
 }
 
 /**

@@ -4,6 +4,7 @@ import { expand } from 'brace-expansion';
 import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
 import type { IndexedSource, IndexWriter } from './index-writer.ts';
+import { templateSchema } from './template.ts';
 
 interface SourceDefinition<Type extends string, Options extends z.ZodRawShape> {
   /** `type` in a config. */
@@ -44,7 +45,7 @@ export const classNamesOption = z
   .optional()
   .describe('class names in label order, or a JSON file of them: a list, or { label, names: [...] }');
 export const templatesOption = z
-  .array(z.string().refine((text) => text.includes('{}'), 'a template holds {} where the class name goes'))
+  .array(templateSchema)
   .min(1)
   .optional()
   .describe('captions for class names, each with {}; one is drawn for each sample and epoch');
