@@ -89,15 +89,15 @@ export const retrievalEvaluator = defineEvaluator({
 
   async open({ data }) {
     const dataset = await openDataset([data].flat(), { key: NAME });
-    if (dataset.hasCaptions) return { dataset, close: () => dataset.close() };
+    if (dataset.hasCaptions)
+      return { dataset, pictures: picturesOnce(dataset), close: () => dataset.close() };
     dataset.close();
     throw new CoupletError(`${NAME} has no captions: expected a caption column or txt members.`);
   },
 
-  async run({ dataset }, context) {
+  async run({ dataset, pictures }, context) {
     const { encoder, remarks } = context;
-    const distinct = distinctPictures(dataset);
-    const part = distinct.first.length === dataset.size ? dataset : partOf(dataset, distinct.first);
+    const { distinct, part } = pictures();
     const anyShare = { ...encoder, maxBadShare: 1 }; // checked below, of all samples
     const { images, ids, problems } = await encodeDataset(part, anyShare, { texts: false });
     try {
@@ -113,6 +113,18 @@ export const retrievalEvaluator = defineEvaluator({
     }
   },
 });
+
+/** Found at the first evaluation. Later ones have the same part, whose decoded pictures are kept. */
+function picturesOnce(dataset: Dataset): () => { distinct: DistinctPictures; part: Dataset } {
+  let known: ReturnType<ReturnType<typeof picturesOnce>> | undefined;
+  return () => {
+    if (known) return known;
+    const distinct = distinctPictures(dataset);
+    const part = distinct.first.length === dataset.size ? dataset : partOf(dataset, distinct.first);
+    known = { distinct, part };
+    return known;
+  };
+}
 
 interface Captions {
   texts: string[];
