@@ -35,7 +35,8 @@ const MAX_SIMILARITIES = 2 ** 25;
 /**
  * Weighted k-nearest-neighbour votes, [Q, C] (Wu et al. 2018, section 3.4; DINO's protocol): each of the k rows with the
  * highest cosine s gives its class exp(s / T). Dividing by exp(s_1 / T) of the nearest keeps votes finite for small T. They
- * are added in a fixed order, for the same bits each time.
+ * are added in a fixed order, for the same bits each time. Which of several rows with the cosine of the k-th has a vote is left to
+ * libtorch.
  * @equation FastCL 7.5: k-NN: each of the k nearest votes exp(s / T) for its class, T = 0.07
  */
 export function neighbourVotes(

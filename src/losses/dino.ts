@@ -12,7 +12,7 @@ export interface DinoOptions {
 
 /**
  * softmax((t - C) / tau_t), shaped like `teacher`.
- * @equation FastCL 7.3: the target: p = softmax((t - C) / tau_t); C <- m C + (1 - m) mean(t) over whole views and all ranks
+ * @equation FastCL 7.3: the target: p = softmax((t - C) / tau_t); C <- m C + (1 - m) mean(t) over global views and all ranks
  */
 export function teacherDistribution(
   teacher: Tensor,
@@ -30,7 +30,7 @@ export function teacherDistribution(
  *
  * @param student [V, b, K]
  * @param teacher [G, b, K], views in the same order, without gradient.
- * @equation FastCL 7.3: loss: -mean over whole views i and views v != i of p_i log softmax(s_v / tau_s)
+ * @equation FastCL 7.3: loss: -mean over global views i and views v != i of p_i log softmax(s_v / tau_s)
  */
 export function dinoLoss(student: Tensor, teacher: Tensor, options: DinoOptions): Tensor {
   const [views, pictures] = student.shape;
@@ -45,7 +45,7 @@ export function dinoLoss(student: Tensor, teacher: Tensor, options: DinoOptions)
 /**
  * The next centre: C <- m C + (1 - m) batchMean (equation 4).
  * @param batchMean [K]: mean of the teacher's outputs over views and the pictures of all ranks.
- * @equation FastCL 7.3: the target: p = softmax((t - C) / tau_t); C <- m C + (1 - m) mean(t) over whole views and all ranks
+ * @equation FastCL 7.3: the target: p = softmax((t - C) / tau_t); C <- m C + (1 - m) mean(t) over global views and all ranks
  */
 export function nextCenter(center: Tensor, batchMean: Tensor, momentum: number): Tensor {
   return center.mul(momentum).add(batchMean, 1 - momentum);

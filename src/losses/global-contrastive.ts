@@ -188,7 +188,7 @@ const meanOfBoth = (pair: PerAnchor): Tensor => pair.image.add(pair.text).mean()
 
 /**
  * The released code counts `a` twice.
- * @equation FastCLIP 1.6: v3 `released`: the same with mean(a1 + a2) in full; our logarithm has eps inside, the released code's has not
+ * @equation FastCLIP 1.6: v3 `released`: rho + 1/2 mean(log u1 + log u2) - mean(a1 + a2)
  * @equation FastCLIP 1.6: v0: -c/tau mean(a1 + a2), c = 1/2 `exact`, 1 `released`
  */
 const shareOfA = (form: GradientForm): number => (form === 'exact' ? 0.5 : 1);
@@ -196,17 +196,28 @@ const shareOfA = (form: GradientForm): number => (form === 'exact' ? 0.5 : 1);
 /**
  * v3's gradient by the global temperature (FastCLIP 1.6):
  *   dL/dtau = rho + 1/2 mean(log(eps + u1) + log(eps + u2)) - c mean(a1 + a2),   c = 1/2 `exact`, 1 `released`.
+ * The released code's logarithms are of u, without eps.
+ * @param logU log(eps + u)
  * @equation FastCLIP 1.2: RGCL-g: GCL + 2 rho tau
  * @equation FastCLIP 1.6: v3 `exact`: rho + 1/2 mean(log(eps + u1) + log(eps + u2)) - 1/2 mean(a1 + a2)
- * @equation FastCLIP 1.6: v3 `released`: the same with mean(a1 + a2) in full; our logarithm has eps inside, the released code's has not
+ * @equation FastCLIP 1.6: v3 `released`: rho + 1/2 mean(log u1 + log u2) - mean(a1 + a2)
  */
 export function temperatureGradient(
   logU: PerAnchor,
   a: PerAnchor,
-  { rho, form }: { rho: number; form: GradientForm },
+  { rho, form, eps }: { rho: number; form: GradientForm; eps: number },
 ): Tensor {
-  const [logs, pulls] = [logU, a].map(({ image, text }) => image.add(text));
-  return logs.mul(0.5).add(pulls, -shareOfA(form)).mean().add(rho);
+  const both = ({ image, text }: PerAnchor) => image.add(text);
+  const logs =
+    form === 'exact' ? logU : { image: withoutEps(logU.image, eps), text: withoutEps(logU.text, eps) };
+  return both(logs).mul(0.5).add(both(a), -shareOfA(form)).mean().add(rho);
+}
+
+/** log(eps + u) -> log u. A u that rounding hides behind eps counts as the smallest that shows. */
+function withoutEps(logU: Tensor, eps: number): Tensor {
+  const smallest = (logU.dtype === 'float64' ? 2 ** -52 : 2 ** -23) * Math.max(1, -Math.log(eps));
+  const share = logU.neg().add(Math.log(eps)).exp().neg().add(1); // u / (eps + u)
+  return logU.add(share.clamp(smallest, null).log());
 }
 
 /**

@@ -135,7 +135,7 @@ export const dino = defineMethod({
   views: viewsOf,
   /**
    * FastCL 1.2: local crops are never compressed.
-   * @equation FastCL 1.2: DINO: d shortens the student's whole views, q those of both nets, nothing the local crops
+   * @equation FastCL 1.2: DINO: d shortens the student's global views, q those of both nets, nothing the local crops
    */
   passes({ options, imageSize }) {
     const { dropPath, localCrops } = options;

@@ -1,7 +1,7 @@
 // Families of ViTs: names, architecture, initialisation.
 import { type BlockNames, OPEN_CLIP_BLOCK, TIMM_BLOCK, type WeightStart } from '../nn/block.ts';
 import type { Init } from '../nn/init.ts';
-import type { FirstAxis } from '../nn/position.ts';
+import type { FirstAxis, PositionResize } from '../nn/position.ts';
 import type { Tensor } from '../torch/index.ts';
 
 export interface VitStyle {
@@ -21,6 +21,8 @@ export interface VitStyle {
   preNorm: boolean;
   normEps: number;
   firstAxis: FirstAxis;
+  /** Of learned positions on another grid. Default: antialiased. */
+  positionResize?: PositionResize;
   /** Whether the patch projection stays random. */
   frozenPatches?: boolean;
   /** Default: open_clip's initialisation. */
@@ -102,5 +104,6 @@ export const MOCO_V3_VIT: VitStyle = {
  */
 export const DINO_VIT: VitStyle = {
   ...TIMM_VIT,
+  positionResize: 'dino',
   start: { classToken: 0.02, positions: 0.02, linear: (init, shape) => init.normal(shape, 0.02) },
 };

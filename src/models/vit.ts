@@ -123,11 +123,14 @@ export class VisionTransformer extends Module {
     if (grid.rows === base && grid.columns === base) return this.#positions;
     const stored = this.#positions.view(-1, width);
     const key = `positions ${grid.rows} x ${grid.columns}`;
-    if (positionEmbedding === 'learned')
+    if (positionEmbedding === 'learned') {
+      const { positionResize: resize = 'antialiased' } = this.#style;
+      const { device } = stored;
       return resizePositions(
         stored,
-        this.constant(key, () => bicubicGridMatrix(base, grid, stored.device)),
+        this.constant(key, () => bicubicGridMatrix(base, grid, { resize, device })),
       );
+    }
     const options = { grid, baseGrid: base, width, first: this.#style.firstAxis };
     return ops.cat([stored.narrow(0, 0, 1), this.constant(key, () => sinCosOnGrid(options, stored))], 0);
   }
