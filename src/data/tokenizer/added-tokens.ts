@@ -35,7 +35,7 @@ export function makeSections(
 
 function finder(tokens: readonly (readonly [string, AddedToken])[]): (text: string) => Section[] {
   const known = new Map(tokens.filter(([content]) => content !== ''));
-  if (known.size === 0) return (text) => [text];
+  if (known.size === 0) return (text) => (text === '' ? [] : [text]);
   const contents = [...known.keys()].sort((a, b) => b.length - a.length);
   const pattern = new RegExp(
     contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|'),
