@@ -46,6 +46,7 @@ const model = (runDir: string, step: number) =>
 
 let whole: Awaited<ReturnType<typeof trainTiny>>;
 beforeAll(async () => {
+  put(folder, Object.fromEntries(heldOut.map(({ png }, k) => [`i/${k}.png`, png])));
   whole = await trainTiny(config('whole'), { runsDir: folder });
   expect(evaluated(whole.rows)).toEqual([2, 4, 6]);
 });
@@ -166,7 +167,6 @@ test('couplet eval of a weight that is not finite ends with its name', async () 
 
 test('several captions a picture, 0 to 5: the loop over the protocol', async () => {
   const counts = heldOut.map((_, k) => k % 6);
-  put(folder, Object.fromEntries(heldOut.map(({ png }, k) => [`i/${k}.png`, png])));
   const captions = heldOut.flatMap(({ caption }, k) =>
     Array.from({ length: counts[k]! }, (_, n) => ({ k, caption: `${'very '.repeat(n)}${caption}` })),
   );
@@ -221,6 +221,32 @@ test('a number over fewer samples is told with those that it leaves out', async 
   expect(report).toMatchObject({ skipped: 1, retrieval: { pairs: 3, pictures: 3 } });
   expect(report.notes).toEqual([
     `evaluate.retrieval.data: the numbers are of 3 of 4 samples; 1 could not be read:\n  ${folder}/i/gone.png: there is no such file`,
+  ]);
+});
+
+test('so it is for classes; both measurements say it once', async () => {
+  const known = asFolder(`${folder}/known-too`, await shapes(24, { seed: 2 })) as { path: string };
+  const held = asFolder(`${folder}/held`, heldOut.slice(0, 12)) as { path: string };
+  const [{ name }] = heldOut as [(typeof heldOut)[0]];
+  const damaged = `${held.path}/${name.replaceAll(' ', '_')}/damaged.png`;
+  writeFileSync(damaged, heldOut[0]!.png.subarray(0, 90));
+  const report = await evaluateRun(whole.runDir, {
+    knn: { k: 1 },
+    fineTune: { epochs: 1 },
+    train: { type: 'folder', path: known.path },
+    test: { type: 'folder', path: held.path },
+    set: ['data.maxBadShare=0.3'],
+  });
+  expect(report).toMatchObject({
+    skipped: 1,
+    neighbours: { pictures: 12, classes: 24 },
+    fineTune: { pictures: 12 },
+  });
+  expect(report.notes).toEqual([
+    expect.stringMatching(/^12 of 24 classes of --train have no picture in --test: .* and 7 more$/),
+    expect.stringContaining(
+      `--test: the numbers are of 12 of 13 samples; 1 could not be read:\n  ${damaged}: `,
+    ),
   ]);
 });
 

@@ -102,7 +102,7 @@ function checkUses(
     refuse(`model.unk_token ${show(unknown)} is not in model.vocab`);
   }
   if (model.type !== 'BPE') return;
-  model.merges.forEach((merge, i) => {
+  Array.from(model.merges).forEach((merge, i) => {
     const [left, right] =
       pairOf(merge) ??
       refuse(`model.merges.${i}: expected two tokens, as "a b" or ["a", "b"], got ${show(merge)}`);
