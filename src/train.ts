@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { RunConfig } from './config/index.ts';
 import type { Problems } from './data/index.ts';
+import { withCleanUp } from './errors.ts';
 import type { EvalReport } from './evaluate/index.ts';
 import { CollapseAlarm, checkFinite } from './run/divergence.ts';
 import { evaluateStep, keepBest, noBest, owesEvaluation, saveStep } from './run/evaluate-and-save.ts';
@@ -38,13 +39,11 @@ export interface TrainResult {
 /** Trains until the config's duration is over or the signal aborts. Throws a CoupletError for errors that the user can fix. */
 export async function train(config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
   const run = await openRun(config, options);
-  try {
-    return await trainRun(run, options);
-  } catch (error) {
-    throw run.ranks.failed(error);
-  } finally {
-    run.close();
-  }
+  const training = () =>
+    trainRun(run, options).catch((error) => {
+      throw run.ranks.failed(error);
+    });
+  return withCleanUp(training, () => run.close());
 }
 
 /** The steps that are left. Every rank takes them; rank 0 alone writes, evaluates and reports. */
@@ -53,7 +52,7 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
   const { budget } = plan;
   const { globalBatchSize } = config.batch;
   const onEvent = (ranks.rank === 0 && options.onEvent) || (() => {});
-  const { step: start, feed, journal } = await startRun(run, { resume, onEvent });
+  const { step: start, isForeign, feed, journal } = await startRun(run, { resume, onEvent });
   const timer = new TrainTimer(ranks, { samplesPerStep: globalBatchSize, step: start });
   const alarm = new CollapseAlarm();
 
@@ -74,6 +73,7 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
     if (failure) throw noBest(config.evaluate.bestBy, { step, failure });
   };
   try {
+    if (isForeign) await save(); // so that this run can be resumed by its own name
     if (owesEvaluation(run, { step, journal, context, isLast: isOver() })) await timer.pause(evaluate);
     while (!isOver() && !ranks.anyWants(signal?.aborted ?? false)) {
       const progressBefore = context.progress;
@@ -115,7 +115,7 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
     if (savedStep !== step) await save();
     ranks.barrier('the end');
   } finally {
-    await feed.close();
+    await feed.close().catch(() => undefined); // it would hide the run's error
     journal?.close();
   }
   return {

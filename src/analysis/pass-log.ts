@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import { checkJson, parseJson } from '../io/json-file.ts';
+import { systemFailure } from '../io/system-error.ts';
 import { linesFromVersion1 } from './version-1.ts';
 
 const DAMAGED = 'The file is damaged: remove it to start again, or give another --out.';
@@ -74,7 +75,11 @@ export class PassLog {
 
   add(line: LogLine): void {
     this.#lines.push(line);
-    appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
+    try {
+      appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      throw systemFailure(error, 'Cannot write', this.#path);
+    }
   }
 }
 

@@ -24,10 +24,10 @@ export async function classify(
   const features = new ImageFeatures(encoder, remarks);
   try {
     const report = await classifyFeatures(pair, features, options);
-    const said = remarks.finish(encoder.method.model);
+    const said = remarks.finish(encoder.method.model); // before fine-tuning moves the weights
     features.dispose(); // frees device memory for training
-    if (options.fineTune) report.fineTune = await fineTune(pair, encoder, options.fineTune);
-    return { ...report, ...said };
+    if (options.fineTune) report.fineTune = await fineTune(pair, encoder, { ...options.fineTune, remarks });
+    return { ...report, ...said, skipped: remarks.skipped, notes: remarks.notes };
   } finally {
     features.dispose();
   }

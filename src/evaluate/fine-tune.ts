@@ -1,5 +1,11 @@
 // B pictures of a step, S side, E embedding, C classes.
-import { createLoader, type Dataset, type HostBatch, type LoaderOptions } from '../data/index.ts';
+import {
+  createLoader,
+  type Dataset,
+  type HostBatch,
+  type LoaderOptions,
+  type Problems,
+} from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { imagesToDevice } from '../feed/upload.ts';
 import type { Method } from '../methods/index.ts';
@@ -14,6 +20,7 @@ import * as ops from '../torch/ops.ts';
 import { type Accuracy, accuracy } from './accuracy.ts';
 import { type Encoder, encodeDataset, labelTensor } from './features.ts';
 import type { LabelledPair } from './labelled.ts';
+import type { Remarks } from './remarks.ts';
 
 export interface FineTuneOptions {
   epochs: number;
@@ -27,6 +34,8 @@ export interface FineTuneOptions {
   crop: { scale: [number, number]; ratio: [number, number]; flip: boolean };
   /** Of the head's weights, the order and the crops. */
   seed: number;
+  /** Gets what the accuracy leaves out. */
+  remarks?: Remarks;
   /** Gets the loss of the epoch's last step. */
   onEpoch?: (epoch: number, loss: number) => void;
 }
@@ -56,7 +65,7 @@ export interface FineTuneReport extends Accuracy {
  * that are not finite, before training or after it.
  */
 export async function fineTune(
-  { train, test, classes }: LabelledPair,
+  { train, test, classes, names }: LabelledPair,
   encoder: Encoder,
   options: Partial<FineTuneOptions> = {},
 ): Promise<FineTuneReport> {
@@ -67,7 +76,9 @@ export async function fineTune(
     checkFinite(classifier, 'the checkpoint is damaged, or its training diverged');
     await trainAll(classifier, train, { ...all, globalBatchSize });
     checkFinite(classifier, 'fine-tuning diverged. Lower peakLr');
-    return { ...(await measure(classifier, test)), classes, epochs: all.epochs };
+    const { problems, ...reached } = await measure(classifier, test);
+    all.remarks?.lost(names.test, test, problems);
+    return { ...reached, classes, epochs: all.epochs };
   } finally {
     classifier.dispose();
   }
@@ -121,12 +132,15 @@ function loaderOptions(
 }
 
 /** On centre crops. */
-async function measure(classifier: Classifier, test: Dataset): Promise<Accuracy & { pictures: number }> {
-  const { images, labels } = await encodeDataset(test, classifier.encoder, { texts: false });
+async function measure(
+  classifier: Classifier,
+  test: Dataset,
+): Promise<Accuracy & { pictures: number; problems: Problems }> {
+  const { images, labels, problems } = await encodeDataset(test, classifier.encoder, { texts: false });
   try {
     return scope(() => {
       const result = noGrad(() => accuracy(classifier.logits(images), labelTensor(labels, images.device)));
-      return { pictures: labels.length, ...result };
+      return { pictures: labels.length, ...result, problems };
     });
   } finally {
     images.dispose();

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { imageIn } from '../data/dataset/columns.ts';
 import { Reader } from '../data/dataset/reader.ts';
 import type { Dataset } from '../data/index.ts';
+import { isMachineFailure, systemFailure } from '../io/system-error.ts';
 
 export interface DistinctPictures {
   /** Id of the first sample of each picture; they rise. */
@@ -13,7 +14,8 @@ export interface DistinctPictures {
 
 /**
  * Samples whose encoded pictures are equal byte by byte show one picture: rows of a table with the same path, links, copies in shards.
- * Reads only pictures whose size in bytes occurs twice. One that cannot be read is a picture of its own.
+ * Reads only pictures whose size in bytes occurs twice. One that cannot be read is a picture of its own. Throws a CoupletError where
+ * the machine fails.
  */
 export function distinctPictures(dataset: Dataset): DistinctPictures {
   const reader = new Reader(dataset.index);
@@ -55,7 +57,8 @@ function keysOf({ size, index }: Dataset, reader: Reader): (string | number)[] {
 function hashOf(id: number, reader: Reader): string | undefined {
   try {
     return createHash('sha256').update(reader.image(id)).digest('base64');
-  } catch {
+  } catch (error) {
+    if (isMachineFailure(error)) throw systemFailure(error, 'Cannot read', reader.name(id));
     return undefined;
   }
 }

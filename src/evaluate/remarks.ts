@@ -17,8 +17,11 @@ export class Remarks {
   readonly notes: string[] = [];
   readonly #notFinite: string[] = [];
 
-  note(sentence: string): void {
-    if (!this.notes.includes(sentence)) this.notes.push(sentence);
+  /** @returns whether it is new */
+  note(sentence: string): boolean {
+    const isNew = !this.notes.includes(sentence);
+    if (isNew) this.notes.push(sentence);
+    return isNew;
   }
 
   /** Samples that were left out, while indexing and while reading. `name` of the data: `evaluate.retrieval.data`. */
@@ -27,11 +30,9 @@ export class Remarks {
     { size, problems: unindexed }: Pick<Dataset, 'size' | 'problems'>,
     unread: Problems,
   ): void {
-    this.skipped += unread.count;
-    if (unread.count > 0)
-      this.note(
-        `${name}: the numbers are of ${size - unread.count} of ${size} samples; ${unread.count} could not be read:\n${listProblems(unread)}`,
-      );
+    const left = `${size - unread.count} of ${size} samples`;
+    const unreadable = `${name}: the numbers are of ${left}; ${unread.count} could not be read:\n${listProblems(unread)}`;
+    if (unread.count > 0 && this.note(unreadable)) this.skipped += unread.count;
     if (unindexed.count > 0)
       this.note(`${name}: ${unindexed.count} could not be used at all:\n${listProblems(unindexed)}`);
   }

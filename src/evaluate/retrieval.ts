@@ -5,6 +5,7 @@ import { ProblemLog } from '../data/dataset/problems.ts';
 import { Reader } from '../data/dataset/reader.ts';
 import { checkBadShare, type Dataset, openDataset } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
+import { isMachineFailure, systemFailure } from '../io/system-error.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import { percent } from './accuracy.ts';
 import { defineEvaluator, type EvaluationContext, sourcesSchema } from './evaluator.ts';
@@ -89,15 +90,15 @@ export const retrievalEvaluator = defineEvaluator({
 
   async open({ data }) {
     const dataset = await openDataset([data].flat(), { key: NAME });
-    if (dataset.hasCaptions) return { dataset, close: () => dataset.close() };
+    if (dataset.hasCaptions)
+      return { dataset, pictures: picturesOnce(dataset), close: () => dataset.close() };
     dataset.close();
     throw new CoupletError(`${NAME} has no captions: expected a caption column or txt members.`);
   },
 
-  async run({ dataset }, context) {
+  async run({ dataset, pictures }, context) {
     const { encoder, remarks } = context;
-    const distinct = distinctPictures(dataset);
-    const part = distinct.first.length === dataset.size ? dataset : partOf(dataset, distinct.first);
+    const { distinct, part } = pictures();
     const anyShare = { ...encoder, maxBadShare: 1 }; // checked below, of all samples
     const { images, ids, problems } = await encodeDataset(part, anyShare, { texts: false });
     try {
@@ -113,6 +114,18 @@ export const retrievalEvaluator = defineEvaluator({
     }
   },
 });
+
+/** Found at the first evaluation. Later ones have the same part, whose decoded pictures are kept. */
+function picturesOnce(dataset: Dataset): () => { distinct: DistinctPictures; part: Dataset } {
+  let known: ReturnType<ReturnType<typeof picturesOnce>> | undefined;
+  return () => {
+    if (known) return known;
+    const distinct = distinctPictures(dataset);
+    const part = distinct.first.length === dataset.size ? dataset : partOf(dataset, distinct.first);
+    known = { distinct, part };
+    return known;
+  };
+}
 
 interface Captions {
   texts: string[];
@@ -133,11 +146,11 @@ function captionsOf(
   try {
     for (const [id, picture] of distinct.of.entries()) {
       const row = rowOfPicture.get(picture);
-      const text = captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
       if (row === undefined) {
         if (distinct.first[picture] !== id) lost.count++; // the first one is counted
-      } else if (text === undefined) lost.add(reader.name(id), 'the caption is empty or missing');
-      else {
+        continue;
+      }
+      for (const text of captionsOfSample(id, reader, lost)) {
         captions.texts.push(text);
         captions.ids.push(id);
         captions.pictureOf.push(row);
@@ -147,6 +160,19 @@ function captionsOf(
   } finally {
     reader.close();
   }
+}
+
+/** A sample without a caption that can be read is added to `lost`. */
+function captionsOfSample(id: number, reader: Reader, lost: ProblemLog): string[] {
+  try {
+    const text = captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
+    if (text !== undefined) return [text];
+    lost.add(reader.name(id), 'the caption is empty or missing');
+  } catch (error) {
+    if (isMachineFailure(error)) throw systemFailure(error, 'Cannot read', reader.name(id));
+    lost.add(reader.name(id), (error as Error).message);
+  }
+  return [];
 }
 
 function measure(

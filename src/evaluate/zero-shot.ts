@@ -88,6 +88,10 @@ export const zeroShotEvaluator = defineEvaluator({
   async run({ dataset, classNames, templates }, { encoder, features: images, remarks }) {
     const tokenizer = encoder.tokenizer!;
     const prompts = promptsOf(classNames, { templates, tokenizer });
+    if (classNames.every((name) => /^\d+$/.test(name)))
+      remarks.note(
+        `${NAME}: the classes are named by numbers (${classNames.slice(0, 3).join(', ')}, ...), which say nothing of a picture: classNames gives them names`,
+      );
     const { features, labels } = await images.of(dataset, NAME);
     return scope(() => {
       const classes = classFeatures(prompts, { ...encoder, tokenizer });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -84,6 +84,14 @@ describe('the latest checkpoint', () => {
     expect(latest).toEqual({ step: 1000, path: checkpointPath(run, 1000) });
     expect(damaged).toEqual([10_000]);
   });
+});
+
+it('a checkpoint that the system cannot read is no damaged one: a resume from the one before would remove it', async () => {
+  for (const step of [900, 1000]) await writeCheckpoint(step);
+  const path = join(checkpointPath(run, 1000), 'state.json');
+  await rm(path);
+  await symlink('state.json', path);
+  await expect(latestCheckpoint(run)).rejects.toThrow(/state\.json: its links go in a circle \(ELOOP\)/);
 });
 
 it('pruning keeps the newest and the best', async () => {

@@ -56,8 +56,11 @@ export class MetricsWriter {
     this.#attempt(() => fsyncSync(this.#file));
   }
 
+  /** Never fails: flush() tells of an error. */
   close(): void {
-    closeSync(this.#file);
+    try {
+      closeSync(this.#file);
+    } catch {}
   }
 
   #attempt<T>(action: () => T): T {

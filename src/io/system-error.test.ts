@@ -46,6 +46,11 @@ test('the machine fails, or one file does', () => {
     expect(isMachineFailure(other)).toBe(false);
 });
 
+test('without a path the sentence is about the machine', () => {
+  const failure = systemFailure(withCode('EAGAIN')) as Error;
+  expect(failure.message).toMatch(/^the machine has no thread or process left \(EAGAIN\)\. Raise the limit/);
+});
+
 test('a sentence stays as it is, and a defect stays one', () => {
   const sentence = new CoupletError('said already', { cause: withCode('EIO') });
   expect(systemFailure(sentence)).toBe(sentence);

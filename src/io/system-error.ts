@@ -96,8 +96,9 @@ export function systemFailure(error: unknown, action = 'Cannot use', path?: stri
   const [cause, meaning] = [systemError(error), meaningOf(error)];
   if (!cause || !meaning) return error;
   const named = [cause.path, cause.dest].filter((name) => name !== undefined).join(' or ');
-  const where = path ?? (named || 'a file');
-  return new CoupletError(`${action} ${where}: ${meaning.what} (${cause.code}). ${meaning.todo}`, {
+  const where = path ?? named;
+  const subject = where === '' ? '' : `${action} ${where}: `;
+  return new CoupletError(`${subject}${meaning.what} (${cause.code}). ${meaning.todo}`, {
     cause: error,
   });
 }

@@ -2,6 +2,7 @@ import type { Problems } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { type EvalData, type EvalReport, evalMetrics, evaluate } from '../evaluate/index.ts';
 import { pruneCheckpoints } from '../io/checkpoint-files.ts';
+import type { RunLock } from '../io/run-lock.ts';
 import type { StepContext } from '../time/clock.ts';
 import type { RunParts } from './build.ts';
 import { saveRun } from './checkpoint.ts';
@@ -93,14 +94,27 @@ export function owesEvaluation(
   return ranks.share('whether an evaluation is due', isDue ? 'yes' : 'no') === 'yes';
 }
 
-/** Saves a checkpoint, and removes those that the config does not keep. Collective. */
+const lostFolder = ({ runDir }: RunParts, step: number) =>
+  `${runDir} was removed, renamed or unlocked while this run was at step ${step}`;
+
+/**
+ * Saves a checkpoint, and removes those that the config does not keep. Collective.
+ * @throws CoupletError when the run's folder was removed or renamed, after saving
+ */
 export async function saveStep(
-  run: RunParts,
+  run: RunParts & { lock?: RunLock },
   { step, journal, onEvent, skipped }: Moment & { skipped: Problems },
 ): Promise<void> {
   journal?.flush();
   checkWeights(run, step);
+  const folder = run.lock?.state();
+  if (folder === 'taken')
+    throw new CoupletError(`${lostFolder(run, step)}: another process writes there, so it is not saved.`);
   const path = await saveRun(run, { step, skipped });
+  if (folder === 'gone')
+    throw new CoupletError(
+      `${lostFolder(run, step)}. It is saved in ${path}, without config and metrics. Go on with --resume ${path} and another --name.`,
+    );
   if (journal) onEvent({ type: 'saved', step, path });
   await keepBest(run, journal);
 }

@@ -6,6 +6,7 @@ import { CoupletError } from '../errors.ts';
 import type { Encoder } from '../evaluate/features.ts';
 import { loadTensorsInto } from '../io/checkpoint.ts';
 import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
+import { refuseHugeModel } from '../models/size.ts';
 import { alone } from '../ranks/index.ts';
 import { createMethod, encoderOf } from './build.ts';
 import { findCheckpoint } from './find-checkpoint.ts';
@@ -52,6 +53,7 @@ export async function loadRun(
       ? undefined
       : await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
   const model = modelWith(resolved, tokenizer);
+  if (device === 'cpu') refuseHugeModel(model, 1);
   const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });
   try {
     // The weights before the first step follow from the seed.

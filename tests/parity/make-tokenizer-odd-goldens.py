@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Goldens of 5,000 odd strings: ids of open_clip's SimpleTokenizer, and of Hugging Face's tokenizers for three files.
+"""Goldens of 5,000 odd strings: ids of open_clip's SimpleTokenizer, and of Hugging Face's tokenizers for nine files.
 
     python3 -m venv /tmp/odd && /tmp/odd/bin/pip install tokenizers==0.23.2 ftfy==6.3.1 regex==2026.9.29
     /tmp/odd/bin/python tests/parity/make-tokenizer-odd-goldens.py /path/to/a/checkout/of/open_clip
 
-Writes tests/parity/tokenizer-odd.golden.json: the texts and, for each tokenizer, eight hexadecimal digits of SHA-256 of a text's ids.
+Writes tests/parity/tokenizer-odd.golden.json: the texts and, for each tokenizer, six hexadecimal digits of SHA-256 of a text's ids.
 Ids have no frame and are not cut. A lone surrogate counts as U+FFFD: neither peer takes one.
 """
 import hashlib
@@ -141,8 +141,58 @@ def trained_json(texts):
         return json.loads(subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE).stdout)
 
 
+LLAMA = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def other_files(texts):
+    """Small tokenizers of other shapes, learned by Hugging Face's trainers."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    words = [text for i, text in enumerate(texts) if i % 7 == 0]
+    bytes_alphabet = pre_tokenizers.ByteLevel.alphabet()
+
+    def made(model, trainer, normalizer, words_of, extra=()):
+        tokenizer = Tokenizer(model)
+        tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, words_of
+        fit = [word for word in words if type(model) is not models.Unigram or max(word, default="") < "\u0500"]
+        tokenizer.train_from_iterator(fit, trainer)
+        tokenizer.add_tokens(list(extra))
+        tokenizer.add_special_tokens(["[CLS]", "[SEP]"])
+        return json.loads(tokenizer.to_str())
+
+    return {
+        "wordpiece": made(
+            models.WordPiece(unk_token="[UNK]"), trainers.WordPieceTrainer(vocab_size=600, limit_alphabet=200, special_tokens=["[UNK]"], show_progress=False),
+            normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer(), [AddedToken("Dog", normalized=True), AddedToken("cat", normalized=False)],
+        ),
+        "gpt2": made(
+            models.BPE(), trainers.BpeTrainer(vocab_size=500, initial_alphabet=bytes_alphabet, show_progress=False),
+            normalizers.Sequence([normalizers.NFKC(), normalizers.Strip()]), pre_tokenizers.ByteLevel(add_prefix_space=True),
+        ),
+        "llama": made(
+            models.BPE(ignore_merges=True), trainers.BpeTrainer(vocab_size=500, initial_alphabet=bytes_alphabet, show_progress=False),
+            None, pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]),
+            [AddedToken("\u03a3", lstrip=True, rstrip=True)],
+        ),
+        "bpe": made(
+            models.BPE(unk_token="<unk>", end_of_word_suffix="</w>", fuse_unk=True),
+            trainers.BpeTrainer(vocab_size=700, limit_alphabet=200, special_tokens=["<unk>"], end_of_word_suffix="</w>", show_progress=False),
+            normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Replace("'", "$&"), normalizers.Replace(Regex(" {2,}"), " ")]),
+            pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=False), pre_tokenizers.Punctuation("contiguous")]),
+        ),
+        "unigram": made(
+            models.Unigram(), trainers.UnigramTrainer(vocab_size=500, special_tokens=["<unk>"], unk_token="<unk>", show_progress=False),
+            normalizers.Sequence([normalizers.NFKD(), normalizers.Prepend("x")]), pre_tokenizers.Metaspace(),
+        ),
+        "wordlevel": made(
+            models.WordLevel(unk_token="[UNK]"), trainers.WordLevelTrainer(vocab_size=400, special_tokens=["[UNK]"], show_progress=False),
+            normalizers.Lowercase(), pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("merged_with_next"), pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.Split("a", "merged_with_previous"), pre_tokenizers.Split(Regex(r"[eo]\w?"), "removed")]),
+        ),
+    }
+
+
 def digest(ids):
-    return hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()[:8]
+    return hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()[:6]
 
 
 def main():
@@ -155,6 +205,11 @@ def main():
     for name, file in {"clip": clip_json(simple, False), "clip_normalized": clip_json(simple, True), "trained": trained_json(texts)}.items():
         tokenizer = Tokenizer.from_str(json.dumps(file))
         out[name] = [digest(row.ids) for row in tokenizer.encode_batch(whole, add_special_tokens=False)]
+    files = other_files(whole)
+    for name, file in files.items():
+        tokenizer = Tokenizer.from_str(json.dumps(file))
+        out[name] = [digest(row.ids) for row in tokenizer.encode_batch(whole, add_special_tokens=False)]
+    out["files"] = files
     path = HERE / "tokenizer-odd.golden.json"
     rows = [f"{json.dumps(name)}:{json.dumps(values, separators=(',', ':'))}" for name, values in out.items()]
     path.write_text("{" + ",\n".join(rows) + "}\n")

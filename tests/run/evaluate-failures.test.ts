@@ -46,6 +46,7 @@ const model = (runDir: string, step: number) =>
 
 let whole: Awaited<ReturnType<typeof trainTiny>>;
 beforeAll(async () => {
+  put(folder, Object.fromEntries(heldOut.map(({ png }, k) => [`i/${k}.png`, png])));
   whole = await trainTiny(config('whole'), { runsDir: folder });
   expect(evaluated(whole.rows)).toEqual([2, 4, 6]);
 });
@@ -166,7 +167,6 @@ test('couplet eval of a weight that is not finite ends with its name', async () 
 
 test('several captions a picture, 0 to 5: the loop over the protocol', async () => {
   const counts = heldOut.map((_, k) => k % 6);
-  put(folder, Object.fromEntries(heldOut.map(({ png }, k) => [`i/${k}.png`, png])));
   const captions = heldOut.flatMap(({ caption }, k) =>
     Array.from({ length: counts[k]! }, (_, n) => ({ k, caption: `${'very '.repeat(n)}${caption}` })),
   );
@@ -224,6 +224,32 @@ test('a number over fewer samples is told with those that it leaves out', async 
   ]);
 });
 
+test('so it is for classes; both measurements say it once', async () => {
+  const known = asFolder(`${folder}/known-too`, await shapes(24, { seed: 2 })) as { path: string };
+  const held = asFolder(`${folder}/held`, heldOut.slice(0, 12)) as { path: string };
+  const [{ name }] = heldOut as [(typeof heldOut)[0]];
+  const damaged = `${held.path}/${name.replaceAll(' ', '_')}/damaged.png`;
+  writeFileSync(damaged, heldOut[0]!.png.subarray(0, 90));
+  const report = await evaluateRun(whole.runDir, {
+    knn: { k: 1 },
+    fineTune: { epochs: 1 },
+    train: { type: 'folder', path: known.path },
+    test: { type: 'folder', path: held.path },
+    set: ['data.maxBadShare=0.3'],
+  });
+  expect(report).toMatchObject({
+    skipped: 1,
+    neighbours: { pictures: 12, classes: 24 },
+    fineTune: { pictures: 12 },
+  });
+  expect(report.notes).toEqual([
+    expect.stringMatching(/^12 of 24 classes of --train have no picture in --test: .* and 7 more$/),
+    expect.stringContaining(
+      `--test: the numbers are of 12 of 13 samples; 1 could not be read:\n  ${damaged}: `,
+    ),
+  ]);
+});
+
 test('what no number can be told of is refused', async () => {
   const one = JSON.stringify(asWebdataset(`${folder}/one`, heldOut.slice(0, 2)));
   put(folder, { 'one.csv': 'path,title\ni/1.png,one\ni/1.png,two' });
@@ -234,12 +260,20 @@ test('what no number can be told of is refused', async () => {
   expect(
     (await evaluateRun(whole.runDir, { set: [`evaluate.retrieval.data=${one}`] })).retrieval!.pairs,
   ).toBe(2);
-  const zeroShot = (templates: string[]) => {
-    const data = asFolder(`${folder}/classes`, heldOut);
-    return evaluateRun(whole.runDir, { set: [`evaluate.zeroShot=${JSON.stringify({ data, templates })}`] });
-  };
+  const classes = asFolder(`${folder}/classes`, heldOut);
+  const zeroShot = (templates?: string[], data: object = classes) =>
+    evaluateRun(whole.runDir, { set: [`evaluate.zeroShot=${JSON.stringify({ data, templates })}`] });
   await expect(zeroShot(['a {}.', 'art'])).rejects.toThrow(/templates\.1: a template holds \{\}/);
   await expect(zeroShot([`${'one of a great many pictures '.repeat(9)}{}`])).rejects.toThrow(
     /all 24 classes have the same tokens\. Prompts are cut after 16 tokens/,
   );
+  const { png } = heldOut[0]!;
+  put(folder, { 'single/cat/0.png': png, 'numbers/0/0.png': png, 'numbers/1/1.png': png });
+  const flat = (name: string) => ({ type: 'folder', path: join(folder, name) });
+  await expect(zeroShot(undefined, flat('single'))).rejects.toThrow(
+    /^evaluate\.zeroShot\.data has one class only \(cat\)/,
+  );
+  expect((await zeroShot(undefined, flat('numbers'))).notes).toEqual([
+    expect.stringMatching(/the classes are named by numbers \(0, 1, \.\.\.\)/),
+  ]);
 });

@@ -35,7 +35,7 @@ export function makeSections(
 
 function finder(tokens: readonly (readonly [string, AddedToken])[]): (text: string) => Section[] {
   const known = new Map(tokens.filter(([content]) => content !== ''));
-  if (known.size === 0) return (text) => [text];
+  if (known.size === 0) return (text) => (text === '' ? [] : [text]);
   const contents = [...known.keys()].sort((a, b) => b.length - a.length);
   const pattern = new RegExp(
     contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|'),
@@ -45,8 +45,9 @@ function finder(tokens: readonly (readonly [string, AddedToken])[]): (text: stri
     const out: Section[] = [];
     let end = 0;
     for (const match of text.matchAll(pattern)) {
+      if (match.index < end) continue; // white space that rstrip took
       const { id, lstrip, rstrip } = known.get(match[0]) as AddedToken;
-      const before = text.slice(end, Math.max(end, match.index));
+      const before = text.slice(end, match.index);
       const rest = match.index + match[0].length;
       out.push(lstrip ? trimEnd(before) : before, id);
       end = rstrip ? rest + (/^\p{White_Space}+/u.exec(text.slice(rest))?.[0].length ?? 0) : rest;

@@ -3,15 +3,17 @@ import { CoupletError } from '../../errors.ts';
 import { checkJson } from '../../io/json-file.ts';
 import { show } from '../../io/schema-problems.ts';
 import { addedTokenSchema } from './added-tokens.ts';
+import { pairOf } from './bpe.ts';
 import { decoderSchema, modelSchema } from './model.ts';
 import { normalizerSchema } from './normalizer.ts';
 import { preTokenizerSchema } from './pre-tokenizer.ts';
+import { shortList } from './short-list.ts';
 
 export const START_OF_TEXT = '<|startoftext|>';
 export const END_OF_TEXT = '<|endoftext|>';
 
 const jsonSchema = z.object({
-  added_tokens: z.array(addedTokenSchema),
+  added_tokens: shortList(addedTokenSchema),
   normalizer: normalizerSchema,
   pre_tokenizer: preTokenizerSchema,
   decoder: decoderSchema,
@@ -52,8 +54,8 @@ export function parseTokenizerJson(
 
 /** Ids are 0 to n - 1, since each is a row of the model's table. */
 function checkTokens({ model, added_tokens }: CheckedJson, refuse: Refuse): string[] {
-  const entries: [string, number][] =
-    model.type === 'Unigram' ? model.vocab.map(([token], id) => [token, id]) : Object.entries(model.vocab);
+  const entries =
+    model.type === 'Unigram' ? unigramEntries(model.vocab, refuse) : Object.entries(model.vocab);
   if (entries.length > MOST_TOKENS) refuse(`model.vocab has more than ${MOST_TOKENS} tokens`);
   const tokens = tokensById(entries, refuse);
   const ids = new Map(entries);
@@ -78,6 +80,14 @@ function tokensById(entries: readonly [string, number][], refuse: Refuse): strin
   return tokens;
 }
 
+function unigramEntries(vocab: readonly unknown[], refuse: Refuse): [string, number][] {
+  return vocab.map((entry, id) => {
+    const [token, score] = Array.isArray(entry) ? entry : [];
+    if (typeof token === 'string' && Number.isFinite(score)) return [token, id];
+    return refuse(`model.vocab.${id}: expected a token and its score, got ${show(entry)}`);
+  });
+}
+
 /** What merges and the unknown token name must be in the vocabulary. */
 function checkUses(
   model: CheckedJson['model'],
@@ -92,7 +102,10 @@ function checkUses(
     refuse(`model.unk_token ${show(unknown)} is not in model.vocab`);
   }
   if (model.type !== 'BPE') return;
-  model.merges.forEach(([left, right], i) => {
+  Array.from(model.merges).forEach((merge, i) => {
+    const [left, right] =
+      pairOf(merge) ??
+      refuse(`model.merges.${i}: expected two tokens, as "a b" or ["a", "b"], got ${show(merge)}`);
     const missing = [left, right, left + right].find((token) => !ids.has(token));
     if (missing !== undefined)
       refuse(`model.merges.${i} needs the token ${show(missing)}, which is not in model.vocab`);

@@ -1,5 +1,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
+import { pairOf } from './bpe.ts';
+import { shortList } from './short-list.ts';
 
 /** Ids by token, checked in json.ts. `z.record` would leave out a token called `__proto__`. */
 const vocabSchema = z.custom<Readonly<Record<string, number>>>(
@@ -7,16 +9,8 @@ const vocabSchema = z.custom<Readonly<Record<string, number>>>(
   'expected an object of ids by token',
 );
 
-const mergeSchema = z.union(
-  [
-    z.tuple([z.string(), z.string()]),
-    z
-      .string()
-      .regex(/^[^ ]+ [^ ]+$/, 'expected two tokens with a space between')
-      .transform((text) => text.split(' ') as [string, string]),
-  ],
-  'expected two tokens: "a b" or ["a", "b"]',
-);
+/** Checked in json.ts: zod makes an error of each wrong item, of which there could be millions. */
+const listSchema = <T>() => z.custom<readonly T[]>((value) => Array.isArray(value), 'expected an array');
 
 const never = (what: string) => z.union([z.literal(''), z.null()], `must be null: ${what}`).optional();
 
@@ -25,7 +19,7 @@ export const modelSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('BPE'),
     vocab: vocabSchema,
-    merges: z.array(mergeSchema),
+    merges: listSchema<string | readonly [string, string]>(),
     unk_token: z.string().nullish(),
     end_of_word_suffix: z.string().nullish(),
     fuse_unk: z.boolean().default(false),
@@ -46,7 +40,7 @@ export const modelSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('WordLevel'), vocab: vocabSchema, unk_token: z.string() }),
   z.object({
     type: z.literal('Unigram'),
-    vocab: z.array(z.tuple([z.string(), z.number()])).min(1),
+    vocab: listSchema<readonly [string, number]>(),
     unk_id: z.int().min(0),
     byte_fallback: z.literal(false, 'must be false: Couplet reads no Unigram with bytes').default(false),
   }),
@@ -71,14 +65,14 @@ export const decoderSchema = z
     ...simpleDecoders,
     z.object({
       type: z.literal('Sequence'),
-      decoders: z.array(z.discriminatedUnion('type', simpleDecoders)),
+      decoders: shortList(z.discriminatedUnion('type', simpleDecoders)),
     }),
   ])
   .nullable();
 type DecoderJson = z.output<typeof decoderSchema>;
 
 interface Model {
-  encode(words: string[]): number[];
+  encodeWord(word: string): number[];
   decode(ids: number[]): string;
 }
 
@@ -88,11 +82,14 @@ interface ModelParts {
   readonly added_tokens: readonly { id: number; content: string }[];
 }
 
+/** In letters. The library's time and stack grow with a word; the context is full long before. */
+const LONGEST_WORD = 10_000;
+
 /** By Hugging Face's library for JavaScript. Its normalizers and pre-tokenizers differ from those in Rust, so it gets whole words. */
 export function makeModel({ model, decoder, added_tokens }: ModelParts, tokens: readonly string[]): Model {
   const library = new HuggingFaceTokenizer(
     {
-      model,
+      model: model.type === 'BPE' ? { ...model, merges: model.merges.map(pairOf) } : model,
       decoder: literalContent(decoder),
       added_tokens,
       normalizer: null,
@@ -103,10 +100,11 @@ export function makeModel({ model, decoder, added_tokens }: ModelParts, tokens: 
   );
   const ids = new Map(tokens.map((token, id) => [token, id]));
   const unknown = model.type === 'Unigram' ? model.unk_id : ids.get(model.unk_token ?? '');
-  const cut = (words: string[]): string[] => (model.type === 'WordLevel' ? words : library.model!(words));
+  // One word at a time: unknown tokens are fused inside a word only.
+  const cut = (word: string): string[] => (model.type === 'WordLevel' ? [word] : library.model!([word]));
   return {
-    encode: (words) =>
-      cut(words)
+    encodeWord: (word) =>
+      cut(word.slice(0, LONGEST_WORD))
         .map((token) => ids.get(token) ?? unknown)
         .filter((id) => id !== undefined),
     decode: (all) =>

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { compilePattern, patternSchema } from './pattern.ts';
+import { shortList } from './short-list.ts';
 
 const type = <T extends string>(name: T) => z.object({ type: z.literal(name) });
 
@@ -27,7 +28,7 @@ const simpleSchema = z.discriminatedUnion('type', simple);
 export const normalizerSchema = z
   .discriminatedUnion('type', [
     ...simple,
-    z.object({ type: z.literal('Sequence'), normalizers: z.array(simpleSchema) }),
+    z.object({ type: z.literal('Sequence'), normalizers: shortList(simpleSchema) }),
   ])
   .nullable();
 type NormalizerJson = z.infer<typeof normalizerSchema>;
@@ -82,7 +83,9 @@ function makeBert(json: Extract<z.infer<typeof simpleSchema>, { type: 'BertNorma
   return (text: string): string => {
     let out = text;
     if (json.clean_text) {
-      out = out.replace(/[\0\ufffd]|(?![\t\n\r])\p{C}/gu, '').replace(/\p{White_Space}/gu, ' ');
+      out = out
+        .replace(/[\0\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/gu, '')
+        .replace(/\p{White_Space}/gu, ' ');
     }
     if (json.handle_chinese_chars) out = out.replace(CHINESE, ' $& ');
     if (stripAccents) out = out.normalize('NFD').replace(/\p{Mn}/gu, '');

@@ -6,7 +6,7 @@ import { z } from 'zod';
  */
 
 const ITEM = String.raw`(?:\\[pP]\{\^?[A-Za-z_]{1,30}\}|\\[sSdDwWrnt]|\\[^\sA-Za-z0-9]|\[\^?(?:\\[pP]\{[A-Za-z_]{1,30}\}|\\[^\r\n]|[^\\[\]&])+\]|[^\\^$.*+?()[\]{}|])`;
-const ALTERNATIVE = String.raw`(?:${ITEM}\??){0,7}${ITEM}(?:\+|\{\d{1,3}(?:,\d{0,3})?\})?(?:${ITEM}\*){0,2}`;
+const ALTERNATIVE = String.raw`(?:${ITEM}\??){0,7}${ITEM}(?:\+|\{\d{1,3}(?:,\d{0,3})?\})?(?:${ITEM}[*?]){0,2}`;
 /** Of the tokenizers of GPT-2 and Llama 3; each is followed by one that takes what it could not. */
 const WELL_KNOWN = String.raw`\(\?i:'s\|'t\|'re\|'ve\|'m\|'ll\|'d\)|\\s\*\[\\r\\n\]\+(?=\|\\s\+)|\\s\+\(\?!\\S\)`;
 const LINEAR = new RegExp(

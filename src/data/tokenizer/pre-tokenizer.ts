@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BYTE_CHARS } from './bpe.ts';
 import { compilePattern, patternSchema, WORD_CHARACTERS } from './pattern.ts';
+import { shortList } from './short-list.ts';
 
 const behaviorSchema = z.enum(['Removed', 'Isolated', 'Contiguous', 'MergedWithPrevious', 'MergedWithNext']);
 type Behavior = z.infer<typeof behaviorSchema>;
@@ -35,7 +36,7 @@ const simpleSchema = z.discriminatedUnion('type', simple);
 export const preTokenizerSchema = z
   .discriminatedUnion('type', [
     ...simple,
-    z.object({ type: z.literal('Sequence'), pretokenizers: z.array(simpleSchema) }),
+    z.object({ type: z.literal('Sequence'), pretokenizers: shortList(simpleSchema) }),
   ])
   .nullable();
 type PreTokenizerJson = z.infer<typeof preTokenizerSchema>;

@@ -210,7 +210,7 @@ describe('loadTokenizer', () => {
     await expect(load()).rejects.toThrow(/begin and end a text/);
     const damaged = { ...json, model: { ...json.model, merges: ['nosuch token'] } };
     await writeFile(path, JSON.stringify(damaged));
-    await expect(load()).rejects.toThrow(/"nosuch"/);
+    await expect(load()).rejects.toThrow(/'nosuch'/);
     await expect(loadTokenizer({ type: 'bpe', vocabSize: 600 }, { contextLength: 8 })).rejects.toThrow(
       /captions/,
     );

@@ -183,6 +183,6 @@ const readTokenizerJson = (path: string): TokenizerJson =>
     'It should be a Hugging Face tokenizer.json; check the path.',
     {
       anyKeys: true,
-      maxValues: 2 ** 24,
+      maxValues: 4_000_000,
     },
   );
