@@ -174,7 +174,7 @@ class Classifier {
     ]);
     this.params = new Map([...params, ...head]);
     const groups = [
-      ...decayGroups(params, options.weightDecay, method.decays),
+      ...decayGroups(params, options.weightDecay, { rule: method.decays }),
       ...decayGroups(head, options.weightDecay),
     ];
     this.#optimizer = new AdamW(groups, ADAM);

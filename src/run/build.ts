@@ -59,7 +59,8 @@ export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<
   const model = modelWith(plan, tokenizer);
   if (device === 'cpu') refuseHugeModel(model, WITH_GRADIENT_AND_MOMENT);
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
-  const groups = decayGroups(method.params, config.optimizer.weightDecay, method.decays);
+  const { weightDecay, decayPositions: positions } = config.optimizer;
+  const groups = decayGroups(method.params, weightDecay, { rule: method.decays, positions });
   const optimizer = createOptimizer(config.optimizer, groups);
   const encoder = {
     ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),

@@ -260,12 +260,20 @@ test('what no number can be told of is refused', async () => {
   expect(
     (await evaluateRun(whole.runDir, { set: [`evaluate.retrieval.data=${one}`] })).retrieval!.pairs,
   ).toBe(2);
-  const zeroShot = (templates: string[]) => {
-    const data = asFolder(`${folder}/classes`, heldOut);
-    return evaluateRun(whole.runDir, { set: [`evaluate.zeroShot=${JSON.stringify({ data, templates })}`] });
-  };
+  const classes = asFolder(`${folder}/classes`, heldOut);
+  const zeroShot = (templates?: string[], data: object = classes) =>
+    evaluateRun(whole.runDir, { set: [`evaluate.zeroShot=${JSON.stringify({ data, templates })}`] });
   await expect(zeroShot(['a {}.', 'art'])).rejects.toThrow(/templates\.1: a template holds \{\}/);
   await expect(zeroShot([`${'one of a great many pictures '.repeat(9)}{}`])).rejects.toThrow(
     /all 24 classes have the same tokens\. Prompts are cut after 16 tokens/,
   );
+  const { png } = heldOut[0]!;
+  put(folder, { 'single/cat/0.png': png, 'numbers/0/0.png': png, 'numbers/1/1.png': png });
+  const flat = (name: string) => ({ type: 'folder', path: join(folder, name) });
+  await expect(zeroShot(undefined, flat('single'))).rejects.toThrow(
+    /^evaluate\.zeroShot\.data has one class only \(cat\)/,
+  );
+  expect((await zeroShot(undefined, flat('numbers'))).notes).toEqual([
+    expect.stringMatching(/the classes are named by numbers \(0, 1, \.\.\.\)/),
+  ]);
 });

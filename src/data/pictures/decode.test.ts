@@ -151,3 +151,49 @@ describe('openPicture', () => {
     );
   });
 });
+
+describe('CMYK', () => {
+  interface Cmyk {
+    size: [width: number, height: number];
+    jpeg: string;
+    rgb: string;
+  }
+  const pillow = JSON.parse(
+    readFileSync(new URL('../../../tests/data/cmyk-pillow.golden.json', import.meta.url), 'utf8'),
+  ) as Record<'adobe' | 'plain', Cmyk>;
+
+  test.each(['adobe', 'plain'] as const)("without a profile becomes Pillow's RGB: %s", async (name) => {
+    const { size, jpeg, rgb } = pillow[name];
+    const picture = await openPicture(Buffer.from(jpeg, 'base64'), limits);
+    const { data, width, height } = await decodePixels(picture);
+    expect([width, height]).toEqual(size);
+    expect(Buffer.from(data).equals(Buffer.from(rgb, 'base64'))).toBe(true);
+    expect([...data.subarray(0, 3)]).toEqual([0, 255, 0]); // pure green
+  });
+
+  test('is turned by EXIF, and cut', async () => {
+    const jpeg = Buffer.from(pillow.adobe.jpeg, 'base64');
+    const tiff = '4d4d002a00000008000101120003000000010006000000000000'; // one tag: orientation 6
+    const exif = Buffer.from(`ffe10022457869660000${tiff}`, 'hex');
+    const bytes = Buffer.concat([jpeg.subarray(0, 2), exif, jpeg.subarray(2)]);
+    const picture = await openPicture(bytes, limits);
+    const [height, width] = pillow.adobe.size;
+    expect(picture.size).toEqual({ width, height });
+    const { data } = await decodePixels(picture);
+    expect([...data.subarray(0, 3)]).toEqual([0, 255, 0]);
+    const bottom = (height - 1) * width * 3;
+    expect([...data.subarray(bottom, bottom + 3)]).toEqual([0, 0, 0]);
+    const result = await cut(picture, boxView({ x: 0, y: 0, width: 8, height: 8 }, 4, true), 'bicubic');
+    expect([...result]).toEqual(Array.from({ length: 16 }, () => [0, 255, 0]).flat());
+  });
+
+  test('with a profile is converted by it', async () => {
+    const green = sharp({ create: { width: 16, height: 16, channels: 3, background: '#00ff00' } });
+    const jpeg = green.withIccProfile('cmyk').jpeg({ quality: 100, chromaSubsampling: '4:4:4' });
+    const picture = await openPicture(await jpeg.toBuffer(), limits);
+    expect(picture.header.isPlainCmyk).toBe(false);
+    const [r, g, b] = (await decodePixels(picture)).data;
+    expect(g! - Math.max(r!, b!)).toBeGreaterThan(40);
+    expect([r, g, b]).not.toEqual([0, 255, 0]); // no ink is so green
+  });
+});

@@ -1,4 +1,4 @@
-import sharp, { type Sharp } from 'sharp';
+import sharp, { type OutputInfo, type Sharp } from 'sharp';
 import { type Box, centerCrop, type Interpolation, type Size } from './crop.ts';
 import { type Header, readHeader, upright } from './header.ts';
 import { type Pixels, SMALL_PIXELS } from './pixel-cache.ts';
@@ -58,25 +58,43 @@ export function isSmall({ size }: Picture): boolean {
   return size.width * size.height <= SMALL_PIXELS;
 }
 
-function pipeline({ bytes, header }: Picture): Sharp {
+/** Upright sRGB without alpha. The profile of a picture is applied; CMYK without one becomes RGB as in Pillow. */
+async function pipeline({ bytes, header }: Picture): Promise<Sharp> {
   const opened = sharp(bytes, { failOn: 'truncated', limitInputPixels: header.width * header.height });
   const turned = header.orientation > 1 ? opened.autoOrient() : opened;
-  return turned.flatten({ background: '#ffffff' }).toColourspace('srgb');
+  if (!header.isPlainCmyk) return turned.flatten({ background: '#ffffff' }).toColourspace('srgb');
+  const { data, info } = await bytesOf(turned.pipelineColourspace('cmyk').toColourspace('cmyk'));
+  const { width, height } = info;
+  return sharp(rgbOfCmyk(data), { raw: { width, height, channels: 3 } });
+}
+
+/** As Pillow's convert('RGB'). */
+function rgbOfCmyk(inks: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((inks.length / 4) * 3);
+  for (let from = 0, to = 0; from < inks.length; from += 4, to += 3) {
+    const light = 255 - inks[from + 3]!;
+    for (let c = 0; c < 3; c++) rgb[to + c] = light - Math.round((inks[from + c]! * light) / 255);
+  }
+  return rgb;
 }
 
 /** All threads share libvips' messages: they may be about another picture. */
-async function pixelsOf(image: Sharp): Promise<Pixels> {
+async function bytesOf(image: Sharp): Promise<{ data: Buffer; info: OutputInfo }> {
   try {
-    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-    return { data: threeChannels(data, info.channels), width: info.width, height: info.height };
+    return await image.raw().toBuffer({ resolveWithObject: true });
   } catch {
     throw new Error('cannot be decoded: its data is cut or damaged');
   }
 }
 
+async function pixelsOf(image: Sharp): Promise<Pixels> {
+  const { data, info } = await bytesOf(image);
+  return { data: threeChannels(data, info.channels), width: info.width, height: info.height };
+}
+
 /** Upright 8-bit sRGB, alpha flattened on white. @throws Error when the picture is damaged */
 export async function decodePixels(picture: Picture): Promise<Pixels> {
-  return await pixelsOf(pipeline(picture));
+  return await pixelsOf(await pipeline(picture));
 }
 
 /** Writes [S, S, 3] bytes. */
@@ -97,7 +115,8 @@ export async function cutLarge(picture: Picture, view: View, place: Place): Prom
   const { shrinks, last } = cutPlan(view);
   const isWhole = box.width === size.width && box.height === size.height;
   // Without a cut libvips may decode a JPEG at reduced size.
-  let source = isWhole ? pipeline(picture) : pipeline(picture).extract(edges(box));
+  let source = await pipeline(picture);
+  if (!isWhole) source = source.extract(edges(box));
   for (const smaller of shrinks) {
     const { data, width, height } = await pixelsOf(resizeByLibvips(source, smaller, 'bicubic'));
     source = sharp(data, { raw: { width, height, channels: 3 } });
