@@ -122,10 +122,11 @@ export async function cutLarge(picture: Picture, view: View, place: Place): Prom
     source = sharp(data, { raw: { width, height, channels: 3 } });
   }
   if (last === 'libvips') {
-    const image = resizeByLibvips(source, resized, place.interpolation);
+    let image = resizeByLibvips(source, resized, place.interpolation);
+    const isCut = window.width !== resized.width || window.height !== resized.height;
     // libvips mirrors before the second cut.
-    const cut = image.extract(edges(flip ? mirrored(window, resized.width) : window));
-    const { data } = await pixelsOf(flip ? cut.flop() : cut);
+    if (isCut) image = image.extract(edges(flip ? mirrored(window, resized.width) : window));
+    const { data } = await pixelsOf(flip ? image.flop() : image);
     place.target.set(data, place.offset);
   } else {
     const pixels = await pixelsOf(source);
