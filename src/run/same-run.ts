@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { migrateConfig, type RunConfig } from '../config/index.ts';
+import { migrateConfig, parseConfig, type RunConfig, type RunConfigInput } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { readJsonFile } from '../io/json-file.ts';
@@ -24,13 +24,23 @@ export function checkSameRun(config: RunConfig, runDir: string): void {
   const path = runPaths(runDir).config;
   if (!existsSync(path)) return;
   const todo = 'Bring this file back, or start a run with another --name.';
-  const saved = migrateConfig(readJsonFile(path, savedSchema, todo)) as unknown as RunConfig;
+  const saved = completed(migrateConfig(readJsonFile(path, savedSchema, todo)) as unknown as RunConfig);
   const plain = JSON.parse(JSON.stringify(config)) as RunConfig;
   const changed = FIXED_KEYS.flatMap((key) => changes(fixedPart(saved, key), fixedPart(plain, key), key));
   if (changed.length > 0) {
     throw new CoupletError(
       `${runDir} was started with another config:\n${changed.map((line) => `  ${line}`).join('\n')}\nResume with the values of ${path}, or start a run with another --name.`,
     );
+  }
+}
+
+/** With the defaults of keys that did not exist when the run began; unchanged where today's schema does not fit. */
+function completed(saved: RunConfig): RunConfig {
+  try {
+    return JSON.parse(JSON.stringify(parseConfig(saved as RunConfigInput))) as RunConfig;
+  } catch (error) {
+    if (error instanceof CoupletError) return saved;
+    throw error;
   }
 }
 
