@@ -21,6 +21,14 @@ const STYLES = [
   ['#999999', '4 4'],
 ];
 
+export const numberLabel = (value: number): string => String(Number(value.toPrecision(6)));
+
+/** Labels of an axis of samples: `0`, `200 k`, `3 M`. */
+export function samplesLabel(samples: number): string {
+  if (samples >= 1e6) return `${numberLabel(samples / 1e6)} M`;
+  return samples === 0 ? '0' : `${numberLabel(samples / 1000)} k`;
+}
+
 /** About six round values from at most `from` to at least `to`. */
 export function ticks(from: number, to: number): number[] {
   const least = (to - from || 1) / 5;

@@ -8,7 +8,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { groupsOf, reaches } from './groups.ts';
-import { lineChart } from './line-chart.ts';
+import { lineChart, numberLabel, samplesLabel } from './line-chart.ts';
 import { mean, readRows } from './rows.ts';
 import type { SweepResult } from './sweep.ts';
 import { columnOf, type Row, rowOf } from './sweep-rows.ts';
@@ -69,7 +69,6 @@ if (flags.svg) {
     points: curve,
   }));
   const what = [metric.replace('eval/', '').replaceAll('_', ' '), shared.replace(/-$/, '')];
-  const round = (value: number) => String(Number(value.toPrecision(6)));
   const isSamples = flags.x === 'samples';
   writeFileSync(
     flags.svg,
@@ -77,8 +76,8 @@ if (flags.svg) {
       metric: flags.title ?? what.filter(Boolean).join(', '),
       over: isSamples ? 'samples seen' : flags.x,
       from: 0,
-      formatX: (x) => (isSamples ? `${round(x / 1000)} k` : round(x)),
-      formatY: (y) => `${round(100 * y)} %`,
+      formatX: isSamples ? samplesLabel : numberLabel,
+      formatY: (y) => `${numberLabel(100 * y)} %`,
     }),
   );
 }

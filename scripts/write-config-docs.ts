@@ -6,8 +6,8 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseConfig, runConfigSchema } from '../src/config/index.ts';
-import { valueAt } from '../src/config/path.ts';
-import { alternatives, type SchemaNode as Node, objectsOf, schemaNode } from '../src/config/shape.ts';
+import { valueAt } from '../src/io/key-path.ts';
+import { alternatives, type SchemaNode as Node, objectsOf, schemaNode } from '../src/io/schema-shape.ts';
 import { type FastClipVersion, fastClipOptions, fastClipParts } from '../src/methods/fastclip/options.ts';
 import type { methods } from '../src/methods/index.ts';
 import { clipModels, resnetClipModels } from '../src/models/registry.ts';
@@ -33,7 +33,7 @@ const TYPES: Record<string, string> = { device: '`"auto"`, `"cpu"`, `"cuda"` or 
 
 const code = (value: unknown) => `\`${JSON.stringify(value)}\``;
 const list = (words: string[]) => [...new Set(words)].join(', ').replace(/, ([^,]*)$/, ' or $1');
-const plural = (type: string) => type.replace(/^(number|integer|text)/, '$1s');
+const plural = (type: string) => type.replace(/number|integer|text/, '$&s');
 
 const UNITS = ['steps', 'epochs', 'samples', 'share', 'forwards', 'seconds'];
 
@@ -54,20 +54,17 @@ function choiceOf(objects: readonly Node[]) {
   return { key, fields, value: `keys by \`${key}\`: ${names.join(', ')}` };
 }
 
-function bounds({
-  minimum,
-  maximum,
-  exclusiveMinimum: above,
-  exclusiveMaximum: below,
-  ...node
-}: Node): string {
+/** `positive integer`, `number ≥ 0, < 1`. */
+function numeric(node: Node): string {
+  const { minimum: least, exclusiveMinimum: above, maximum: most, exclusiveMaximum: below } = node;
+  const isPositive = above === 0 || (node.type === 'integer' && least === 1);
   const parts: string[] = [];
-  if (minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER) parts.push(`≥ ${minimum}`);
-  if (above !== undefined) parts.push(`> ${above}`);
-  if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) parts.push(`≤ ${maximum}`);
+  if (!isPositive && least !== undefined && least > Number.MIN_SAFE_INTEGER) parts.push(`≥ ${least}`);
+  if (!isPositive && above !== undefined) parts.push(`> ${above}`);
+  if (most !== undefined && most < Number.MAX_SAFE_INTEGER) parts.push(`≤ ${most}`);
   if (below !== undefined) parts.push(`< ${below}`);
   if (node.multipleOf !== undefined) parts.push(`multiple of ${node.multipleOf}`);
-  return parts.length > 0 ? ` ${parts.join(', ')}` : '';
+  return `${isPositive ? 'positive ' : ''}${node.type} ${parts.join(', ')}`.trim();
 }
 
 function typeOf(node: Node): string {
@@ -84,8 +81,7 @@ function typeOf(node: Node): string {
   if (node.type === 'array') return `list of ${plural(typeOf(node.items as Node))}`;
   if (node.properties) return `\`{ ${Object.keys(node.properties).join(', ')} }\``;
   if (node.type === 'boolean') return 'boolean';
-  if (node.type === 'integer') return `integer${bounds(node)}`;
-  if (node.type === 'number') return `number${bounds(node)}`;
+  if (node.type === 'integer' || node.type === 'number') return numeric(node);
   return node.type === 'string' ? 'text' : 'keys below';
 }
 
@@ -179,7 +175,8 @@ class Page {
     const { node, objects } = at;
     this.#shown.set(JSON.stringify(objects), `as \`${path.join('.')}\``);
     const several = alternatives(node).some(({ type }) => type === 'array');
-    const { key, fields, value } = choiceOf(objects);
+    const choice = choiceOf(objects);
+    const { key, fields, value } = choice;
     this.#leaf(section, path, at, `${several ? 'one or a list of: ' : ''}${value}`);
     this.paths.push([...path, key].join('.'));
     const common = commonKeys(objects);
@@ -191,19 +188,19 @@ class Page {
       for (const [name, field] of own) this.#field(kind, [...path, name], { node: field, parent: object });
       return kind;
     });
-    this.#describe(kinds, fields);
+    this.#describe(kinds, choice);
   }
 
-  /** Says what each kind is, and which has the keys of another. */
-  #describe(kinds: Section[], fields: Node[]): void {
+  /** Says what each kind is. Kinds with the same keys share a section. */
+  #describe(kinds: Section[], { key, fields }: ReturnType<typeof choiceOf>): void {
     const isSame = fields.every(({ description }) => description === fields[0].description);
     const rows = kinds.map((kind) => JSON.stringify(kind.rows));
     kinds.forEach((kind, i) => {
-      const twin = rows.indexOf(rows[i]);
       if (!isSame) kind.about = sentences([fields[i].description]);
-      if (twin === i || kind.rows.length === 0) return;
-      kind.about = `The keys of \`${fields[twin].const}\`.`;
-      kind.rows = [];
+      const twin = kinds[rows.indexOf(rows[i])];
+      if (twin === kind || kind.rows.length === 0) return;
+      twin.title += ` or \`${key}: '${fields[i].const}'\``;
+      this.sections.splice(this.sections.indexOf(kind), 1);
     });
   }
 }

@@ -78,7 +78,7 @@ export function equationsPage(): string {
   };
   return `# Equations, and where they are
 
-Written by \`node --import jiti/register scripts/write-equations.ts\` from \`@equation\` and \`@proves\` in comments.
+Written by \`node --import jiti/register scripts/write-equations.ts\` from \`@equation\` and \`@proves\` in comments. *ours*: not from the paper.
 
 ${part('FastCLIP')}
 ${part('FastCL')}`;

@@ -1,10 +1,11 @@
-// THE STORY of a run: build -> a loop of { probe · step · log · evaluate and save } -> end. No method is named here.
+// THE STORY of a run: build -> a loop of { probe · step · log · save and evaluate } -> end. No method is named here.
 import { setImmediate } from 'node:timers/promises';
 import type { RunConfig } from './config/index.ts';
 import type { Problems } from './data/index.ts';
+import { withCleanUp } from './errors.ts';
 import type { EvalReport } from './evaluate/index.ts';
 import { CollapseAlarm, checkFinite } from './run/divergence.ts';
-import { evaluateStep, saveStep } from './run/evaluate-and-save.ts';
+import { evaluateStep, keepBest, noBest, owesEvaluation, saveStep } from './run/evaluate-and-save.ts';
 import type { OnEvent } from './run/events.ts';
 import { contextRow } from './run/journal.ts';
 import { type OpenRun, openRun } from './run/open-run.ts';
@@ -38,13 +39,11 @@ export interface TrainResult {
 /** Trains until the config's duration is over or the signal aborts. Throws a CoupletError for errors that the user can fix. */
 export async function train(config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
   const run = await openRun(config, options);
-  try {
-    return await trainRun(run, options);
-  } catch (error) {
-    throw run.ranks.failed(error);
-  } finally {
-    run.close();
-  }
+  const training = () =>
+    trainRun(run, options).catch((error) => {
+      throw run.ranks.failed(error);
+    });
+  return withCleanUp(training, () => run.close());
 }
 
 /** The steps that are left. Every rank takes them; rank 0 alone writes, evaluates and reports. */
@@ -53,7 +52,7 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
   const { budget } = plan;
   const { globalBatchSize } = config.batch;
   const onEvent = (ranks.rank === 0 && options.onEvent) || (() => {});
-  const { step: start, feed, journal } = await startRun(run, { resume, onEvent });
+  const { step: start, isForeign, feed, journal } = await startRun(run, { resume, onEvent });
   const timer = new TrainTimer(ranks, { samplesPerStep: globalBatchSize, step: start });
   const alarm = new CollapseAlarm();
 
@@ -66,7 +65,16 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
     await saveStep(run, { step, journal, onEvent, skipped: feed.problems });
     savedStep = step;
   };
+  const evaluate = async () => {
+    const { isBest, failure, ...measured } = await evaluateStep(run, { step, context, journal, onEvent });
+    report = measured.report;
+    if ((isBest || failure) && savedStep !== step) await save();
+    else if (isBest) await keepBest(run, journal);
+    if (failure) throw noBest(config.evaluate.bestBy, { step, failure });
+  };
   try {
+    if (isForeign) await save(); // so that this run can be resumed by its own name
+    if (owesEvaluation(run, { step, journal, context, isLast: isOver() })) await timer.pause(evaluate);
     while (!isOver() && !ranks.anyWants(signal?.aborted ?? false)) {
       const progressBefore = context.progress;
       const batch = await feed.next();
@@ -93,16 +101,12 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
         if (message) onEvent({ type: 'warning', message });
       }
 
-      // Evaluate and save: when the plan says so, at the end, and save what is the best so far.
+      // Save and evaluate: when the plan says so, and at the end. Weights come first, since an evaluation may fail.
       await timer.pause(async () => {
         const end = { step, progressBefore, progress: context.progress };
         const isLast = isOver();
-        const evaluation =
-          isLast || plan.evaluatesAfter(end)
-            ? await evaluateStep(run, { step, context, journal, onEvent })
-            : undefined;
-        report = evaluation?.report ?? report;
-        if (isLast || evaluation?.isBest || plan.savesAfter(end)) await save();
+        if (isLast || plan.savesAfter(end)) await save();
+        if (isLast || plan.evaluatesAfter(end)) await evaluate();
       });
       await setImmediate(); // signals, timers and sockets get their turn
     }
@@ -111,7 +115,7 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
     if (savedStep !== step) await save();
     ranks.barrier('the end');
   } finally {
-    await feed.close();
+    await feed.close().catch(() => undefined); // it would hide the run's error
     journal?.close();
   }
   return {

@@ -23,14 +23,14 @@ const INTRODUCTION = `# Appendix: every setting that was run
 
 Written by \`node --import jiti/register scripts/results.ts\` from the [rows](rows); do not edit.
 
-A run is called as in \`experiments/\`: \`scripts/sweep.ts\` runs it by that name (\`--only\`), \`scripts/sweep-report.ts\` draws it.
-Values are percent, means over seeds. A seed that was run again counts once, unless each was. Of a search over settings the best run is shown. \`late\` and \`early\` are earlier rules of \`compression.online\`.
+Names of runs are those of \`experiments/\`: \`scripts/sweep.ts --only NAME\` runs one, \`scripts/sweep-report.ts\` draws it. [Words](README.md#words) are explained beside the index.
+Values are percent, means over runs: one for each seed, or equally many. Of a search over settings (\`best of\`) the best run is shown. A \`cut\` run was stopped early. \`late\` and \`early\` are earlier rules of \`compression.online\`.
 
-* \`none\`: whole sequences in the short time; \`whole\`: in the long time; \`decay\`: as \`none\`, with polynomial decay of the rate
+* \`none\`: whole sequences for the short time; \`whole\`: for the long time; \`decay\`: as \`none\`, with polynomial decay of the learning rate
 * \`patches\`: patches twice as large; \`patches-16\`: of 16 pixels; \`dropout-75\`: token dropout 0.75; \`ramp\`: dropout 0.75, 0.5, 0.25, 0
-* \`both\`: patches twice as large with dropout 0.75, from 30 % with 0.5, from 90 % whole; \`late\`: dropout 0.75 until 75 %
-* \`found\`, \`adam\`: schedules from an analysis for one batch's compute, of the raw gradient and in Adam's scale; \`half\`, \`quarter\`: in Adam's scale for less; \`timed\`: by seconds
-* \`online\`: chosen while training, by the raw gradient; \`online-adam\`, \`-half\`, \`-quarter\`: in Adam's scale; \`online-default\`: as by default`;
+* \`both\`: patches twice as large, with dropout 0.75, from 30 % of the run with 0.5; from 90 % whole; \`late\`: dropout 0.75 until 75 %
+* \`found\`, \`adam\`: schedules from an analysis for the compute of one batch, by the raw gradient and in Adam's scale; \`half\`, \`quarter\`: in Adam's scale for less; \`timed\`: with seconds as cost
+* \`online\`: chosen while training, by the raw gradient; \`online-adam\`, \`-half\`, \`-quarter\`: in Adam's scale; \`online-default\`: with default options`;
 
 const [SSL_PHOTOS, SSL_CIFAR] = ['tiny-imagenet-100', 'cifar10'];
 /** Kinds of run, by file and the start of a name. */
@@ -65,7 +65,7 @@ function comparison(): string {
   });
   return `## Compressions side by side
 
-After the same short time: k-NN, zero-shot top-1 (FastCLIP-v3 on photos) or mean recall (icons). Empty: not run, cut, or by an earlier rule.
+After the same short time: k-NN, zero-shot top-1 (FastCLIP-v3 on photos) or mean recall (icons). Empty: not run, cut, or by an earlier rule only.
 
 ${table(['', ...KINDS, ...ONLINE_KINDS], rows)}`;
 }

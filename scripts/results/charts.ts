@@ -1,6 +1,6 @@
 import { sequenceLength } from '../../src/compress/compression.ts';
 import { type Group, reaches } from '../groups.ts';
-import { type Curve, lineChart } from '../line-chart.ts';
+import { type Curve, lineChart, numberLabel, samplesLabel } from '../line-chart.ts';
 import { readRows } from '../rows.ts';
 import { groupsIn } from './tables.ts';
 
@@ -92,7 +92,7 @@ const CHARTS: Record<string, Chart> = {
     ],
   },
   'fastclip-icons': {
-    title: 'icons, mean recall of those held out',
+    title: 'held-out icons, 20 epochs: mean recall',
     files: ['icons-128', 'icons-512'],
     x: 'samples',
     curves: [
@@ -126,7 +126,7 @@ const CHARTS: Record<string, Chart> = {
     ],
   },
   online: {
-    title: 'FastCLIP-v3 on icons: mean recall of those held out',
+    title: 'FastCLIP-v3 on held-out icons: mean recall',
     files: ['short-icons'],
     x: 'seconds',
     curves: [
@@ -137,12 +137,12 @@ const CHARTS: Record<string, Chart> = {
     ],
   },
   'both-papers': {
-    title: 'icons, mean recall of those held out',
+    title: 'held-out icons, 256 patches: mean recall',
     files: ['short-icons'],
     x: 'seconds',
     curves: [
-      ['sched-clip-online-default', 'OpenCLIP, short'],
-      ['sched-v3-online-default', 'FastCLIP-v3, short'],
+      ['sched-clip-online-default', 'OpenCLIP, short, 27 s'],
+      ['sched-v3-online-default', 'FastCLIP-v3, short, 27 s'],
       ['sched-v3-none', 'FastCLIP-v3, whole, 27 s'],
       ['sched-clip-none', 'OpenCLIP, whole, 27 s'],
       ['sched-clip-whole', 'OpenCLIP, whole, 80 s'],
@@ -159,15 +159,14 @@ export const charts = (): Record<string, string> => ({
 function draw({ title, files, x, from = 0, curves }: Chart): string {
   const groups = new Map(files.flatMap((file) => groupsIn(file, x)).map((group) => [group.name, group]));
   const isSamples = x === 'samples';
-  const round = (value: number) => String(Number(value.toPrecision(6)));
   return lineChart(
     curves.map(([name, label]) => ({ name: label, points: groupOf(groups, name).curve })),
     {
       metric: title,
-      over: isSamples ? 'samples seen' : x,
+      over: isSamples ? 'samples seen' : 'seconds of training',
       from,
-      formatX: (value) => (isSamples ? `${round(value / 1000)} k` : round(value)),
-      formatY: (value) => `${round(100 * value)} %`,
+      formatX: isSamples ? samplesLabel : numberLabel,
+      formatY: (value) => `${numberLabel(100 * value)} %`,
     },
   );
 }
@@ -198,13 +197,13 @@ function stepChart(): string {
     const points = (msOf: (row: StepRow) => number) =>
       steps.map((row) => ({ x: sequenceLength(row.imageSize, row), y: msOf(row) }));
     return [
-      { name: label, points: points((row) => row.ms_per_step) },
+      { name: `${label}, measured`, points: points((row) => row.ms_per_step) },
       { name: `${label}, cost model`, points: points((row) => row.predicted * whole) },
     ];
   });
   return lineChart(curves, {
-    metric: 'ms per step',
-    over: 'tokens of a query',
+    metric: 'ViT-B/16, batch 256: milliseconds per step',
+    over: 'tokens of a shortened view',
     from: 0,
     formatX: String,
     formatY: String,

@@ -166,7 +166,7 @@ describe('an analysis of FastCLIP', () => {
     writeFileSync(passLogPath(fresh()), 'x\n');
     await expect(
       analyzeRun(runDir, { ...small, out: join(runsDir, `analysis-${out - 1}.json`) }),
-    ).rejects.toThrow(/jsonl:1 is not JSON .* damaged/);
+    ).rejects.toThrow(/jsonl:1 is not JSON: .* damaged/);
   });
 });
 

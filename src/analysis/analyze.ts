@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, type RunConfig } from '../config/index.ts';
-import { CoupletError } from '../errors.ts';
+import { CoupletError, withCleanUp } from '../errors.ts';
 import { writeFileAtomically } from '../io/atomic.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { alone } from '../ranks/index.ts';
@@ -33,7 +33,7 @@ export async function analyzeRun(
   if (!out.endsWith('.json')) throw new CoupletError(`--out ${out}: expected a name that ends in .json.`);
   const device = prepareProcess(config);
   const dataset = await openTrainData(config);
-  try {
+  const analyze = async () => {
     const { size: datasetSize } = dataset;
     const settings = settingsOf(options, { config, model, datasetSize });
     const plan = planOf(resolved, datasetSize);
@@ -56,9 +56,8 @@ export async function analyzeRun(
     await writeFileAtomically(out, `${JSON.stringify(analysis, null, 1)}\n`);
     for (const message of doubtsOf(analysis)) options.onEvent?.({ type: 'warning', message });
     return analysis;
-  } finally {
-    dataset.close();
-  }
+  };
+  return withCleanUp(analyze, () => dataset.close());
 }
 
 export const passLogPath = (out: string): string => `${out}l`;

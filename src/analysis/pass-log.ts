@@ -2,33 +2,45 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
-import type { Moments } from '../gradient-error/estimate.ts';
+import { checkJson, parseJson } from '../io/json-file.ts';
+import { systemFailure } from '../io/system-error.ts';
 import { linesFromVersion1 } from './version-1.ts';
 
-export interface PassLine {
-  /** `control`: whole sequences on other samples. */
-  kind: 'candidate' | 'control';
-  step: number;
-  tokenDropout: number;
-  patchSize: number;
-  /** By group of parameters. */
-  moments: Record<string, Moments>;
-  seconds: number;
-  forwards: number;
-}
+const DAMAGED = 'The file is damaged: remove it to start again, or give another --out.';
 
+const amount = z.number().min(0);
+const size = z.int().min(1);
+const matrix = z.array(z.array(z.number()));
+
+const momentsSchema = z
+  .object({ subBatch: size, perFold: size, own: matrix, difference: matrix, squares: z.array(z.number()) })
+  .refine(
+    ({ own, difference, squares: { length } }) =>
+      [own, difference].every((rows) => rows.length === length && rows.every((row) => row.length === length)),
+    { error: 'expected as many rows and columns as squares' },
+  );
+
+const passSchema = z.object({
+  kind: z.enum(['candidate', 'control']).describe('control: whole sequences on other samples'),
+  step: z.int().min(0),
+  tokenDropout: z.number().min(0).lt(1),
+  patchSize: size,
+  moments: z.record(z.string(), momentsSchema).describe('moments by group of parameters'),
+  seconds: amount,
+  forwards: amount,
+});
 /** Outside of finished passes. */
-export interface SpentLine {
-  kind: 'spent';
-  seconds: number;
-  forwards: number;
-}
+const spentSchema = z.object({ kind: z.literal('spent'), seconds: amount, forwards: amount });
+const lineSchema = z.discriminatedUnion('kind', [passSchema, spentSchema]);
+const headerSchema = z.looseObject({ version: z.literal(2).describe('version of this format') });
 
-export type LogLine = PassLine | SpentLine;
+export type PassLine = z.output<typeof passSchema>;
+export type LogLine = z.output<typeof lineSchema>;
 
 /** Two analyses may be joined when their headers are equal. */
-export type LogHeader = { version: 2; [key: string]: unknown };
+export type LogHeader = z.output<typeof headerSchema>;
 
 export class PassLog {
   readonly #path: string;
@@ -45,15 +57,16 @@ export class PassLog {
       this.#lines = [];
       return;
     }
+    const place = (i: number) => ({ where: `${path}:${i + 1}`, todo: DAMAGED });
     const written = whole
       .trimEnd()
       .split('\n')
-      .map((line, i) => parsed(line, `${path}:${i + 1}`));
+      .map((line, i) => checkJson(parseJson(line, place(i)), z.looseObject({}), place(i)));
     const [first, ...lines] = linesFromVersion1(written);
-    refuseOther(first as LogHeader, JSON.parse(JSON.stringify(header)), path);
-    const now = [first, ...lines].map((line) => `${JSON.stringify(line)}\n`).join('');
+    refuseOther(checkJson(first, headerSchema, place(0)), JSON.parse(JSON.stringify(header)), path);
+    this.#lines = lines.map((line, i) => checkJson(line, lineSchema, place(i + 1)));
+    const now = [first, ...this.#lines].map((line) => `${JSON.stringify(line)}\n`).join('');
     if (now !== text) writeFileSync(path, now);
-    this.#lines = lines as LogLine[];
   }
 
   get lines(): readonly LogLine[] {
@@ -62,17 +75,11 @@ export class PassLog {
 
   add(line: LogLine): void {
     this.#lines.push(line);
-    appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
-  }
-}
-
-function parsed(line: string, where: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (error) {
-    throw new CoupletError(
-      `${where} is not JSON (${(error as Error).message}): the file is damaged. Remove it to start again, or give another --out.`,
-    );
+    try {
+      appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      throw systemFailure(error, 'Cannot write', this.#path);
+    }
   }
 }
 

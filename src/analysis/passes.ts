@@ -1,4 +1,5 @@
 import { hash32 } from '../data/random.ts';
+import { runAll, withCleanUp } from '../errors.ts';
 import { adamStateOf } from '../gradient-error/adam-scale.ts';
 import { disposeParts, type RunParts } from '../run/build.ts';
 import { restoreRun } from '../run/checkpoint.ts';
@@ -32,10 +33,11 @@ export async function measureAll(
   // The loss sees a whole sub-batch.
   const config = { ...parts.config, batch: { ...parts.config.batch, gradAccumSteps: 1 } };
   const training = { method: parts.method, config, averager: parts.averager };
-  try {
+  const measure = async () => {
     for (const snapshot of snapshots) {
       if (!meter.anyLeft(snapshot) || signal?.aborted) continue;
-      if (snapshot.path) await restoreRun(parts, snapshot.path);
+      const { path, step } = snapshot;
+      if (path) await restoreRun(parts, { path, step });
       const measured = measureSnapshot(
         {
           ...context,
@@ -54,11 +56,15 @@ export async function measureAll(
       for await (const result of measured) keep(result, { snapshot, passLog, meter, onEvent });
     }
     return meter.left === 0;
-  } finally {
-    passLog.add({ kind: 'spent', ...meter.lap() });
-    for (const each of [samples, others]) each.dispose();
-    disposeParts(parts);
-  }
+  };
+  return withCleanUp(measure, () =>
+    runAll([
+      () => passLog.add({ kind: 'spent', ...meter.lap() }),
+      () => samples.dispose(),
+      () => others.dispose(),
+      () => disposeParts(parts),
+    ]),
+  );
 }
 
 function keep(

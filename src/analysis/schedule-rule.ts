@@ -47,8 +47,8 @@ const PIECES = 20;
 
 /**
  * Least cost-adjusted error. Throws a CoupletError for a group of parameters that the analysis lacks.
- * @equation FastCL 3.1: c*(s) = argmin CA-MSE, on bins centred on the stages
- * @equation FastCL 2: monotone, or errors interpolated in their logarithms (ours)
+ * @equation FastCL 3.1: c*(s) = argmin CA-MSE of the nearest snapshot
+ * @equation FastCL 3.1: never stronger compression than before; or log errors interpolated between snapshots (ours)
  */
 export function scheduleOf(analysis: Analysis, options: RuleOptions = {}): ScheduleResult {
   const { interpolate = false, monotone = false, gradientCompute = 1 } = options;
@@ -140,7 +140,7 @@ const errorsOf = ({ candidates }: WeighedSnapshot) => candidates.map(({ error })
 
 /**
  * Bins centred on the snapshots.
- * @equation FastCL 3.1: c*(s) = argmin CA-MSE, on bins centred on the stages
+ * @equation FastCL 3.1: c*(s) = argmin CA-MSE of the nearest snapshot
  */
 function binned(snapshots: readonly WeighedSnapshot[]): Piece[] {
   const starts = snapshots.map(({ progress }, i) =>
@@ -173,7 +173,7 @@ const indexOfLeast = (values: readonly number[]) => values.indexOf(Math.min(...v
 
 /**
  * The falling path of least mean log(error / least error), by dynamic programming.
- * @equation FastCL 2: monotone, or errors interpolated in their logarithms (ours)
+ * @equation FastCL 3.1: never stronger compression than before; or log errors interpolated between snapshots (ours)
  */
 function fallingPath(pieces: readonly Piece[], candidates: readonly Compression[]): number[] {
   const losses = pieces.map(({ errors, length }) => {

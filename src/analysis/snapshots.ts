@@ -1,6 +1,5 @@
 import { CoupletError } from '../errors.ts';
-import { readStateJson } from '../io/checkpoint.ts';
-import { listCheckpoints } from '../io/checkpoint-files.ts';
+import { listCheckpoints, readState } from '../io/checkpoint-files.ts';
 import type { Budget, Spent } from '../time/budget.ts';
 
 /** A moment of a run that an analysis looks at. */
@@ -26,12 +25,10 @@ export async function findSnapshots(
   { shares, budget }: { shares: readonly number[]; budget: Pick<Budget, 'unit' | 'total'> },
 ): Promise<Snapshot[]> {
   const places = await listCheckpoints(runDir);
-  const saved = await Promise.all(
-    places.map(async ({ step, path }) => {
-      const { spent } = (await readStateJson(path)) as unknown as { spent: Spent };
-      return { step, path, spent, progress: Math.min(1, spent[budget.unit] / budget.total) };
-    }),
-  );
+  const saved = places.map((place) => {
+    const { spent } = readState(place);
+    return { ...place, spent, progress: Math.min(1, spent[budget.unit] / budget.total) };
+  });
   const known = [{ step: 0, spent: NOTHING, progress: 0 }, ...saved];
   const snapshots = shares.map((share) => {
     const nearest = known.reduce((best, next) =>

@@ -96,11 +96,8 @@ saved fast.json; train with --set compression.file=fast.json
   });
 
   it.each([
-    [
-      ['schedule', 'none.json'],
-      /^couplet: Cannot read none\.json .*: expected the analysis\.json that couplet analyze RUN writes/,
-    ],
-    [['schedule', 'run/config.json'], /^couplet: run\/config\.json is no analysis: /],
+    [['schedule', 'none.json'], /^couplet: Cannot read none\.json: there is no such file/],
+    [['schedule', 'run/config.json'], /^couplet: run\/config\.json is damaged or of another kind:\n/],
     [
       ['schedule', made, '--parameters', 'text'],
       /^couplet: The analysis has no gradient of 'text': use --parameters image or all\./,

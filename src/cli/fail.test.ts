@@ -38,6 +38,15 @@ test('out of memory is no defect: the error says what to do', () => {
   );
 });
 
+test('a batch that Node cannot allocate', () => {
+  try {
+    new SharedArrayBuffer(2 ** 50);
+  } catch (error) {
+    fail(error);
+  }
+  expect(printed()).toMatch(/^couplet: out of memory: Array buffer allocation failed\n/);
+});
+
 test('out of host memory, with the text of libtorch', () => {
   const petabyte = () => ops.zeros([2 ** 48]);
   expect(petabyte).toThrow(TorchError);

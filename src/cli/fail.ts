@@ -6,7 +6,7 @@ import { isOutOfMemory } from '../torch/errors.ts';
 /** Prints an error of the user or of the machine as a sentence, a defect of Couplet with its stack. Sets the exit code to 1. */
 export function fail(error: unknown): void {
   process.exitCode = 1;
-  const failure = isOutOfMemory(error) ? outOfMemory(error) : systemFailure(error);
+  const failure = isOutOfMemory(error) || isArrayTooLarge(error) ? outOfMemory(error) : systemFailure(error);
   writeTorchrunFile(failure);
   if (failure instanceof CoupletError) {
     console.error(`couplet: ${failure.message}`);
@@ -17,6 +17,9 @@ export function fail(error: unknown): void {
     'couplet: this is a defect of Couplet. Please report it, with the lines above and `couplet doctor`.',
   );
 }
+
+const isArrayTooLarge = (error: unknown): error is RangeError =>
+  error instanceof RangeError && /Array buffer allocation failed/.test(error.message);
 
 /** Keeps libtorch's sizes, and drops its advice and its list of processes. */
 function outOfMemory({ message }: Error): CoupletError {

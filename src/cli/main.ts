@@ -40,6 +40,12 @@ addAnalyze(program);
 addSchedule(program);
 addDoctor(program);
 
+// An 'error' event that nobody hears, such as of a stream.
+process.once('uncaughtException', (error) => {
+  fail(error);
+  process.exit();
+});
+
 let done = false;
 process.once('beforeExit', () => {
   if (!done) fail(new Error('The event loop is empty, but the command has not ended.'));

@@ -27,7 +27,7 @@ it('tells a resumed run in plain lines, at the speed of its own steps', () => {
   progress.show({
     type: 'evaluated',
     step: 60,
-    report: { zeroShot: { pictures: 4, classes: 2, top1: 0.5, top5: 1 }, skipped: 0 },
+    report: { zeroShot: { pictures: 4, classes: 2, top1: 0.5, top5: 1 }, skipped: 0, notes: [] },
   });
   progress.end();
   expect(written.join('').split('\n')).toEqual([

@@ -23,7 +23,7 @@ it('JSON is a source, or several', () => {
 
 it('refuses JSON that is cut, and JSON that is no source', () => {
   expect(() => sourceFlag('{"type":"parquet"', '--train')).toThrow(
-    /^--train \{"type":"parquet" is not valid JSON \(.*\): expected a path, or JSON such as/,
+    /^--train \{"type":"parquet" is not JSON: .* It is no source: expected a path, or JSON such as/,
   );
   expect(() => sourceFlag('{"type":"zip","path":"a"}', '--test')).toThrow(
     /^--test .* is not a source: expected a path, or JSON such as/,

@@ -1,5 +1,6 @@
 import { type SourceInput, sourceOfPath, sourceSchema } from '../data/dataset/sources/index.ts';
 import { CoupletError } from '../errors.ts';
+import { parseJson } from '../io/json-file.ts';
 
 const EXPECTED = 'expected a path, or JSON such as {"type":"parquet","path":"test.parquet"}.';
 
@@ -7,15 +8,9 @@ const EXPECTED = 'expected a path, or JSON such as {"type":"parquet","path":"tes
 export function sourceFlag(text: string, flag: string): SourceInput | SourceInput[] {
   if (!/^\s*[[{]/.test(text)) return sourceOfPath(text);
   const schema = sourceSchema.or(sourceSchema.array().min(1));
-  const parsed = schema.safeParse(parseJson(text, flag));
+  const parsed = schema.safeParse(
+    parseJson(text, { where: `${flag} ${text}`, todo: `It is no source: ${EXPECTED}` }),
+  );
   if (parsed.success) return parsed.data;
   throw new CoupletError(`${flag} ${text} is not a source: ${EXPECTED}`);
-}
-
-function parseJson(text: string, flag: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new CoupletError(`${flag} ${text} is not valid JSON (${(error as Error).message}): ${EXPECTED}`);
-  }
 }

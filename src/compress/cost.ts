@@ -20,8 +20,8 @@ export interface CostOptions {
 /**
  * Cost of a sample in a step, in forwards of a whole sequence (FastCL 1.6; Lin et al. 2024, table 1). A forward pass costs its
  * tokens, a backward pass twice that. Heads, texts, optimizer and loader do not count.
- * @equation FastCL 1.6: cost of a sample, in forwards of a whole sequence: MoCo v3 (3 L_q + L_k) / L_base, twice when symmetric; SimCLR 3 (L_q + L_k) / L_base
- * @equation FastCL 1.6: DINO (2 (3 L_q + L_k) + 3 K L_small) / L_base, as the reference takes both global views through both nets; CLIP 3 L_q / L_base
+ * @equation FastCL 1.6: cost of a sample: MoCo v3 (3 L_q + L_k) / L_0, twice when symmetric; SimCLR 3 (L_q + L_k) / L_0; CLIP 3 L_q / L_0
+ * @equation FastCL 1.6: DINO (2 (3 L_q + L_k) + 3 K L_local) / L_0, as in the released code
  */
 export function costOfPasses(
   passes: readonly SequencePass[],

@@ -11,7 +11,7 @@ export interface DropPath {
 
 /**
  * Factors of branches, float32 [layers, 2, count]: 0, or 1 / (1 - rate).
- * @equation FastCL 7.3: stochastic depth of DINO's student: block l of n at rate l / (n - 1) of the last one's, what stays over 1 - rate
+ * @equation FastCL 7.3: stochastic depth: block l of n is skipped at l / (n - 1) of the last one's rate r_l; a branch that stays is divided by 1 - r_l
  */
 export function dropPathScales(stepRows: StepRows, { rate, layers }: DropPath): Tensor {
   return scope(() => {

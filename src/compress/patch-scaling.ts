@@ -87,7 +87,7 @@ export function patchScalingTensor(p: number, q: number, device: string): Tensor
 /**
  * Kernel [D, C, p, p] -> [D, C, q, q], differentiable. Resize the stored kernel: a second resize loses information.
  * @param scaling patchScalingTensor(p, q)
- * @equation FastCL 1.4: the gradient goes to the stored kernel through P
+ * @equation FastCL 1.4: the stored kernel gets its gradient through P
  */
 export function scaleKernel(kernel: Tensor, scaling: Tensor): Tensor {
   const [width, channels, p] = kernel.shape;

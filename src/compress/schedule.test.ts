@@ -143,11 +143,11 @@ describe('schedule.json', () => {
 
   test('missing, broken, or something else', () => {
     expect(() => schedule({ file: join(folder, 'none.json') })).toThrow(
-      /cannot read .*none\.json .*Give the path/,
+      /Cannot read .*none\.json: there is no such file.* Check the path/,
     );
     expect(() => schedule({ file: file('broken.json', '{') })).toThrow(/broken\.json is not JSON/);
     expect(() => schedule({ file: file('other.json', { name: 'x' }) })).toThrow(
-      /other\.json is no compression schedule: version: .*Expected \{ version: 1, imageSize/,
+      /other\.json is damaged .*version is missing: expected 1.*expected a schedule\.json, \{ version: 1, imageSize/s,
     );
     expect(() => schedule({ file: file('future.json', { ...good, version: 2 }) })).toThrow(/version: /);
     expect(() => schedule({ file: file('gap.json', { ...good, stages: [{ from: 0.1 }] }) })).toThrow(

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
+import { readJsonFile } from '../io/json-file.ts';
 import { type Compression, checkCompression } from './compression.ts';
 import {
   type CompressionConfig,
@@ -15,7 +15,7 @@ export interface ScheduleContext {
 
 /**
  * Compression by progress. Throws a CoupletError when it does not fit the model, and for a missing, broken or other model's file.
- * @equation FastCL 3.1: (d, q) of s: piecewise constant
+ * @equation FastCL 3.1: compression (d, q) at progress s: constant within a stage
  */
 export function compressionSchedule(
   config: CompressionConfig,
@@ -31,7 +31,7 @@ export function compressionSchedule(
 
 /**
  * With defaults; a constant compression is one stage. Throws as compressionSchedule().
- * @equation FastCL 3.1: (d, q) of s: piecewise constant
+ * @equation FastCL 3.1: compression (d, q) at progress s: constant within a stage
  */
 export function compressionStages(
   config: CompressionConfig,
@@ -60,38 +60,17 @@ function stagesOf(config: CompressionConfig, context: ScheduleContext): NamedSta
   return { list: [{ from: 0, tokenDropout, patchSize }], nameOf: () => 'compression' };
 }
 
+const EXPECTED =
+  'compression.file: expected a schedule.json, { version: 1, imageSize, patchSize, stages: [{ from: 0, tokenDropout, patchSize }, ...] }, by its path from the folder where the command runs.';
+
 /** Throws a CoupletError when the file is no schedule.json, or is for another image size or patch. */
 export function readScheduleFile(path: string, context: ScheduleContext): ScheduleFile {
-  const parsed = scheduleFileSchema.safeParse(readJson(path));
-  if (!parsed.success) {
-    const wrong = parsed.error.issues.map(
-      (issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`,
-    );
-    throw new CoupletError(
-      `${path} is no compression schedule: ${wrong.join('; ')}. Expected { version: 1, imageSize, patchSize, stages: [{ from: 0, tokenDropout, patchSize }, ...] }.`,
-    );
-  }
-  const { imageSize, patchSize } = parsed.data;
+  const file = readJsonFile(path, scheduleFileSchema, EXPECTED);
+  const { imageSize, patchSize } = file;
   if (imageSize !== context.imageSize || patchSize !== context.patchSize)
     throw new CoupletError(
       `${path} was made for images of ${imageSize} pixels and patches of ${patchSize}, but the model has ${context.imageSize} and ${context.patchSize}: ` +
         'make a schedule with this model, or write its stages into compression.stages yourself.',
     );
-  return parsed.data;
-}
-
-function readJson(path: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new CoupletError(
-      `compression.file: cannot read ${path} (${(error as Error).message}). Give the path of a schedule.json, from the folder where the command runs.`,
-    );
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new CoupletError(`${path} is not JSON: ${(error as Error).message}. Expected a schedule.json.`);
-  }
+  return file;
 }

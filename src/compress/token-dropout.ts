@@ -6,7 +6,7 @@ import { purpose, type StepRows, stepRandom } from './step-random.ts';
 /**
  * Patch tokens that stay: int64 [count, K], K = floor((1 - d) N), without replacement in each row. The K least of random keys,
  * as in MAE (He et al. 2022). Does not wait for the device.
- * @equation FastCL 1.3: which tokens stay: a uniform subset, each sample its own
+ * @equation FastCL 1.3: the kept tokens: a uniform random subset for each sample
  */
 export function keepTokens(
   stepRows: StepRows,

@@ -10,7 +10,7 @@ const base: RunConfigInput = {
   duration: { steps: 3 },
 };
 const parse = (part: object) => parseConfig({ ...base, ...part } as RunConfigInput);
-const all = { peakLr: 5e-4, weightDecay: 0.1 };
+const all = { peakLr: 5e-4, weightDecay: 0.1, decayPositions: true };
 const adam = { beta1: 0.9, beta2: 0.98, eps: 1e-6 };
 
 test.each([
@@ -40,11 +40,11 @@ test.each([
   [{ name: 'sgd', nesterv: true }, 'optimizer.nesterv is not known; did you mean optimizer.nesterov?'],
   [
     { name: 'lion', eps: 1 },
-    'optimizer.eps is not known; expected name, peakLr, weightDecay, clipGradNorm, clipEachGradNorm, beta1 or beta2',
+    'optimizer.eps is not known; expected name, peakLr, weightDecay, decayPositions, clipGradNorm, clipEachGradNorm, beta1 or beta2',
   ],
   [
     { nesterov: true }, // of another choice: not suggested
-    'optimizer.nesterov is not known; expected name, peakLr, weightDecay, clipGradNorm, clipEachGradNorm, beta1, beta2 or eps',
+    'optimizer.nesterov is not known; expected name, peakLr, weightDecay, decayPositions, clipGradNorm, clipEachGradNorm, beta1, beta2 or eps',
   ],
 ])('optimizer %j is refused', (optimizer, problem) => {
   expect(() => parse({ optimizer })).toThrow(`the config has a problem:\n  ${problem}`);

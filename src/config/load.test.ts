@@ -220,3 +220,35 @@ describe('--set', () => {
     expect(({} as Record<string, unknown>).x).toBeUndefined();
   });
 });
+
+describe('sizes beyond any machine', () => {
+  const image = { imageSize: 32, patchSize: 8, width: 64, layers: 2 };
+  it.each([
+    [
+      { model: { image: { ...image, imageSize: 1e9 } } },
+      'model.image.imageSize: expected at most 8192, got 1000000000',
+    ],
+    [
+      { model: { image: { ...image, layers: 1e9 } } },
+      'model.image.layers: expected at most 1000, got 1000000000',
+    ],
+    [
+      { batch: { globalBatchSize: 1e12 } },
+      'batch.globalBatchSize: expected at most 1048576, got 1000000000000',
+    ],
+    [{ data: { ...base.data, workers: 1e6 } }, 'data.workers: expected at most 1024, got 1000000'],
+    [{ threads: 1e9 }, 'threads: expected at most 1024, got 1000000000'],
+  ])('are refused: %j', async (change, problem) => {
+    const [first] = await problems({ ...base, ...change });
+    expect(first).toContain(problem);
+  });
+
+  it('and depth: JSON is refused by its reader, a module by the walk over its data', async () => {
+    const deep = `${'['.repeat(3000)}${']'.repeat(3000)}`;
+    await expect(load(file('deep.json', `{"model":${deep}}`))).rejects.toThrow(
+      /deep\.json is nested more than 100/,
+    );
+    const module = 'let x = 1; for (let i = 0; i < 1e5; i++) x = [x]; export default { model: x };';
+    await expect(load(file('deep.js', module))).rejects.toThrow(/model is nested more than 100 levels deep/);
+  });
+});

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { createJiti } from 'jiti';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import { readJsonFile } from '../io/json-file.ts';
+import { explain } from '../io/schema-problems.ts';
 import { withMethodDefaults } from './defaults.ts';
 import type { MethodRegistry } from './methods.ts';
-import { migrateConfig } from './migrate.ts';
+import { migrateConfig, RENAMED } from './migrate.ts';
 import { assertPlainData } from './plain.ts';
-import { explain } from './problems.ts';
 import { type RunConfigSchema, runConfigSchema } from './schema.ts';
 import { applySets } from './set.ts';
 
@@ -32,7 +32,7 @@ export function parseConfig<Registry extends MethodRegistry>(
   const schema = runConfigSchema(methods);
   const result = schema.safeParse(withMethodDefaults(config, methods));
   if (result.success) return result.data;
-  const problems = explain(result.error.issues, { schema, config });
+  const problems = explain(result.error.issues, { schema, config, renamed: RENAMED });
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
   throw new CoupletError(`${origin} has ${count}:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
 }
@@ -53,7 +53,7 @@ export async function loadConfig<Registry extends MethodRegistry>(
   const plain = saved ? migrateConfig(loaded) : structuredClone(loaded);
   const config: Record<string, unknown> = { name: nameOf(path), ...plain };
   const schema = runConfigSchema(methods);
-  applySets(set, { schema, config });
+  applySets(set, { schema, config, renamed: RENAMED });
   if (name !== undefined) config.name = name;
   return parseConfig(config, { methods, origin: path });
 }
@@ -67,7 +67,7 @@ async function readConfig(path: string, couplet = ownPackage): Promise<unknown> 
   if (!existsSync(path))
     throw new CoupletError(`There is no config at ${path}: expected a .ts, .js or .json file.`);
   const kind = extname(path);
-  if (kind === '.json') return readJsonFile(path);
+  if (kind === '.json') return readJsonFile(path, z.unknown()); // parseConfig checks it
   if (!['.ts', '.mts', '.js', '.mjs'].includes(kind)) {
     throw new CoupletError(
       `${path}: expected a .ts, .js or .json file, got ${kind || 'a name without an ending'}.`,

@@ -1,9 +1,12 @@
-import { valueAt } from './path.ts';
+import { valueAt } from '../io/key-path.ts';
 
 /** Old path -> new path. */
 export const RENAMED: ReadonlyMap<string, string> = new Map([
   ['compression.online.budget', 'compression.online.gradientCompute'],
 ]);
+
+/** Path of a newer key -> what runs did before it. */
+const ADDED: ReadonlyMap<string, unknown> = new Map([['optimizer.decayPositions', true]]);
 
 type Plain = Record<string, unknown>;
 
@@ -18,6 +21,12 @@ export function migrateConfig<Config>(saved: Config): Config {
     if (!from || !to || !Object.hasOwn(from, oldKey)) continue;
     to[newKey] = from[oldKey];
     delete from[oldKey];
+  }
+  for (const [added, value] of ADDED) {
+    const path = added.split('.');
+    const key = path.pop()!;
+    const parent = valueAt(config, path) as Plain | undefined;
+    if (parent && !Object.hasOwn(parent, key)) parent[key] = value;
   }
   return config;
 }

@@ -1,16 +1,24 @@
 import { z } from 'zod';
 
-const size = z.int().min(1);
+// Far above any model, so that a slip of the keyboard is an error and not a full memory.
+const size = z.int().min(1).max(65_536);
+const side = z.int().min(1).max(8192);
+const depth = z.int().min(1).max(1000);
 
 const vit = z
   .strictObject({
     type: z.literal('vit').optional().default('vit').describe('family of the image tower'),
-    imageSize: size.describe('side of the input square in pixels'),
+    imageSize: side.describe('side of the input square in pixels'),
     patchSize: size.describe('side of a patch in pixels; must divide imageSize'),
     width: size.describe('channels of a token'),
-    layers: size.describe('transformer blocks'),
+    layers: depth.describe('transformer blocks'),
     heads: size.optional().describe('attention heads; default width / 64'),
-    mlpRatio: z.number().positive().default(4).describe('hidden width of the MLP, as a multiple of width'),
+    mlpRatio: z
+      .number()
+      .positive()
+      .max(100)
+      .default(4)
+      .describe('hidden width of the MLP, as a multiple of width'),
     pool: z.enum(['class', 'mean']).default('class').describe('output: class token, or mean of patch tokens'),
     positionEmbedding: z.enum(['learned', 'sincos']).default('learned').describe('position embedding'),
   })
@@ -36,8 +44,8 @@ const resnetHeads = ({ width, heads }: { width: number; heads?: number | undefin
 const resnet = z
   .strictObject({
     type: z.literal('resnet').describe('family of the image tower'),
-    imageSize: size.multipleOf(32).describe('side of the input square in pixels'),
-    layers: z.tuple([size, size, size, size]).describe('bottleneck blocks of each part'),
+    imageSize: side.multipleOf(32).describe('side of the input square in pixels'),
+    layers: z.tuple([depth, depth, depth, depth]).describe('bottleneck blocks of each part'),
     width: size.multipleOf(2).describe('channels after the stem; the output has 32 times as many'),
     heads: size.optional().describe('attention heads of the final pool; default width / 2'),
   })
@@ -55,10 +63,15 @@ const imageTower = z.discriminatedUnion('type', [vit, resnet]);
 const textTower = z
   .strictObject({
     contextLength: size.describe('tokens of a caption, start and end included'),
-    vocabSize: size.optional().describe("number of token ids; default the tokenizer's"),
+    vocabSize: z
+      .int()
+      .min(1)
+      .max(10_000_000)
+      .optional()
+      .describe("number of token ids; default the tokenizer's"),
     width: size.describe('channels of a token'),
     heads: size.describe('attention heads; must divide width'),
-    layers: size.describe('transformer blocks'),
+    layers: depth.describe('transformer blocks'),
   })
   .refine((text) => text.width % text.heads === 0, {
     path: ['heads'],

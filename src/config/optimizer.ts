@@ -6,6 +6,12 @@ const positive = z.number().positive();
 const shared = z.strictObject({
   peakLr: positive.default(5e-4).describe('learning rate after the warm-up'),
   weightDecay: z.number().min(0).default(0.1).describe('weight decay, not of biases, gains and scales'),
+  decayPositions: z
+    .boolean()
+    .default(true)
+    .describe(
+      "weight decay of learned positions and class tokens too: true as in open_clip's former script, false as in its present one",
+    ),
   clipGradNorm: positive.optional().describe('greatest norm of all gradients together'),
   clipEachGradNorm: positive.optional().describe("greatest norm of each parameter's gradient"),
 });

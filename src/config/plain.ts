@@ -1,5 +1,8 @@
 import { CoupletError } from '../errors.ts';
-import { joinPath } from './path.ts';
+import { joinPath } from '../io/key-path.ts';
+
+/** Functions that walk a config call themselves once a level. */
+const MAX_DEPTH = 100;
 
 type Path = readonly (string | number)[];
 
@@ -17,6 +20,7 @@ function walk(value: unknown, path: Path, parents: readonly unknown[]): string[]
   const where = joinPath(path) || 'the config';
   if (['function', 'symbol', 'bigint'].includes(typeof value)) return [`${where} is a ${typeof value}`];
   if (typeof value !== 'object' || value === null) return [];
+  if (parents.length > MAX_DEPTH) return [`${path[0]} is nested more than ${MAX_DEPTH} levels deep`];
   if (parents.includes(value)) return [`${where} contains itself`];
   if (!Array.isArray(value) && !isPlainObject(value)) return [`${where} is ${nameOf(value)}`];
   const inside = [...parents, value];

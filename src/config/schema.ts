@@ -11,6 +11,9 @@ import { optimizerSchema } from './optimizer.ts';
 
 const positive = z.number().positive();
 const count = z.int().min(1);
+// Far above any machine, so that a slip of the keyboard is an error and not a full memory.
+const threads = count.max(1024);
+const batchSize = z.int().max(2 ** 20);
 const share = z.number().min(0).max(1);
 const sources = z.union([sourceSchema, z.array(sourceSchema).min(1)]);
 const channels = z.tuple([z.number(), z.number(), z.number()]);
@@ -42,17 +45,17 @@ const data = z
     hold: z
       .enum(['none', 'device'])
       .default('none')
-      .describe('memory that keeps decoded pictures; device: the GPU, which also crops them'),
+      .describe("memory that keeps decoded pictures; device: the model's, which also crops them"),
     cache: z
       .string()
       .min(1)
       .optional()
       .describe('folder that keeps decoded pictures for later runs, with data.hold; safe to delete'),
     workers: z
-      .union([z.literal('auto'), count])
+      .union([z.literal('auto'), threads])
       .default('auto')
       .describe('threads that decode pictures'),
-    prefetchBatches: count.default(4).describe('batches read ahead'),
+    prefetchBatches: threads.default(4).describe('batches read ahead'),
     maxBadShare: share.default(0.01).describe('share of unreadable samples above which the run stops'),
   })
   .refine(({ hold, cache }) => cache === undefined || hold === 'device', {
@@ -118,7 +121,7 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
       .boolean()
       .default(false)
       .describe('recording of the step as CUDA graphs, for small models on one GPU'),
-    threads: count.optional().describe('CPU threads of libtorch; default the physical cores'),
+    threads: threads.optional().describe('CPU threads of libtorch; default the physical cores'),
     model: z
       .union([z.string().min(1), modelSpecSchema])
       .describe("named model such as 'ViT-B-32', or { embedDim, image, text }"),
@@ -131,8 +134,9 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
       ),
     batch: z
       .strictObject({
-        globalBatchSize: z.int().min(2).describe('samples of a step, on all ranks together'),
-        gradAccumSteps: count
+        globalBatchSize: batchSize.min(2).describe('samples of a step, on all ranks together'),
+        gradAccumSteps: batchSize
+          .min(1)
           .default(1)
           .describe('parts of a batch, computed one after the other to save memory'),
       })

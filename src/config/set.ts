@@ -1,7 +1,8 @@
 import { CoupletError } from '../errors.ts';
-import { valueAt } from './path.ts';
-import { type Checked, show, unknownKey } from './problems.ts';
-import { isOneKeyEach, keysAt, objectsAt } from './shape.ts';
+import { parseJson } from '../io/json-file.ts';
+import { valueAt } from '../io/key-path.ts';
+import { type Checked, show, unknownKey } from '../io/schema-problems.ts';
+import { isOneKeyEach, keysAt, objectsAt } from '../io/schema-shape.ts';
 
 type Path = string[];
 
@@ -14,7 +15,7 @@ function parseSet(text: string): { path: Path; value: unknown } {
   }
   const raw = text.slice(equals + 1);
   try {
-    return { path, value: JSON.parse(raw) };
+    return { path, value: parseJson(raw, { where: text, todo: '' }) };
   } catch {
     return { path, value: raw };
   }
@@ -25,7 +26,8 @@ function refuse(text: string, why: string): never {
 }
 
 /** Why `path` cannot be set, or undefined. */
-function obstacle(path: Path, { schema, config }: Checked): string | undefined {
+function obstacle(path: Path, checked: Checked): string | undefined {
+  const { schema, config } = checked;
   for (let depth = 1; depth <= path.length; depth++) {
     const parent = path.slice(0, depth - 1);
     const key = path[depth - 1]!;
@@ -39,7 +41,7 @@ function obstacle(path: Path, { schema, config }: Checked): string | undefined {
       return `${where} is ${show(value)}, which has no parts; set it as a whole, ${where}='{...}'`;
     }
     if (!keysAt(schema, parent, config).includes(key)) {
-      return unknownKey(path.slice(0, depth), { schema, config }).text;
+      return unknownKey(path.slice(0, depth), checked).text;
     }
   }
   return undefined;

@@ -33,6 +33,11 @@ it('what is no number is wrong', () => {
   expect(measure(scores, [0, 0, 0])).toEqual({ top1: 0.5 / 3, top5: 1 / 3 });
 });
 
+it('an infinite score wins nothing', () => {
+  const scores = () => tensor([Number.POSITIVE_INFINITY, 0, Number.NEGATIVE_INFINITY, 1, 1, 0], [3, 2]);
+  expect(measure(scores, [0, 1, 0])).toEqual({ top1: 1 / 3, top5: 1 / 3 });
+});
+
 it('a picture without a class is wrong', () => {
   expect(measure(() => tensor([1, 0, 1, 0], [2, 2]), [0, -1])).toEqual({ top1: 0.5, top5: 0.5 });
 });

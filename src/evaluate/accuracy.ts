@@ -1,4 +1,5 @@
 // N pictures, C classes.
+import { finiteRows } from '../nn/finite.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
@@ -32,8 +33,8 @@ const ROWS_PER_PART = 4096;
 
 /**
  * Accuracy of scores [N, C] for labels [N] in [0, C) on the same device. Ties count as if broken by chance: constant scores
- * have the accuracy of chance. Rows with NaN, and rows without a class (-1), are wrong.
- * @equation FastCL 7.5: accuracy, with ties at the share of their places
+ * have the accuracy of chance. Rows with NaN or an infinity, and rows without a class (-1), are wrong.
+ * @equation FastCL 7.5: accuracy; ties count as if broken by chance
  */
 export function accuracy(scores: Tensor, labels: Tensor): Accuracy {
   const count = scores.shape[0];
@@ -54,8 +55,7 @@ function hitsWithin(scores: Tensor, labels: Tensor): [number, number] {
   const trueScore = scores.gather(1, labels.clamp(0, null).unsqueeze(1)); // [rows, 1]
   const higher = scores.gt(trueScore).to('float32').sum(1);
   const ties = scores.eq(trueScore).to('float32').sum(1); // counts the class itself; 0 for NaN
-  const numbers = scores.eq(scores).to('float32').sum(1).eq(scores.shape[1]);
-  const real = ops.logical_and(numbers, labels.gt(-1)).to('float32');
+  const real = ops.logical_and(finiteRows(scores), labels.gt(-1)).to('float32');
   const within = (k: number) =>
     higher.neg().add(k).div(ties.clamp(1, null)).clamp(0, 1).mul(real).sum().item();
   return [within(1), within(5)];

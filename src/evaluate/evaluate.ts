@@ -3,7 +3,14 @@ import { findMethod } from '../methods/index.ts';
 import type { EvaluatedRun } from './evaluator.ts';
 import { type Encoder, ImageFeatures } from './features.ts';
 import type { EvalReport } from './metrics.ts';
-import { type EvalData, type EvaluatorName, type EvaluatorOptions, evaluatorList } from './registry.ts';
+import {
+  type EvalData,
+  type EvaluatorName,
+  type EvaluatorOptions,
+  type EvaluatorReports,
+  evaluatorList,
+} from './registry.ts';
+import { Remarks } from './remarks.ts';
 
 /**
  * Opens the data of a config's evaluations. Without `run`, neighbours need `train`. Throws a CoupletError for missing labels
@@ -28,21 +35,28 @@ export function closeEvalData(data: EvalData): void {
   for (const opened of Object.values(data)) opened.close();
 }
 
-/** Runs the evaluations that `data` has. */
-export async function evaluate(data: EvalData, encoder: Encoder): Promise<EvalReport> {
+/** Runs the evaluations that `data` has. With `onFailure` one that fails is left out of the report, and the others go on. */
+export async function evaluate(
+  data: EvalData,
+  encoder: Encoder,
+  { onFailure }: { onFailure?: (evaluator: EvaluatorName, error: unknown) => void } = {},
+): Promise<EvalReport> {
   if (!encoder.method.encodeTexts || !encoder.tokenizer) refuseTexts(data, 'of this encoder');
-  const features = new ImageFeatures(encoder);
-  const report: EvalReport = { skipped: 0 };
+  const remarks = new Remarks();
+  const features = new ImageFeatures(encoder, remarks);
+  const reports: EvaluatorReports = {};
   try {
     for (const { name, run } of evaluatorList) {
       const opened = data[name];
       if (!opened) continue;
-      const { report: measured, skipped = 0 } = await run(opened, { encoder, features });
-      Object.assign(report, { [name]: measured });
-      report.skipped += skipped;
+      try {
+        Object.assign(reports, { [name]: await run(opened, { encoder, features, remarks }) });
+      } catch (error) {
+        if (!onFailure) throw error;
+        onFailure(name, error);
+      }
     }
-    report.skipped += features.skipped;
-    return report;
+    return { ...reports, ...remarks.finish(encoder.method.model) };
   } finally {
     features.dispose();
   }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { sourceSchema } from '../data/dataset/sources/index.ts';
 import type { Encoder, ImageFeatures } from './features.ts';
 import type { Sources } from './labelled.ts';
+import type { Remarks } from './remarks.ts';
 
 /** The other parts of the config that evaluations read. */
 export interface EvaluatedRun {
@@ -13,6 +14,7 @@ export interface EvaluatedRun {
 export interface EvaluationContext {
   encoder: Encoder;
   features: ImageFeatures;
+  remarks: Remarks;
 }
 
 export interface EvaluatorDefinition<Name extends string, Options, Data extends { close(): void }, Report> {
@@ -27,8 +29,7 @@ export interface EvaluatorDefinition<Name extends string, Options, Data extends 
   readonly lines: (report: Report) => string[];
   /** Once for the whole run. Throws a CoupletError for data that does not fit. */
   open(options: Options, run: EvaluatedRun | undefined): Promise<Data>;
-  /** `skipped`: unreadable samples, without those that `features` counts. */
-  run(data: Data, context: EvaluationContext): Promise<{ report: Report; skipped?: number }>;
+  run(data: Data, context: EvaluationContext): Promise<Report>;
 }
 
 export function defineEvaluator<

@@ -1,4 +1,6 @@
 // N samples, B samples of a batch, E embedding.
+
+import { Reader } from '../data/dataset/reader.ts';
 import {
   type Dataset,
   type EvalBatches,
@@ -6,13 +8,16 @@ import {
   evalBatches,
   type HostBatch,
   listProblems,
+  type Problems,
 } from '../data/index.ts';
 import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import { imagesToDevice, tokensToDevice } from '../feed/upload.ts';
 import type { Method } from '../methods/index.ts';
+import { finiteRows } from '../nn/finite.ts';
 import { noGrad, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
 import type { LabelledRows } from './neighbours.ts';
+import type { Remarks } from './remarks.ts';
 
 export interface Encoder {
   method: Method;
@@ -38,6 +43,8 @@ export interface DatasetFeatures {
   /** Positions of the readable samples in the data index. */
   ids: bigint[];
   skipped: number;
+  /** The skipped samples. */
+  problems: Problems;
 }
 
 /** Fewer of larger pictures: a scope keeps the outputs of all layers, 32 GB for 256 pictures of 224 pixels in a ViT-B/16. */
@@ -137,6 +144,7 @@ async function gather(
     labels: Int32Array.from(labels),
     ids,
     skipped: batches.problems.count,
+    problems: batches.problems,
   };
 }
 
@@ -150,38 +158,85 @@ function addBatch(
   if (tokens) texts.add(() => method.encodeTexts!(tokensToDevice(tokens, size, device)));
 }
 
+/** Texts of a batch, for whose layers a scope has memory. */
+const textBatchSize = (contextLength: number) =>
+  Math.max(16, Math.min(256, Math.floor(2 ** 13 / contextLength)));
+
+/** [N, E], rows of unit length. The caller disposes it. */
+export function encodeTexts(
+  texts: readonly string[],
+  { method, tokenizer, device, onBatch }: Encoder,
+): Tensor {
+  const rows = new Rows(texts.length);
+  const size = textBatchSize(tokenizer!.contextLength);
+  try {
+    for (let first = 0; first < texts.length; first += size) {
+      const part = texts.slice(first, first + size);
+      rows.add(() => method.encodeTexts!(tokensToDevice(tokenizer!.encodeBatch(part), part.length, device)));
+      onBatch?.();
+    }
+    return rows.finish();
+  } catch (error) {
+    rows.dispose();
+    throw error;
+  }
+}
+
+/** Rows of features that have NaN or an infinity. */
+export function rowsNotFinite(features: Tensor): number[] {
+  const finite = noGrad(() => scope(() => finiteRows(features).to('float32').toNumbers()));
+  return finite.flatMap((good, row) => (good ? [] : [row]));
+}
+
+export type PictureFeatures = LabelledRows & { ids: readonly bigint[] };
+
 /** Encodes each data set once for all evaluations. */
 export class ImageFeatures {
   readonly #encoder: Encoder;
-  readonly #known = new Map<Dataset, DatasetFeatures & { classes: Tensor }>();
+  readonly #remarks: Remarks;
+  readonly #known = new Map<Dataset, PictureFeatures>();
 
-  constructor(encoder: Encoder) {
+  constructor(encoder: Encoder, remarks: Remarks) {
     this.#encoder = encoder;
+    this.#remarks = remarks;
   }
 
-  /** Valid until dispose(). */
-  async of(dataset: Dataset): Promise<LabelledRows & { labels: Tensor }> {
-    let known = this.#known.get(dataset);
-    if (!known) {
-      const encoded = await encodeDataset(dataset, this.#encoder, { texts: false });
-      known = { ...encoded, classes: labelTensor(encoded.labels, this.#encoder.device) };
-      this.#known.set(dataset, known);
-    }
-    return { features: known.images, labels: known.classes };
-  }
-
-  get skipped(): number {
-    return [...this.#known.values()].reduce((sum, { skipped }) => sum + skipped, 0);
+  /** `name` of the data, for remarks. Valid until dispose(). */
+  async of(dataset: Dataset, name: string): Promise<PictureFeatures> {
+    const known = this.#known.get(dataset);
+    if (known) return known;
+    const { images, labels, ids, problems } = await encodeDataset(dataset, this.#encoder, { texts: false });
+    const features = { features: images, labels: labelTensor(labels, this.#encoder.device), ids };
+    this.#known.set(dataset, features);
+    this.#remarks.lost(name, dataset, problems);
+    remarkNotFinite(dataset, features, this.#remarks);
+    return features;
   }
 
   dispose(): void {
-    for (const { images, classes } of this.#known.values())
-      for (const tensor of [images, classes]) tensor.dispose();
+    for (const { features, labels } of this.#known.values())
+      for (const tensor of [features, labels]) tensor.dispose();
     this.#known.clear();
   }
 }
 
+export function remarkNotFinite(
+  dataset: Dataset,
+  { features, ids }: Pick<PictureFeatures, 'features' | 'ids'>,
+  remarks: Remarks,
+): void {
+  const rows = rowsNotFinite(features);
+  if (rows.length === 0) return;
+  const first = nameOf(dataset, Number(ids[rows[0]]));
+  remarks.notFinite(`${rows.length} of ${ids.length} pictures (the first is ${first})`);
+}
+
+/** Path of a sample, for messages. */
+export function nameOf({ index }: Dataset, id: number): string {
+  return new Reader(index).name(id);
+}
+
 /** int64 [N]. */
-export function labelTensor(labels: Int32Array, device: string): Tensor {
-  return tensor(BigInt64Array.from(labels, BigInt), [labels.length], { device });
+export function labelTensor(labels: ArrayLike<number>, device: string): Tensor {
+  return tensor(BigInt64Array.from(Array.from(labels), BigInt), [labels.length], { device });
 }

@@ -1,9 +1,16 @@
 // B pictures of a step, S side, E embedding, C classes.
-import { createLoader, type Dataset, type HostBatch, type LoaderOptions } from '../data/index.ts';
+import {
+  createLoader,
+  type Dataset,
+  type HostBatch,
+  type LoaderOptions,
+  type Problems,
+} from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { imagesToDevice } from '../feed/upload.ts';
 import type { Method } from '../methods/index.ts';
 import { BatchStatistics } from '../nn/batch-norm.ts';
+import { weightNotFinite } from '../nn/finite.ts';
 import { Init } from '../nn/init.ts';
 import type { NamedParams } from '../nn/module.ts';
 import { AdamW, decayGroups } from '../optim/index.ts';
@@ -13,6 +20,7 @@ import * as ops from '../torch/ops.ts';
 import { type Accuracy, accuracy } from './accuracy.ts';
 import { type Encoder, encodeDataset, labelTensor } from './features.ts';
 import type { LabelledPair } from './labelled.ts';
+import type { Remarks } from './remarks.ts';
 
 export interface FineTuneOptions {
   epochs: number;
@@ -26,6 +34,8 @@ export interface FineTuneOptions {
   crop: { scale: [number, number]; ratio: [number, number]; flip: boolean };
   /** Of the head's weights, the order and the crops. */
   seed: number;
+  /** Gets what the accuracy leaves out. */
+  remarks?: Remarks;
   /** Gets the loss of the epoch's last step. */
   onEpoch?: (epoch: number, loss: number) => void;
 }
@@ -51,10 +61,11 @@ export interface FineTuneReport extends Accuracy {
 
 /**
  * Accuracy after training encoder and a linear head end to end: AdamW, warm-up and cosine, label smoothing, random crops.
- * Features have the length sqrt(E), as after a layer norm. Changes the weights of `encoder.method`.
+ * Features have the length sqrt(E), as after a layer norm. Changes the weights of `encoder.method`. Throws a CoupletError for weights
+ * that are not finite, before training or after it.
  */
 export async function fineTune(
-  { train, test, classes }: LabelledPair,
+  { train, test, classes, names }: LabelledPair,
   encoder: Encoder,
   options: Partial<FineTuneOptions> = {},
 ): Promise<FineTuneReport> {
@@ -62,11 +73,20 @@ export async function fineTune(
   const globalBatchSize = Math.min(all.globalBatchSize, train.size);
   const classifier = new Classifier(encoder, { ...all, globalBatchSize, classes });
   try {
+    checkFinite(classifier, 'the checkpoint is damaged, or its training diverged');
     await trainAll(classifier, train, { ...all, globalBatchSize });
-    return { ...(await measure(classifier, test)), classes, epochs: all.epochs };
+    checkFinite(classifier, 'fine-tuning diverged. Lower peakLr');
+    const { problems, ...reached } = await measure(classifier, test);
+    all.remarks?.lost(names.test, test, problems);
+    return { ...reached, classes, epochs: all.epochs };
   } finally {
     classifier.dispose();
   }
+}
+
+function checkFinite({ params }: Classifier, cause: string): void {
+  const bad = weightNotFinite(params);
+  if (bad !== undefined) throw new CoupletError(`fine-tuning: ${bad}; ${cause}.`);
 }
 
 async function trainAll(classifier: Classifier, train: Dataset, options: FineTuneOptions): Promise<void> {
@@ -112,12 +132,15 @@ function loaderOptions(
 }
 
 /** On centre crops. */
-async function measure(classifier: Classifier, test: Dataset): Promise<Accuracy & { pictures: number }> {
-  const { images, labels } = await encodeDataset(test, classifier.encoder, { texts: false });
+async function measure(
+  classifier: Classifier,
+  test: Dataset,
+): Promise<Accuracy & { pictures: number; problems: Problems }> {
+  const { images, labels, problems } = await encodeDataset(test, classifier.encoder, { texts: false });
   try {
     return scope(() => {
       const result = noGrad(() => accuracy(classifier.logits(images), labelTensor(labels, images.device)));
-      return { pictures: labels.length, ...result };
+      return { pictures: labels.length, ...result, problems };
     });
   } finally {
     images.dispose();
@@ -127,6 +150,8 @@ async function measure(classifier: Classifier, test: Dataset): Promise<Accuracy 
 /** An encoder with a linear head. */
 class Classifier {
   readonly encoder: Encoder;
+  /** The weights that it trains, with the head's. */
+  readonly params: NamedParams;
   readonly #options: FineTuneOptions;
   readonly #weight: Tensor; // [C, E]
   readonly #bias: Tensor; // [C]
@@ -143,14 +168,15 @@ class Classifier {
     this.#unfrozen = unfrozen;
     this.#weight = init.normal([options.classes, width], 0.01).persist().requireGrad();
     this.#bias = init.zeros([options.classes]).persist().requireGrad();
-    const head = decayGroups(
-      new Map([
-        ['head.weight', this.#weight],
-        ['head.bias', this.#bias],
-      ]),
-      options.weightDecay,
-    );
-    const groups = [...decayGroups(params, options.weightDecay, method.decays), ...head];
+    const head = new Map([
+      ['head.weight', this.#weight],
+      ['head.bias', this.#bias],
+    ]);
+    this.params = new Map([...params, ...head]);
+    const groups = [
+      ...decayGroups(params, options.weightDecay, { rule: method.decays }),
+      ...decayGroups(head, options.weightDecay),
+    ];
     this.#optimizer = new AdamW(groups, ADAM);
   }
 

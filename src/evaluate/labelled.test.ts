@@ -37,7 +37,11 @@ it('gives both parts and the number of classes, named or not', async () => {
   expect([named.train.size, named.test.size, named.classes]).toEqual([5, 5, 2]);
   named.close();
   const numbers = await open(manifest('a.csv', ['0', '1', '0']), manifest('b.csv', ['4', '1']));
-  expect(numbers.classes).toBe(5);
+  expect(numbers.classes).toBe(3);
+  expect(numbers.notes).toEqual([
+    '1 of 2 classes of --train have no picture in --test: 0',
+    '1 of 2 classes of --test have no picture in --train, and count as misses: 4',
+  ]);
   numbers.close();
 });
 
@@ -47,12 +51,12 @@ it.each([
   [
     'a class more',
     () => [pets, classes('three', { cat: 1, dog: 1, owl: 1 })],
-    /^--train and --test have different classes: class 2 is missing in --train and owl in --test\./,
+    /^1 of 3 classes of --test have no picture in --train: owl\.\n--train has cat, dog\./,
   ],
   [
     'another class',
     () => [pets, classes('other', { cow: 1, dog: 1 })],
-    /class 0 is cat in --train and cow in --test/,
+    /^1 of 2 classes of --test have no picture in --train: cow\./,
   ],
   [
     'no labels',
@@ -63,6 +67,21 @@ it.each([
     'some without a label',
     () => [manifest('some.csv', ['0', '', '1', '']), pets],
     /^--train has no label for 2 of 4 pictures/,
+  ],
+  [
+    'names and numbers',
+    () => [pets, manifest('numbers.csv', ['0', '1'])],
+    /^--train names its classes \(cat, dog\) and --test has numbers \(0, 1\): which is which is unclear\.\nGive --test classNames/,
+  ],
+  [
+    'numbers and names',
+    () => [manifest('numbers.csv', ['0', '1']), pets],
+    /^--test names its classes \(cat, dog\) and --train has numbers \(0, 1\)/,
+  ],
+  [
+    'no number in common',
+    () => [manifest('low.csv', ['0', '1']), manifest('high.csv', ['2', '3'])],
+    /^2 of 2 classes of --test have no picture in --train: 2, 3\.\n--train has 0, 1/,
   ],
 ] as [string, () => [Sources, Sources], RegExp][])('%s: a sentence says so', async (_, sources, sentence) => {
   await expect(open(...sources())).rejects.toThrow(sentence);
@@ -93,4 +112,59 @@ it('a sample is drawn by the seed, in index order, with the labels and files of 
   expect(names(drawSample(dataset, { count: 50, seed: 4 }))).not.toEqual(drawn);
   expect(drawSample(dataset, { count: 200, seed: 3 })).toBe(dataset);
   dataset.close();
+});
+
+const labelsOf = (dataset: { index: { columns: { label: Int32Array } } }) => [...dataset.index.columns.label];
+
+it('classes are matched by name, in whatever order and with underscores or without', async () => {
+  const train = classes('ordered', { cat: 1, dog: 1, polar_bear: 1 });
+  const test = {
+    ...manifest('named.csv', ['polar bear', 'dog', 'cat']),
+    classNames: ['polar bear', 'dog', 'cat'],
+  };
+  const pair = await open(train, test as Sources);
+  expect([labelsOf(pair.train), labelsOf(pair.test), pair.classes]).toEqual([[0, 1, 2], [2, 1, 0], 3]);
+  expect(pair.notes).toEqual([]);
+  pair.close();
+  const fewer = await open(train, classes('fewer', { dog: 1, polar_bear: 2 }));
+  expect([labelsOf(fewer.test), fewer.classes]).toEqual([[1, 2, 2], 3]);
+  expect(fewer.notes).toEqual(['1 of 3 classes of --train have no picture in --test: cat']);
+  fewer.close();
+});
+
+it('folders with numbers as names are matched by number, also without and with zeros in front', async () => {
+  const folders = classes('numbered', Object.fromEntries(Array.from({ length: 12 }, (_, k) => [k, 1])));
+  const numbers = Array.from({ length: 12 }, (_, k) => String(k));
+  for (const train of [
+    folders,
+    classes('padded', Object.fromEntries(numbers.map((k) => [k.padStart(3, '0'), 1]))),
+  ]) {
+    const pair = await open(train, manifest('twelve.csv', numbers));
+    const names = pair.train.classNames!.map(Number);
+    expect(pair.train.index.columns.label).toEqual(Int32Array.from(names));
+    expect(labelsOf(pair.test)).toEqual(numbers.map(Number));
+    expect(pair.classes).toBe(12);
+    pair.close();
+  }
+});
+
+it('a name that occurs twice is matched by place in equal lists, and refused in different ones', async () => {
+  const named = (name: string, classNames: string[]) =>
+    ({ ...manifest(name, ['0', '1', '2']), classNames }) as Sources;
+  const list = ['crane', 'dog', 'crane'];
+  const pair = await open(named('one.csv', list), named('two.csv', list));
+  expect([labelsOf(pair.train), labelsOf(pair.test), pair.classes]).toEqual([[0, 1, 2], [0, 1, 2], 3]);
+  pair.close();
+  await expect(open(named('one.csv', list), named('two.csv', ['dog', 'crane', 'crane']))).rejects.toThrow(
+    /^--train has two classes with the name crane, and the other source lists its classes in another way/,
+  );
+});
+
+it('large numbers cost no more than small ones', async () => {
+  const pair = await open(
+    manifest('large.csv', ['2000000000', '5', '2000000000']),
+    manifest('large-too.csv', ['5', '2000000000']),
+  );
+  expect([labelsOf(pair.train), labelsOf(pair.test), pair.classes]).toEqual([[1, 0, 1], [0, 1], 2]);
+  pair.close();
 });

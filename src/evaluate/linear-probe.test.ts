@@ -142,3 +142,45 @@ it('features that are all the same have the accuracy of chance', () => {
     expect(report.top1).toBeCloseTo(1 / 3, 5);
   });
 });
+
+it('training rows that are not finite are left out, and such test rows are misses', () => {
+  scope(() => {
+    const [train, test] = [clouds(60, { far: 30, seed: 1 }), clouds(30, { far: 30, seed: 2 })];
+    const broken = ({ features, labels }: LabelledRows, rows: number) => {
+      const bad = features.clone();
+      bad.narrow(0, 0, rows).mul_(Number.NaN);
+      return { features: bad, labels };
+    };
+    const options = { classes: CLASSES, epochs: 20, rates: [0.1] };
+    const kept = { features: train.features.narrow(0, 6, 54), labels: train.labels.narrow(0, 6, 54) };
+    expect(linearProbe(broken(train, 6), test, options)).toEqual(linearProbe(kept, test, options));
+    expect(linearProbe(train, broken(test, 6), options).top1).toBeCloseTo(24 / 30, 9);
+    expect(linearProbe(broken(train, 60), test, options)).toMatchObject({ top1: 0, top5: 0 });
+  });
+});
+
+it('a class without training rows is never right, as in the loop', () => {
+  scope(() => {
+    const all = clouds(200, { far: 1, seed: 1 });
+    const rows = all.labels.toNumbers().flatMap((label, row) => (label < 2 ? [BigInt(row)] : []));
+    const indices = tensor(BigInt64Array.from(rows));
+    const train = {
+      features: all.features.indexSelect(0, indices),
+      labels: all.labels.indexSelect(0, indices),
+    };
+    const test = clouds(300, { far: 1, seed: 2 });
+    const found = linearProbe(train, test, {
+      classes: CLASSES,
+      epochs: 20,
+      rates: [0.5],
+      globalBatchSize: 64,
+      standardize: false,
+      seed: 5,
+    });
+    expect(found.top1).toBeCloseTo(
+      probeByLoop(train, test, { epochs: 20, batch: 64, rate: 0.5, seed: 5 }),
+      6,
+    );
+    expect(found.top1).toBeLessThanOrEqual(2 / 3);
+  });
+});

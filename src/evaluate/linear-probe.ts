@@ -5,7 +5,7 @@ import { cosine } from '../time/schedules.ts';
 import { backward, Generator, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { type Accuracy, accuracy } from './accuracy.ts';
-import type { LabelledRows } from './neighbours.ts';
+import { finiteOnly, type LabelledRows } from './neighbours.ts';
 
 export interface LinearProbeOptions {
   /** Passes over the features; MoCo v3 and MAE use 90. */
@@ -50,7 +50,7 @@ const RELATIVE_EPS = 1e-5;
  * N(0, 0.01^2)). The rate with the highest accuracy on held-out training features is then trained on all of them.
  *
  * Features come from centre crops, computed once. Published protocols crop and flip in each epoch: a little more accurate,
- * at a forward pass per picture and epoch.
+ * at a forward pass per picture and epoch. Training features that are not finite are left out, and such test features are misses.
  * @equation FastCL 7.5: linear probe: SGD, momentum 0.9, no decay, cosine, batches of 1024, weights from N(0, 0.01^2)
  */
 export function linearProbe(
@@ -61,8 +61,9 @@ export function linearProbe(
   const all = { ...LINEAR_PROBE, ...options };
   const { classes, epochs, rates } = all;
   return scope(() => {
-    const standardize = all.standardize ? standardizer(train.features) : (features: Tensor) => features;
-    const rows = { ...train, features: standardize(train.features) };
+    const known = finiteOnly(train);
+    const standardize = all.standardize ? standardizer(known.features) : (features: Tensor) => features;
+    const rows = { ...known, features: standardize(known.features) };
     const sweep = rates.length > 1 ? sweepRates(rows, all) : [];
     const rate = sweep.reduce((best, next) => (better(next, best) ? next : best), sweep[0])?.rate ?? rates[0];
     const [reached] = trainHeads(rows, { ...all, rates: [rate] }).measure({

@@ -4,12 +4,11 @@ import { accuracyLine, accuracyMetrics } from './accuracy.ts';
 import type { FineTuneReport } from './fine-tune.ts';
 import type { LinearProbeReport } from './linear-probe.ts';
 import { type EvaluateConfig, type EvaluatorReports, evaluatorList } from './registry.ts';
+import type { ReportRemarks } from './remarks.ts';
 
-export interface EvalReport extends EvaluatorReports {
+export interface EvalReport extends EvaluatorReports, ReportRemarks {
   linear?: LinearProbeReport;
   fineTune?: FineTuneReport;
-  /** Unreadable samples. */
-  skipped: number;
 }
 
 type ReportKind = Pick<(typeof evaluatorList)[number], 'metrics' | 'lines'>;
@@ -39,12 +38,12 @@ export function evalMetrics(report: EvalReport): Record<string, number> {
   return Object.fromEntries(entries);
 }
 
-/** Text for the terminal, in the order of the report. */
+/** Text for the terminal, in the order of the report; then what the numbers leave out. */
 export function evalLines(report: EvalReport): string[] {
   const lines = Object.entries(report).flatMap(([key, part]) =>
     part === undefined ? [] : (reportKinds[key]?.lines(part as never) ?? []),
   );
-  return report.skipped > 0 ? [...lines, `${report.skipped} samples could not be read`] : lines;
+  return [...lines, ...report.notes];
 }
 
 /** Throws a CoupletError when no evaluation of the config gives the metric `bestBy`. */

@@ -101,3 +101,26 @@ it('many queries are cut into parts, and nothing is left behind', () => {
   });
   expect(memoryStats().liveTensors).toBe(before);
 });
+
+it('rows that are not finite have no vote, and such queries are misses', () => {
+  const before = memoryStats().liveTensors;
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY])
+    scope(() => {
+      const rows = { features: tensor([value, 0, 1, 0, 0, 1], [3, 2]), labels: labelsOf([1, 0, 1]) };
+      const queries = { features: tensor([1, 0, 0, 1, value, 1], [3, 2]), labels: labelsOf([0, 1, 1]) };
+      const options = { temperature: 0.07, classes: 2 };
+      expect(neighbours(queries, rows, { ...options, k: 1 })).toMatchObject({
+        reference: 2,
+        pictures: 3,
+        top1: 2 / 3,
+      });
+      expect(neighbours(queries, rows, { ...options, k: 3 })).toMatchObject({
+        k: 2,
+        top1: 2 / 3,
+        top5: 2 / 3,
+      });
+      const none = { features: tensor(Array<number>(6).fill(value), [3, 2]), labels: rows.labels };
+      expect(neighbours(queries, none, { ...options, k: 1 })).toMatchObject({ top1: 0, top5: 0 });
+    });
+  expect(memoryStats().liveTensors).toBe(before);
+});

@@ -5,6 +5,7 @@ import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { type Accuracy, accuracy, accuracyLine, accuracyMetrics } from './accuracy.ts';
 import { defineEvaluator, sourcesSchema } from './evaluator.ts';
+import { labelTensor, rowsNotFinite } from './features.ts';
 import { openPair, type Sources } from './labelled.ts';
 
 export interface NeighboursOptions {
@@ -34,7 +35,8 @@ const MAX_SIMILARITIES = 2 ** 25;
 /**
  * Weighted k-nearest-neighbour votes, [Q, C] (Wu et al. 2018, section 3.4; DINO's protocol): each of the k rows with the
  * highest cosine s gives its class exp(s / T). Dividing by exp(s_1 / T) of the nearest keeps votes finite for small T. They
- * are added in a fixed order, for the same bits each time.
+ * are added in a fixed order, for the same bits each time. Which of several rows with the cosine of the k-th has a vote is left to
+ * libtorch.
  * @equation FastCL 7.5: k-NN: each of the k nearest votes exp(s / T) for its class, T = 0.07
  */
 export function neighbourVotes(
@@ -79,15 +81,36 @@ function addVotes(
   }
 }
 
+/** Rows whose features are finite; all where none is, so that every query is a miss. The scope owns them. */
+export function finiteOnly({ features, labels }: LabelledRows): LabelledRows {
+  const bad = new Set(rowsNotFinite(features));
+  const count = features.shape[0];
+  if (bad.size === 0 || bad.size === count) return { features, labels };
+  const rows = Array.from({ length: count }, (_, row) => row).filter((row) => !bad.has(row));
+  const indices = labelTensor(rows, features.device);
+  return { features: features.indexSelect(0, indices), labels: labels.indexSelect(0, indices) };
+}
+
+/** Accuracy of the votes. Rows of `reference` that are not finite have no vote, and such queries are misses. */
 export function neighbours(
   queries: LabelledRows,
   reference: LabelledRows,
   options: NeighboursOptions & { classes: number },
 ): NeighboursReport {
   const { k, temperature, classes } = options;
-  const result = scope(() => accuracy(neighbourVotes(queries.features, reference, options), queries.labels));
-  const [pictures, rows] = [queries.features.shape[0], reference.features.shape[0]];
-  return { pictures, reference: rows, classes, k: Math.min(k, rows), temperature, ...result };
+  return scope(() => {
+    const usable = finiteOnly(reference);
+    const votes = neighbourVotes(queries.features, usable, options);
+    const [pictures, rows] = [queries.features.shape[0], usable.features.shape[0]];
+    return {
+      pictures,
+      reference: rows,
+      classes,
+      k: Math.min(k, rows),
+      temperature,
+      ...accuracy(votes, queries.labels),
+    };
+  });
 }
 
 export const neighboursEvaluator = defineEvaluator({
@@ -126,8 +149,10 @@ export const neighboursEvaluator = defineEvaluator({
     return { pair, k, temperature, close: () => pair.close() };
   },
 
-  async run({ pair: { train, test, classes }, k, temperature }, { features }) {
-    const [reference, queries] = [await features.of(train), await features.of(test)];
-    return { report: neighbours(queries, reference, { k, temperature, classes }) };
+  async run({ pair, k, temperature }, { features, remarks }) {
+    for (const note of pair.notes) remarks.note(note);
+    const reference = await features.of(pair.train, pair.names.train);
+    const queries = await features.of(pair.test, pair.names.test);
+    return neighbours(queries, reference, { k, temperature, classes: pair.classes });
   },
 });

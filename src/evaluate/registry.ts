@@ -23,7 +23,7 @@ export type EvalData = {
 };
 
 export type EvaluatorReports = {
-  [Name in EvaluatorName]?: Awaited<ReturnType<Evaluators[Name]['run']>>['report'];
+  [Name in EvaluatorName]?: Awaited<ReturnType<Evaluators[Name]['run']>>;
 };
 
 export interface EvaluateConfig extends EvaluatorOptions {

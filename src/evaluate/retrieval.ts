@@ -1,69 +1,61 @@
-// N pairs, E embedding.
+// P pictures, M captions, Q queries, N candidates, E embedding.
 import { z } from 'zod';
-import { openDataset } from '../data/index.ts';
+import { captionOf } from '../data/dataset/captions.ts';
+import { ProblemLog } from '../data/dataset/problems.ts';
+import { Reader } from '../data/dataset/reader.ts';
+import { checkBadShare, type Dataset, openDataset } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
+import { isMachineFailure, systemFailure } from '../io/system-error.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import { percent } from './accuracy.ts';
-import { defineEvaluator, sourcesSchema } from './evaluator.ts';
-import { encodeDataset } from './features.ts';
-
-/** Shares of queries, in [0, 1], whose partner is among the best 1, 5, 10. */
-export interface Recall {
-  r1: number;
-  r5: number;
-  r10: number;
-}
+import { defineEvaluator, type EvaluationContext, sourcesSchema } from './evaluator.ts';
+import {
+  encodeDataset,
+  encodeTexts,
+  labelTensor,
+  nameOf,
+  remarkNotFinite,
+  rowsNotFinite,
+} from './features.ts';
+import { partOf } from './part.ts';
+import { type DistinctPictures, distinctPictures } from './pictures.ts';
+import { type Recall, recall } from './recall.ts';
 
 export interface RetrievalReport {
+  /** Captions, each with its picture. */
   pairs: number;
+  pictures: number;
   imageToText: Recall;
   textToImage: Recall;
   /** Mean of the six. */
   meanRecall: number;
 }
 
-const QUERIES_PER_PART = 1024;
-
 /**
- * The number of candidates that score higher than the query's partner, plus half of the ties: constant features get the rank
- * of chance. Row i of both is a pair.
+ * Recall both ways (Karpathy and Fei-Fei 2015, section 4.1): pictures [P, E] and captions [M, E] as rows of unit length. A picture is
+ * one query, and a hit is any of its captions; a caption is one query, and a hit is its picture.
+ * @param pictureOf row of each caption's picture; default the row of the caption
  */
-function ranks(queries: Tensor, candidates: Tensor): number[] {
-  const count = queries.shape[0];
-  const all: number[] = [];
-  for (let start = 0; start < count; start += QUERIES_PER_PART) {
-    const rows = Math.min(QUERIES_PER_PART, count - start);
-    all.push(
-      ...scope(() => {
-        const scores = queries.narrow(0, start, rows).matmul(candidates.t); // [rows, N]
-        const partner = scores.narrow(1, start, rows).diagonal().unsqueeze(1);
-        const higher = scores.gt(partner).sum(1).to('float32');
-        const ties = scores.eq(partner).sum(1).to('float32').sub(1).mul(0.5);
-        return higher.add(ties).toNumbers();
-      }),
-    );
-  }
-  return all;
-}
-
-function recall(rankOfQuery: readonly number[]): Recall {
-  const within = (k: number) => rankOfQuery.filter((rank) => rank < k).length / rankOfQuery.length;
-  return { r1: within(1), r5: within(5), r10: within(10) };
-}
-
-/** Recall both ways; features [N, E], rows of unit length. */
-export function retrieval(imageFeatures: Tensor, textFeatures: Tensor): RetrievalReport {
-  return noGrad(() => {
-    const imageToText = recall(ranks(imageFeatures, textFeatures));
-    const textToImage = recall(ranks(textFeatures, imageFeatures));
-    const six = [...Object.values(imageToText), ...Object.values(textToImage)];
-    return {
-      pairs: imageFeatures.shape[0],
-      imageToText,
-      textToImage,
-      meanRecall: six.reduce((a, b) => a + b, 0) / 6,
-    };
-  });
+export function retrieval(
+  pictures: Tensor,
+  captions: Tensor,
+  pictureOf: ArrayLike<number> = Array.from({ length: captions.shape[0] }, (_, row) => row),
+): RetrievalReport {
+  const pictureRows = Array.from({ length: pictures.shape[0] }, (_, row) => row);
+  const [ofPictures, ofCaptions] = [
+    { features: pictures, groups: pictureRows },
+    { features: captions, groups: pictureOf },
+  ];
+  const imageToText = recall(ofPictures, ofCaptions);
+  const textToImage = recall(ofCaptions, ofPictures);
+  const six = [...Object.values(imageToText), ...Object.values(textToImage)];
+  return {
+    pairs: captions.shape[0],
+    pictures: pictures.shape[0],
+    imageToText,
+    textToImage,
+    meanRecall: six.reduce((a, b) => a + b, 0) / 6,
+  };
 }
 
 const WAYS = { image_to_text: 'imageToText', text_to_image: 'textToImage' } as const;
@@ -74,39 +66,144 @@ const recallMetrics = Object.entries(WAYS).flatMap(([name, way]) =>
   ]),
 );
 
+const NAME = 'evaluate.retrieval.data';
+
 export const retrievalEvaluator = defineEvaluator({
   name: 'retrieval',
   options: z
-    .strictObject({ data: sourcesSchema.describe('pictures with captions') })
+    .strictObject({
+      data: sourcesSchema.describe('pictures with captions; equal pictures are one, with several captions'),
+    })
     .describe('search of captions by pictures and of pictures by captions'),
   needsTexts: true,
   metrics: {
     ...(Object.fromEntries(recallMetrics) as Record<string, (report: RetrievalReport) => number>),
     mean_recall: ({ meanRecall }: RetrievalReport) => meanRecall,
   },
-  lines: ({ pairs, ...recalls }: RetrievalReport) =>
+  lines: ({ pairs, pictures, ...recalls }: RetrievalReport) =>
     Object.entries(WAYS).map(([name, way]) => {
       const { r1, r5, r10 } = recalls[way];
+      const counts = pairs === pictures ? `${pairs} pairs` : `${pictures} pictures, ${pairs} captions`;
       const title = name.replaceAll('_', ' ');
-      return `${title}  R@1 ${percent(r1)}  R@5 ${percent(r5)}  R@10 ${percent(r10)}  (${pairs} pairs)`;
+      return `${title}  R@1 ${percent(r1)}  R@5 ${percent(r5)}  R@10 ${percent(r10)}  (${counts})`;
     }),
 
   async open({ data }) {
-    const dataset = await openDataset([data].flat());
-    if (dataset.hasCaptions) return { dataset, close: () => dataset.close() };
+    const dataset = await openDataset([data].flat(), { key: NAME });
+    if (dataset.hasCaptions)
+      return { dataset, pictures: picturesOnce(dataset), close: () => dataset.close() };
     dataset.close();
-    throw new CoupletError(
-      'evaluate.retrieval.data has no captions: expected a caption column or txt members.',
-    );
+    throw new CoupletError(`${NAME} has no captions: expected a caption column or txt members.`);
   },
 
-  async run({ dataset }, { encoder }) {
-    const { images, texts, skipped } = await encodeDataset(dataset, encoder, { texts: true });
+  async run({ dataset, pictures }, context) {
+    const { encoder, remarks } = context;
+    const { distinct, part } = pictures();
+    const anyShare = { ...encoder, maxBadShare: 1 }; // checked below, of all samples
+    const { images, ids, problems } = await encodeDataset(part, anyShare, { texts: false });
     try {
-      return { report: noGrad(() => retrieval(images, texts!)), skipped };
+      remarkNotFinite(part, { features: images, ids }, remarks);
+      const lost = new ProblemLog();
+      lost.addAll(problems);
+      const captions = captionsOf(dataset, { distinct, ids, lost });
+      checkBadShare(lost, dataset.size, encoder.maxBadShare ?? 0.01);
+      remarks.lost(NAME, dataset, lost);
+      return measure(dataset, { images, captions }, context);
     } finally {
       images.dispose();
-      texts!.dispose();
     }
   },
 });
+
+/** Found at the first evaluation. Later ones have the same part, whose decoded pictures are kept. */
+function picturesOnce(dataset: Dataset): () => { distinct: DistinctPictures; part: Dataset } {
+  let known: ReturnType<ReturnType<typeof picturesOnce>> | undefined;
+  return () => {
+    if (known) return known;
+    const distinct = distinctPictures(dataset);
+    const part = distinct.first.length === dataset.size ? dataset : partOf(dataset, distinct.first);
+    known = { distinct, part };
+    return known;
+  };
+}
+
+interface Captions {
+  texts: string[];
+  /** Sample of each text. */
+  ids: number[];
+  /** Row of each text's picture. */
+  pictureOf: number[];
+}
+
+/** All captions of the pictures that could be read. Samples without one are added to `lost`. */
+function captionsOf(
+  dataset: Dataset,
+  { distinct, ids, lost }: { distinct: DistinctPictures; ids: readonly bigint[]; lost: ProblemLog },
+): Captions {
+  const rowOfPicture = new Map(ids.map((id, row) => [Number(id), row]));
+  const captions: Captions = { texts: [], ids: [], pictureOf: [] };
+  const reader = new Reader(dataset.index);
+  try {
+    for (const [id, picture] of distinct.of.entries()) {
+      const row = rowOfPicture.get(picture);
+      if (row === undefined) {
+        if (distinct.first[picture] !== id) lost.count++; // the first one is counted
+        continue;
+      }
+      for (const text of captionsOfSample(id, reader, lost)) {
+        captions.texts.push(text);
+        captions.ids.push(id);
+        captions.pictureOf.push(row);
+      }
+    }
+    return captions;
+  } finally {
+    reader.close();
+  }
+}
+
+/** A sample without a caption that can be read is added to `lost`. */
+function captionsOfSample(id: number, reader: Reader, lost: ProblemLog): string[] {
+  try {
+    const text = captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
+    if (text !== undefined) return [text];
+    lost.add(reader.name(id), 'the caption is empty or missing');
+  } catch (error) {
+    if (isMachineFailure(error)) throw systemFailure(error, 'Cannot read', reader.name(id));
+    lost.add(reader.name(id), (error as Error).message);
+  }
+  return [];
+}
+
+function measure(
+  dataset: Dataset,
+  { images, captions }: { images: Tensor; captions: Captions },
+  { encoder, remarks }: EvaluationContext,
+): RetrievalReport {
+  const rows = [...new Set(captions.pictureOf)]; // a picture without captions plays no part
+  if (rows.length < 2)
+    throw new CoupletError(
+      `${NAME} has ${rows.length === 0 ? 'no picture' : 'one picture only'} with a caption: retrieval needs two or more.`,
+    );
+  const texts = encodeTexts(captions.texts, encoder);
+  try {
+    const bad = rowsNotFinite(texts);
+    if (bad.length > 0)
+      remarks.notFinite(
+        `${bad.length} of ${captions.texts.length} captions (the first is that of ${nameOf(dataset, captions.ids[bad[0]])})`,
+      );
+    const place = new Map(rows.map((row, i) => [row, i]));
+    return noGrad(() =>
+      scope(() => {
+        const pictures = images.indexSelect(0, labelTensor(rows, images.device));
+        return retrieval(
+          pictures,
+          texts,
+          captions.pictureOf.map((row) => place.get(row)!),
+        );
+      }),
+    );
+  } finally {
+    texts.dispose();
+  }
+}

@@ -1,6 +1,7 @@
 // N pictures, C classes, T templates, E embedding.
 import { z } from 'zod';
-import { openDataset } from '../data/index.ts';
+import { fillTemplate, templateSchema } from '../data/dataset/template.ts';
+import { type Dataset, openDataset } from '../data/index.ts';
 import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import { tokensToDevice } from '../feed/upload.ts';
@@ -8,35 +9,42 @@ import { unitRows } from '../nn/unit-rows.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { type Accuracy, accuracy, accuracyLine, accuracyMetrics } from './accuracy.ts';
+import { checkLabels } from './classes.ts';
 import { defineEvaluator, sourcesSchema } from './evaluator.ts';
+import { type Encoder, rowsNotFinite } from './features.ts';
 
 export interface ZeroShotReport extends Accuracy {
   pictures: number;
   classes: number;
 }
 
+const NAME = 'evaluate.zeroShot.data';
 const DEFAULT_TEMPLATES = ['a photo of a {}.'];
 
 /** [C, E]: the normalised mean of each class's prompt features (Radford et al. 2021, section 3.1.4). */
 function classFeatures(
-  classNames: readonly string[],
-  {
-    templates,
-    tokenizer,
-    encodeTexts,
-  }: { templates: readonly string[]; tokenizer: Tokenizer; encodeTexts: (tokens: Int32Array) => Tensor },
+  prompts: readonly Int32Array[],
+  { tokenizer, method, device }: Encoder & { tokenizer: Tokenizer },
 ): Tensor {
+  const { contextLength } = tokenizer;
+  const encode = (tokens: Int32Array) =>
+    method.encodeTexts!(tokensToDevice(tokens, tokens.length / contextLength, device));
   return noGrad(() =>
-    scope(() => {
-      const perClass = classNames.map((name) =>
-        scope(() =>
-          encodeTexts(
-            tokenizer.encodeBatch(templates.map((template) => template.replaceAll('{}', name))),
-          ).mean(0),
-        ),
-      );
-      return unitRows(ops.stack(perClass));
-    }),
+    scope(() => unitRows(ops.stack(prompts.map((tokens) => scope(() => encode(tokens).mean(0)))))),
+  );
+}
+
+/** Tokens of all templates, for each class. Throws a CoupletError where they are the same for all classes. */
+function promptsOf(
+  classNames: readonly string[],
+  { templates, tokenizer }: { templates: readonly string[]; tokenizer: Tokenizer },
+): Int32Array[] {
+  const prompts = classNames.map((name) =>
+    tokenizer.encodeBatch(templates.map((template) => fillTemplate(template, name))),
+  );
+  if (prompts.some((tokens) => tokens.some((id, i) => id !== prompts[0][i]))) return prompts;
+  throw new CoupletError(
+    `evaluate.zeroShot.templates: all ${classNames.length} classes have the same tokens. Prompts are cut after ${tokenizer.contextLength} tokens: expected {} near their start.`,
   );
 }
 
@@ -57,10 +65,10 @@ export const zeroShotEvaluator = defineEvaluator({
     .strictObject({
       data: sourcesSchema.describe('labelled pictures'),
       templates: z
-        .array(z.string().min(1))
+        .array(templateSchema)
         .min(1)
         .optional()
-        .describe(`prompts around a class name; default "${DEFAULT_TEMPLATES[0]}"`),
+        .describe(`prompts around a class name, each with {} in it; default "${DEFAULT_TEMPLATES[0]}"`),
     })
     .describe('classification by class names'),
   needsTexts: true,
@@ -68,26 +76,39 @@ export const zeroShotEvaluator = defineEvaluator({
   lines: (report: ZeroShotReport) => [accuracyLine('zero-shot', report)],
 
   async open({ data, templates = DEFAULT_TEMPLATES }) {
-    const dataset = await openDataset([data].flat());
-    if (dataset.hasLabels && dataset.classNames) return { dataset, templates, close: () => dataset.close() };
-    dataset.close();
-    throw new CoupletError(
-      'evaluate.zeroShot.data has no labels with class names: give the source `classNames`, or use a folder with one folder per class.',
-    );
+    const dataset = await openDataset([data].flat(), { key: NAME });
+    try {
+      return { dataset, templates, classNames: namedClasses(dataset), close: () => dataset.close() };
+    } catch (error) {
+      dataset.close();
+      throw error;
+    }
   },
 
-  async run({ dataset, templates }, { encoder: { method, tokenizer, device }, features: images }) {
-    const { features, labels } = await images.of(dataset);
-    const contextLength = tokenizer!.contextLength;
-    const report = scope(() => {
-      const classes = classFeatures(dataset.classNames!, {
-        tokenizer: tokenizer!,
-        templates,
-        encodeTexts: (tokens) =>
-          method.encodeTexts!(tokensToDevice(tokens, tokens.length / contextLength, device)),
-      });
+  async run({ dataset, classNames, templates }, { encoder, features: images, remarks }) {
+    const tokenizer = encoder.tokenizer!;
+    const prompts = promptsOf(classNames, { templates, tokenizer });
+    if (classNames.every((name) => /^\d+$/.test(name)))
+      remarks.note(
+        `${NAME}: the classes are named by numbers (${classNames.slice(0, 3).join(', ')}, ...), which say nothing of a picture: classNames gives them names`,
+      );
+    const { features, labels } = await images.of(dataset, NAME);
+    return scope(() => {
+      const classes = classFeatures(prompts, { ...encoder, tokenizer });
+      const [bad] = rowsNotFinite(classes);
+      if (bad !== undefined) remarks.notFinite(`prompts (the first is that of class ${classNames[bad]})`);
       return zeroShot(features, classes, labels);
     });
-    return { report };
   },
 });
+
+function namedClasses(dataset: Dataset): readonly string[] {
+  const { classNames, hasLabels } = dataset;
+  if (!hasLabels || !classNames)
+    throw new CoupletError(
+      `${NAME} has no labels with class names: give the source \`classNames\`, or use a folder with one folder per class.`,
+    );
+  checkLabels({ name: NAME, dataset });
+  if (classNames.length > 1) return classNames;
+  throw new CoupletError(`${NAME} has one class only (${classNames[0]}): classification needs two or more.`);
+}

@@ -14,7 +14,7 @@ export interface Optimized {
   config: { optimizer: OptimizerConfig };
 }
 
-/** @equation FastCL 2: the same in the scale of Adam's steps: g / (sqrt(v) + eps) (2.3 trap 3) */
+/** @equation FastCL 2: in the scale of Adam's steps: g / (sqrt(v) + eps) in place of g (ours) */
 export function adamStateOf({ optimizer, config }: Optimized): AdamState {
   const { eps, beta2 } = adamOptions(config.optimizer);
   return {
@@ -35,7 +35,7 @@ export function adamStateOf({ optimizer, config }: Optimized): AdamState {
 
 /**
  * Adam's factor 1 / (sqrt(v) + eps) [P] (Kingma & Ba 2015). Zero where v is 0: an unmoved parameter would outweigh all others.
- * @equation FastCL 2: the same in the scale of Adam's steps: g / (sqrt(v) + eps) (2.3 trap 3)
+ * @equation FastCL 2: in the scale of Adam's steps: g / (sqrt(v) + eps) in place of g (ours)
  */
 export function adamScale(secondMoment: Tensor, { eps }: Pick<AdamState, 'eps'>): Tensor {
   return noGrad(() =>

@@ -23,13 +23,13 @@ export interface Estimate {
 
 /** The squared length of a mean, with and without noise. */
 export interface SquaredMean extends Estimate {
-  /** Too large by variance / samples (FastCL 2.3). */
+  /** Too large by variance / samples (FastCL 2.2). */
   plain: number;
 }
 
 /**
  * |E x|^2: mean of <x_f, x_g> over folds f != g, the cross-half estimate over all halves. May be negative.
- * @equation FastCL 2: |E x|^2 = mean over folds f != g of <x_f, x_g>: the cross-half estimate over all halves; Bias^2 with x = g^c - g (2.1, 2.3 trap 1)
+ * @equation FastCL 2.2: |E x|^2 = mean over folds f != h of <x_f, x_h>; Bias^2 has x = g^c - g (ours)
  */
 export function squaredMean(gram: readonly number[][]): SquaredMean {
   const folds = gram.length;
@@ -63,7 +63,7 @@ export function varianceOf({ subBatch, perFold, own, squares }: Moments): Estima
  * Cost-adjusted error max(0, Bias^2) + cost / forwards Var (Lin et al. 2024, section 5): squared error of the mean over the samples
  * that the forwards pay for.
  * @param weight cost / forwards
- * @equation FastCL 2.1: CA-MSE = Bias^2 + Cost / Budget Var, all in units of |G|^2; Budget = batch times cost of a whole sequence
+ * @equation FastCL 2.1: CA-MSE = Bias^2 + Cost / Budget Var, in units of |G|^2; Budget = `gradientCompute` times batch times cost of a whole sequence
  */
 export function adjustedValue(
   { biasSquared, variance }: { biasSquared: number; variance: number },
@@ -74,7 +74,7 @@ export function adjustedValue(
 
 /**
  * adjustedValue() with its interval, for independent bias and variance.
- * @equation FastCL 2.1: CA-MSE = Bias^2 + Cost / Budget Var, all in units of |G|^2; Budget = batch times cost of a whole sequence
+ * @equation FastCL 2.1: CA-MSE = Bias^2 + Cost / Budget Var, in units of |G|^2; Budget = `gradientCompute` times batch times cost of a whole sequence
  */
 export function adjustedError(
   { biasSquared, variance }: { biasSquared: Estimate; variance: Estimate },
@@ -92,7 +92,7 @@ export function adjustedError(
 /**
  * Delete-one jackknife over folds with Student's quantile. Never too narrow on average (Efron and Stein 1981).
  * @param without the estimate without each fold
- * @equation FastCL 2: 95 % intervals: delete-one jackknife over folds, Student (ours)
+ * @equation FastCL 2.2: 95 % intervals: delete-one jackknife over folds, with Student's t (ours)
  */
 function interval(value: number, without: readonly number[]): Estimate {
   const folds = without.length;
@@ -104,7 +104,7 @@ function interval(value: number, without: readonly number[]): Estimate {
 
 /**
  * The 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5), to 1 % from 3 degrees on.
- * @equation FastCL 2: 95 % intervals: delete-one jackknife over folds, Student (ours)
+ * @equation FastCL 2.2: 95 % intervals: delete-one jackknife over folds, with Student's t (ours)
  */
 export function studentQuantile(degrees: number): number {
   const z = 1.959963984540054;

@@ -16,7 +16,7 @@ export interface FoldShape {
 
 /**
  * One float32 sum of gradients per fold. Squares and inner products, in which near-equal numbers cancel, are float64.
- * @equation FastCL 2: |E x|^2 = mean over folds f != g of <x_f, x_g>: the cross-half estimate over all halves; Bias^2 with x = g^c - g (2.1, 2.3 trap 1)
+ * @equation FastCL 2.2: |E x|^2 = mean over folds f != h of <x_f, x_h>; Bias^2 has x = g^c - g (ours)
  */
 export class FoldSums {
   readonly #sums: Tensor; // float32 [F, P]

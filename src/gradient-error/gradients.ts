@@ -20,7 +20,7 @@ export interface ParameterGroups {
 
 /**
  * `all` parameters that learn now, without frozen ones; and the image tower's as `image`, when there are others.
- * @equation FastCL 2.1: g^c: the gradient of one batch under compression c = (d, q), as a training step takes it
+ * @equation FastCL 2.1: g^c: gradient of a batch under compression c = (d, q), as a training step computes it
  */
 export function parameterGroups(method: Method, clock: StepContext): ParameterGroups {
   const frozen = method.frozen?.(clock) ?? new Set();
@@ -40,7 +40,7 @@ export function parameterGroups(method: Method, clock: StepContext): ParameterGr
  * The gradient [P] of a training step on one batch. Zeros for a parameter that the loss does not reach. Nothing moves: no state, no
  * running statistics, no gradient of a leaf.
  * @param options.clock with the compression
- * @equation FastCL 2.1: g^c: the gradient of one batch under compression c = (d, q), as a training step takes it
+ * @equation FastCL 2.1: g^c: gradient of a batch under compression c = (d, q), as a training step computes it
  */
 export function gradientOf(
   parts: GradientParts,

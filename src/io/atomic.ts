@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { withCleanUp } from '../errors.ts';
 import { systemFailure } from './system-error.ts';
 
 const TEMPORARY = /^(.+)\.tmp-(\d+)(-replaced)?$/;
@@ -89,11 +90,10 @@ async function flushTree(folder: string): Promise<void> {
 
 async function flush(path: string): Promise<void> {
   const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await withCleanUp(
+    () => file.sync(),
+    () => file.close(),
+  );
 }
 
 /**
@@ -108,12 +108,11 @@ export async function writeFileAtomically(
   const temporary = temporaryName(path);
   try {
     const file = await open(temporary, 'w', mode);
-    try {
+    const write = async () => {
       for (const piece of Array.isArray(content) ? content : [content]) await file.appendFile(piece);
       await file.sync();
-    } finally {
-      await file.close();
-    }
+    };
+    await withCleanUp(write, () => file.close());
     await rename(temporary, path);
     await flush(dirname(path));
   } catch (cause) {

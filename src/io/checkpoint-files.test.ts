@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -13,6 +13,14 @@ import {
 } from './checkpoint-files.ts';
 import { writeSafetensors } from './safetensors.ts';
 
+const stateAt = (step: number) => ({
+  step,
+  optimizer: { steps: step, missed: {} },
+  datasetSize: 20,
+  spent: { steps: step, forwards: 24, seconds: 1.5 },
+  skipped: { count: 1, first: [{ name: 'a.jpg', reason: 'half' }] },
+});
+
 let run: string;
 beforeEach(async () => {
   run = await mkdtemp(join(tmpdir(), 'couplet-'));
@@ -24,7 +32,7 @@ async function writeCheckpoint(step: number): Promise<string> {
   const w = { dtype: 'uint8', shape: [4], data: Uint8Array.of(1, 2, 3, 4) } as const;
   await writeSafetensors(join(path, 'model.safetensors'), { w });
   await writeSafetensors(join(path, 'state.safetensors'), { w });
-  await writeFile(join(path, 'state.json'), JSON.stringify({ step, more: true }));
+  await writeFile(join(path, 'state.json'), JSON.stringify(stateAt(step)));
   return path;
 }
 
@@ -76,6 +84,14 @@ describe('the latest checkpoint', () => {
     expect(latest).toEqual({ step: 1000, path: checkpointPath(run, 1000) });
     expect(damaged).toEqual([10_000]);
   });
+});
+
+it('a checkpoint that the system cannot read is no damaged one: a resume from the one before would remove it', async () => {
+  for (const step of [900, 1000]) await writeCheckpoint(step);
+  const path = join(checkpointPath(run, 1000), 'state.json');
+  await rm(path);
+  await symlink('state.json', path);
+  await expect(latestCheckpoint(run)).rejects.toThrow(/state\.json: its links go in a circle \(ELOOP\)/);
 });
 
 it('pruning keeps the newest and the best', async () => {

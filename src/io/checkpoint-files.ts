@@ -1,9 +1,11 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import { isTemporary } from './atomic.ts';
+import { readJsonFile } from './json-file.ts';
 import { openSafetensors } from './safetensors.ts';
+import { systemCode } from './system-error.ts';
 
 export const MODEL_FILE = 'model.safetensors';
 export const STATE_TENSORS_FILE = 'state.safetensors';
@@ -53,38 +55,69 @@ export async function listCheckpoints(runDir: string): Promise<CheckpointPlace[]
     .sort((a, b) => a.step - b.step);
 }
 
-const checkpointStateSchema = z.looseObject({ step: z.int().min(0) });
+const count = z.int().min(0);
+const amount = z.number().min(0);
+const problem = z.object({ name: z.string(), reason: z.string() });
 
-/** Checks the step in state.json and the sizes of both safetensors files. Throws a CoupletError. */
-export async function verifyCheckpoint({ path, step }: CheckpointPlace): Promise<void> {
-  const statePath = join(path, STATE_FILE);
-  const text = await readFile(statePath, 'utf8').catch((cause: Error) => {
-    throw new CoupletError(`${statePath} cannot be read: ${cause.message}. Resume from another checkpoint.`, {
-      cause,
-    });
-  });
-  const state = checkpointStateSchema.safeParse(parseJson(text, statePath));
-  if (!state.success || state.data.step !== step) {
-    throw new CoupletError(
-      `${statePath} is damaged: expected "step": ${step}, as in the folder's name. Resume from another checkpoint.`,
-    );
-  }
+/** state.json. Checkpoints of older versions have neither `missed` nor `spent` nor `skipped`. */
+const stateSchema = z
+  .looseObject({
+    step: count.describe('updates done'),
+    optimizer: z.object({
+      steps: count.describe('updates of the optimizer'),
+      missed: z.record(z.string(), count).optional().describe('steps without a gradient, by parameter'),
+    }),
+    datasetSize: z.int().min(1).describe('samples of the training data'),
+    spent: z
+      .object({
+        steps: count.describe('updates done'),
+        forwards: amount.describe('forwards of a whole sequence'),
+        seconds: amount.describe('seconds of training'),
+      })
+      .optional(),
+    online: z.unknown().optional().describe('state of compression.online'),
+    skipped: z.object({ count, first: z.array(problem) }).optional(),
+  })
+  .refine(({ optimizer, step }) => optimizer.steps === step, {
+    path: ['optimizer', 'steps'],
+    error: 'expected the same number as in step',
+  })
+  .refine(({ optimizer: { steps, missed } }) => Object.values(missed ?? {}).every((each) => each <= steps), {
+    path: ['optimizer', 'missed'],
+    error: 'expected at most as many as in step',
+  })
+  .refine(({ spent, step }) => spent === undefined || spent.steps === step, {
+    path: ['spent', 'steps'],
+    error: 'expected the same number as in step',
+  })
+  .transform(({ spent, skipped, ...rest }) => ({
+    ...rest,
+    spent: spent ?? { steps: rest.step, forwards: 0, seconds: 0 },
+    skipped: skipped ?? { count: 0, first: [] },
+  }));
+
+export type CheckpointState = z.output<typeof stateSchema>;
+
+/** Reads state.json. Throws a CoupletError when it is missing, damaged, or of another step than its folder's name. */
+export function readState({ path, step }: CheckpointPlace): CheckpointState {
+  const file = join(path, STATE_FILE);
+  const todo = 'Use another checkpoint, or bring this file back.';
+  const state = readJsonFile(file, stateSchema, todo);
+  if (state.step === step) return state;
+  throw new CoupletError(`${file} is damaged: expected "step": ${step}, as in the folder's name. ${todo}`);
+}
+
+/** Checks state.json, and the sizes of both safetensors files. Throws a CoupletError. */
+export async function verifyCheckpoint(place: CheckpointPlace): Promise<void> {
+  readState(place);
   for (const name of [MODEL_FILE, STATE_TENSORS_FILE]) {
-    const file = await openSafetensors(join(path, name));
+    const file = await openSafetensors(join(place.path, name));
     await file.close();
   }
 }
 
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CoupletError(
-      `${path} is damaged: ${(cause as Error).message}. Resume from another checkpoint.`,
-      { cause },
-    );
-  }
-}
+/** System errors of a checkpoint that lacks a file. */
+const DAMAGE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
 
 /** The newest undamaged checkpoint; `onDamaged` is called for newer ones. */
 export async function latestCheckpoint(
@@ -96,7 +129,9 @@ export async function latestCheckpoint(
       await verifyCheckpoint(place);
       return place;
     } catch (error) {
-      if (!(error instanceof CoupletError)) throw error;
+      // The machine's failing: a resume from an older checkpoint would remove this one.
+      const code = systemCode(error) ?? 'ENOENT';
+      if (!(error instanceof CoupletError && DAMAGE.has(code))) throw error;
       onDamaged?.(place, error);
     }
   }

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoupletError } from '../errors.ts';
 import { type Tensor, tensorFromBits } from '../torch/index.ts';
@@ -72,8 +72,4 @@ function overwrite(tensor: Tensor, { data, shape, dtype }: HostTensor): void {
   const source = tensorFromBits(data, shape, dtype);
   tensor.set_(source);
   source.dispose();
-}
-
-export async function readStateJson(path: string): Promise<CheckpointParts['json']> {
-  return JSON.parse(await readFile(join(path, STATE_FILE), 'utf8'));
 }

@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { CoupletError } from '../errors.ts';
+import { parseJson } from './json-file.ts';
 import { systemFailure } from './system-error.ts';
 
 /** One line of metrics.jsonl: `step`, then keys such as `train/loss`. */
@@ -55,8 +56,11 @@ export class MetricsWriter {
     this.#attempt(() => fsyncSync(this.#file));
   }
 
+  /** Never fails: flush() tells of an error. */
   close(): void {
-    closeSync(this.#file);
+    try {
+      closeSync(this.#file);
+    } catch {}
   }
 
   #attempt<T>(action: () => T): T {
@@ -108,9 +112,15 @@ function* lines(content: Buffer, path: string): Generator<{ row: MetricsRow; end
 
 function parseRow(line: string): MetricsRow | undefined {
   try {
-    const row = JSON.parse(line, (_, value) => NON_FINITE.get(value) ?? value) as MetricsRow | null;
-    return Number.isSafeInteger(row?.step) ? (row as MetricsRow) : undefined;
+    const values = Object.entries(parseJson(line, { where: 'a row', todo: '' }) as object);
+    const row = Object.fromEntries(values.map(([key, value]) => [key, NON_FINITE.get(value) ?? value]));
+    return isRow(row) ? row : undefined;
   } catch {
     return undefined;
   }
 }
+
+const isRow = (row: Record<string, unknown>): row is MetricsRow & Record<string, unknown> =>
+  Number.isSafeInteger(row.step) &&
+  (row.step as number) >= 0 &&
+  Object.values(row).every((value) => typeof value !== 'object' || value === null);

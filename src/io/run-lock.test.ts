@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ const lockOf = (pid: number, host = hostname()) =>
 const holder = () => JSON.parse(readFileSync(path, 'utf8'));
 
 test('a lock names its process, keeps others out until it is given back, and can be taken again', () => {
-  const unlock = lockRun(runDir);
+  const { unlock } = lockRun(runDir);
   expect(holder()).toMatchObject({
     pid: process.pid,
     host: hostname(),
@@ -29,7 +29,7 @@ test('a lock names its process, keeps others out until it is given back, and can
   expect(() => lockRun(runDir)).toThrow(CoupletError); // this very process, in another call
   unlock();
   expect(existsSync(path)).toBe(false);
-  lockRun(runDir)();
+  lockRun(runDir).unlock();
 });
 
 test('that of a live process of this machine is refused with its id, and stays', async () => {
@@ -44,7 +44,7 @@ test('that of a live process of this machine is refused with its id, and stays',
     const ended = new Promise((resolve) => other.once('exit', resolve));
     other.kill('SIGKILL');
     await ended;
-    lockRun(runDir)();
+    lockRun(runDir).unlock();
   } finally {
     other.kill('SIGKILL');
   }
@@ -53,19 +53,19 @@ test('that of a live process of this machine is refused with its id, and stays',
 test('those of a dead process, and of an earlier one with the id of this, are taken over', () => {
   for (const pid of [spawnSync(process.execPath, ['-e', '0']).pid, process.pid]) {
     lockOf(pid);
-    const unlock = lockRun(runDir);
+    const { unlock } = lockRun(runDir);
     expect(holder().started).not.toBe('2026-01-01T00:00:00.000Z');
     unlock();
   }
 });
 
 test.runIf(process.platform === 'linux')('the id of a dead process may be that of another by now', () => {
-  const unlock = lockRun(runDir);
+  const { unlock } = lockRun(runDir);
   const { ticks } = holder();
   unlock();
   const parent = { pid: process.ppid, host: hostname(), started: '' };
   writeFileSync(path, JSON.stringify({ ...parent, ticks: ticks + 1 }));
-  lockRun(runDir)();
+  lockRun(runDir).unlock();
   const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8').replace(/^.*\) /s, '');
   writeFileSync(path, JSON.stringify({ ...parent, ticks: Number(stat.split(' ')[19]) }));
   expect(ticks).toBeGreaterThanOrEqual(holder().ticks); // a parent begins first
@@ -84,9 +84,9 @@ test('one that was cut is refused', () => {
 
 test('a folder that was made for the lock goes with it, unless something was written', () => {
   const fresh = join(folder, 'fresh');
-  lockRun(fresh)();
+  lockRun(fresh).unlock();
   expect(existsSync(fresh)).toBe(false);
-  const unlock = lockRun(fresh);
+  const { unlock } = lockRun(fresh);
   writeFileSync(join(fresh, 'metrics.jsonl'), '');
   unlock();
   expect(existsSync(join(fresh, 'metrics.jsonl'))).toBe(true);
@@ -97,4 +97,16 @@ test('a folder that cannot be made is named', () => {
   expect(() => lockRun(join(folder, 'file', 'run'))).toThrow(
     /^Cannot write .*file\/run\/lock: a part of the path is a file/,
   );
+});
+
+test('a lock knows that its folder is gone, or belongs to another process, and leaves that one alone', () => {
+  const lock = lockRun(runDir);
+  expect(lock.state()).toBe('held');
+  renameSync(runDir, join(folder, 'renamed'));
+  expect(lock.state()).toBe('gone');
+  mkdirSync(runDir);
+  lockOf(1);
+  expect(lock.state()).toBe('taken');
+  lock.unlock();
+  expect(holder().pid).toBe(1);
 });

@@ -1,54 +1,75 @@
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
+import { readJsonFile } from './json-file.ts';
 import { systemFailure } from './system-error.ts';
 
 /** Content of a lock: the process that writes the run's folder. */
-interface Holder {
-  pid: number;
-  host: string;
+const holderSchema = z.object({
+  pid: z.int().min(1),
+  host: z.string(),
   /** ISO 8601 */
-  started: string;
+  started: z.string(),
   /** Start of the process in clock ticks since boot, on Linux: process ids are used again. */
-  ticks?: number;
-}
+  ticks: z.int().optional(),
+});
+type Holder = z.output<typeof holderSchema>;
 
 /** Another lock with our process id is from an earlier process, as after the restart of a container. */
 const ownLocks = new Set<string>();
 
+export interface RunLock {
+  /** `gone`: the folder was removed or renamed; `taken`: another process has locked it since. */
+  state(): 'held' | 'gone' | 'taken';
+  /** Removes the lock, and the folder if it was created here and is empty. Throws a CoupletError. */
+  unlock(): void;
+}
+
 /**
  * Creates and locks a run's folder. Replaces the lock of a killed process of this machine.
- * @returns a function that unlocks it, and removes the folder if it was created here and is empty
  * @throws CoupletError when another process may hold the lock, or the folder cannot be written
  */
-export function lockRun(runDir: string): () => void {
+export function lockRun(runDir: string): RunLock {
   const path = resolve(runDir, 'lock');
-  const isNew = attempt(runDir, () => mkdirSync(runDir, { recursive: true })) !== undefined;
-  if (!attempt(runDir, () => write(path))) {
+  const isNew = attempt('write', path, () => mkdirSync(runDir, { recursive: true })) !== undefined;
+  let own = attempt('write', path, () => write(path));
+  if (!own) {
     refuseLive(runDir, path);
-    rmSync(path, { force: true });
-    if (!attempt(runDir, () => write(path))) refuse(runDir, readHolder(path)); // another process was faster
+    attempt('remove', path, () => rmSync(path, { force: true }));
+    own = attempt('write', path, () => write(path));
+    if (!own) refuse(runDir, readHolder(path)); // another process was faster
   }
   ownLocks.add(path);
-  return () => {
-    ownLocks.delete(path);
-    rmSync(path, { force: true });
-    if (isNew) removeEmpty(runDir);
+  const state = () => {
+    const now = readHolder(path);
+    if (isDeepStrictEqual(now, own)) return 'held';
+    return now ? 'taken' : 'gone';
+  };
+  return {
+    state,
+    unlock() {
+      ownLocks.delete(path);
+      if (state() !== 'held') return;
+      attempt('remove', path, () => rmSync(path, { force: true }));
+      if (isNew) removeEmpty(runDir);
+    },
   };
 }
 
-/** False when there already is a lock. */
-function write(path: string): boolean {
+/** Undefined when there already is a lock. */
+function write(path: string): Holder | undefined {
   const { pid } = process;
   const ticks = ticksOf(pid);
   const started = new Date().toISOString();
   const holder: Holder = { pid, host: hostname(), started, ...(ticks !== undefined && { ticks }) };
   try {
     writeFileSync(path, `${JSON.stringify(holder)}\n`, { flag: 'wx' });
-    return true;
+    return holder;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
     throw error;
   }
 }
@@ -70,10 +91,7 @@ function refuse(runDir: string, holder: Holder | undefined): never {
 /** Undefined for a lock that is gone or cut. */
 function readHolder(path: string): Holder | undefined {
   try {
-    const holder = JSON.parse(readFileSync(path, 'utf8')) as Holder;
-    return Number.isSafeInteger(holder.pid) && holder.pid > 0 && typeof holder.host === 'string'
-      ? holder
-      : undefined;
+    return readJsonFile(path, holderSchema);
   } catch {
     return undefined;
   }
@@ -106,10 +124,10 @@ function removeEmpty(folder: string): void {
   } catch {} // not empty
 }
 
-function attempt<T>(runDir: string, action: () => T): T {
+function attempt<T>(verb: string, path: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
-    throw systemFailure(cause, 'Cannot write', join(runDir, 'lock'));
+    throw systemFailure(cause, `Cannot ${verb}`, path);
   }
 }

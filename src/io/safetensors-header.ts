@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
 import { byteLength, type HostDtype } from './host-tensor.ts';
+import { parseJson } from './json-file.ts';
 
 export const DTYPE_CODES: Readonly<Record<HostDtype, string>> = {
   float64: 'F64',
@@ -98,16 +99,15 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Refuses equal names, of which JSON.parse silently keeps the last. */
 function parseFields(bytes: Buffer, fail: Fail): Map<string, unknown> {
   let parsed: unknown;
+  let twice: string | undefined;
   try {
     const text = utf8.decode(bytes);
-    parsed = JSON.parse(text);
-    const names = topLevelNames(text);
-    const twice = names.find((name, i) => i > 0 && name === names[i - 1]);
-    if (twice !== undefined) fail(`it has two tensors '${twice}'`);
+    parsed = parseJson(text, { where: 'its header', todo: '', anyKeys: true });
+    twice = topLevelNames(text).find((name, i, names) => i > 0 && name === names[i - 1]);
   } catch (error) {
-    if (error instanceof CoupletError) throw error;
-    return fail(`its header is not JSON (${(error as Error).message})`);
+    return fail((error as Error).message.replace(/\. $/, ''));
   }
+  if (twice !== undefined) fail(`it has two tensors '${twice}'`);
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed))
     return fail('its header is not an object');
   return new Map(Object.entries(parsed));
@@ -117,7 +117,7 @@ function parseFields(bytes: Buffer, fail: Fail): Map<string, unknown> {
 function topLevelNames(json: string): string[] {
   const names: string[] = [];
   let depth = 0;
-  for (const match of json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
+  for (const match of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}[\]]/g)) {
     const token = match[0];
     if (token === '{' || token === '[') depth++;
     else if (token === '}' || token === ']') depth--;

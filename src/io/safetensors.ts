@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { CoupletError } from '../errors.ts';
+import { CoupletError, withCleanUp } from '../errors.ts';
 import { byteLength, checkHostTensor, type HostTensor } from './host-tensor.ts';
 import {
   DTYPE_CODES,
@@ -35,13 +35,12 @@ export async function writeSafetensors(
   const width = ([, { dtype }]: [string, HostTensor]): number => byteLength(dtype, []);
   entries.sort((a, b) => width(b) - width(a) || (a[0] < b[0] ? -1 : 1));
   const file = await open(path, 'w');
-  try {
+  const write = async () => {
     await writeAll(file, headerBytes(entries, metadata));
     for (const [, { data }] of entries) await writeAll(file, data);
     await file.sync();
-  } finally {
-    await file.close();
-  }
+  };
+  await withCleanUp(write, () => file.close());
 }
 
 function headerBytes(
@@ -112,8 +111,10 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       close: () => file.close(),
     };
   } catch (error) {
-    await file.close();
-    throw error;
+    return withCleanUp(
+      () => Promise.reject(error),
+      () => file.close(),
+    );
   }
 }
 

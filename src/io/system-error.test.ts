@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { CoupletError } from '../errors.ts';
-import { isMachineFailure, systemFailure, systemReason } from './system-error.ts';
+import { isMachineFailure, systemCode, systemFailure } from './system-error.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'couplet-system-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -46,11 +46,16 @@ test('the machine fails, or one file does', () => {
     expect(isMachineFailure(other)).toBe(false);
 });
 
+test('without a path the sentence is about the machine', () => {
+  const failure = systemFailure(withCode('EAGAIN')) as Error;
+  expect(failure.message).toMatch(/^the machine has no thread or process left \(EAGAIN\)\. Raise the limit/);
+});
+
 test('a sentence stays as it is, and a defect stays one', () => {
   const sentence = new CoupletError('said already', { cause: withCode('EIO') });
   expect(systemFailure(sentence)).toBe(sentence);
   for (const defect of [new TypeError('x is undefined'), withCode('EBADF'), withCode('constructor')]) {
     expect(systemFailure(defect)).toBe(defect);
-    expect(systemReason(defect)).toBeUndefined();
+    expect(systemCode(defect)).toBeUndefined();
   }
 });

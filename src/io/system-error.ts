@@ -83,11 +83,8 @@ const meaningOf = (error: unknown): Meaning | undefined => MEANINGS[systemError(
 /** Whether the machine failed (full disk, too many open files, I/O error), so that the file is not to blame. Looks at causes too. */
 export const isMachineFailure = (error: unknown): boolean => meaningOf(error)?.machine === true;
 
-/** `the disk is full (ENOSPC). Make room ...`; undefined when it is no error of the system. */
-export function systemReason(error: unknown): string | undefined {
-  const meaning = meaningOf(error);
-  return meaning && `${meaning.what} (${systemError(error)!.code}). ${meaning.todo}`;
-}
+/** `ENOSPC`, of the error or of its cause; undefined when it is no error of the system. */
+export const systemCode = (error: unknown): string | undefined => systemError(error)?.code;
 
 /**
  * The error to throw when an action on a path failed: a CoupletError with the path, what happened and what to do.
@@ -96,9 +93,12 @@ export function systemReason(error: unknown): string | undefined {
  */
 export function systemFailure(error: unknown, action = 'Cannot use', path?: string): unknown {
   if (error instanceof CoupletError) return error;
-  const cause = systemError(error);
-  if (!cause) return error;
+  const [cause, meaning] = [systemError(error), meaningOf(error)];
+  if (!cause || !meaning) return error;
   const named = [cause.path, cause.dest].filter((name) => name !== undefined).join(' or ');
-  const where = path ?? (named || 'a file');
-  return new CoupletError(`${action} ${where}: ${systemReason(cause)}`, { cause: error });
+  const where = path ?? named;
+  const subject = where === '' ? '' : `${action} ${where}: `;
+  return new CoupletError(`${subject}${meaning.what} (${cause.code}). ${meaning.todo}`, {
+    cause: error,
+  });
 }

@@ -30,7 +30,7 @@ export function teacherDistribution(
  *
  * @param student [V, b, K]
  * @param teacher [G, b, K], views in the same order, without gradient.
- * @equation FastCL 1.1: DINO: - 1 / pairs sum over global views i and views v != i of p_i log softmax(s_v / tau_s)
+ * @equation FastCL 7.3: loss: -mean over global views i and views v != i of p_i log softmax(s_v / tau_s)
  */
 export function dinoLoss(student: Tensor, teacher: Tensor, options: DinoOptions): Tensor {
   const [views, pictures] = student.shape;

@@ -117,7 +117,8 @@ function estimate(
       a.text.push(...result.a.text.toNumbers());
       expect(result.a.image.requiresGrad).toBe(false);
       for (const form of ['exact', 'released'] as const)
-        slopes[form] += temperatureGradient(localState.logU, result.a, { rho: RHO, form }).item() / ranks;
+        slopes[form] +=
+          temperatureGradient(localState.logU, result.a, { rho: RHO, form, eps: batch.eps }).item() / ranks;
     }
     const mean = grads[0].map((_, i) => grads.reduce((sum, grad) => sum + grad[i], 0) / ranks);
     return { gradient: mean, a, slopes };
@@ -172,10 +173,10 @@ describe.each([
     expect(error(ours.a.text, a.text)).toBeLessThan(1e-12);
     const meanOf = (pair: Pair, f: (v: number) => number) =>
       [...pair.image, ...pair.text].reduce((sum, v) => sum + f(v), 0) / B;
-    const base = RHO + 0.5 * meanOf(u, (v) => Math.log(v + batch.eps));
+    const base = (eps: number) => RHO + 0.5 * meanOf(u, (v) => Math.log(v + eps));
     const pull = meanOf(a, (v) => v);
-    expect(error([ours.slopes.exact], [base - 0.5 * pull])).toBeLessThan(1e-12);
-    expect(error([ours.slopes.released], [base - pull])).toBeLessThan(1e-12);
+    expect(error([ours.slopes.exact], [base(batch.eps) - 0.5 * pull])).toBeLessThan(1e-12);
+    expect(error([ours.slopes.released], [base(0) - pull])).toBeLessThan(1e-12);
   });
 
   // @proves surrogateLoss, temperatureGradient
@@ -342,6 +343,22 @@ describe('at tau = 0.01 in float32', () => {
   });
 
   // @proves movingAverage
+  // @proves temperatureGradient
+  test.each(['float32', 'float64'] as const)(
+    'released: a u of 0, or one that rounding hides, is no infinity in %s',
+    (dtype) => {
+      scope(() => {
+        const logU = logs([1e-14, 1e-14 + 1e-32, 1e-8, 1], dtype);
+        const none = logs([1, 1, 1, 1], dtype);
+        const options = { rho: 0, form: 'released', eps: 1e-14 } as const;
+        const slope = temperatureGradient({ image: logU, text: logU }, { image: none, text: none }, options);
+        const smallest =
+          Math.log(1e-14) + Math.log((dtype === 'float64' ? 2 ** -52 : 2 ** -23) * 14 * Math.LN10);
+        expect(slope.item()).toBeCloseTo((2 * smallest + Math.log(1e-8)) / 4, 4);
+      });
+    },
+  );
+
   test('pairs as right as they can be: g underflows, eps keeps the weights at zero', () => {
     const image = unitRows(B, E, 21).map((row, i) => row.map((v) => (i % 2 ? v : -v)));
     const batch: Case = { ...DISTINCT, image, text: image, tau: 0.01, eps: 1e-14 };

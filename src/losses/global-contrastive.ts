@@ -122,8 +122,7 @@ export interface SurrogateOptions {
 
 /**
  * w_ij = exp(h_ij / tau_i) / ((eps + u_i) |B_i-|), [2, b, B], without gradient; 0 for no negative.
- * @equation FastCLIP 1.5: part a: anchors of this rank with gradient, all candidates detached
- * @equation FastCLIP 1.5: part b: all anchors detached, candidates of this rank with gradient
+ * @equation FastCLIP 1.5: part a: anchors of this rank with gradient, all candidates without; part b: the reverse
  */
 function weightsOf(
   difference: Tensor,
@@ -144,10 +143,9 @@ const CANDIDATE_DIM = { anchorsInRows: 2, anchorsInColumns: 1 } as const;
  * @equation FastCLIP 1.2: RGCL: 1/n sum_i tau_i (log(eps + g_i) + rho), both anchors
  * @equation FastCLIP 1.2: RGCL-g: GCL + 2 rho tau
  * @equation FastCLIP 1.5: G = c 1/2 1/B sum_i [q1_i grad g1_i + q2_i grad g2_i], c = 1, or tau with `timesTau`
- * @equation FastCLIP 1.5: part a: anchors of this rank with gradient, all candidates detached
- * @equation FastCLIP 1.5: part b: all anchors detached, candidates of this rank with gradient
+ * @equation FastCLIP 1.5: part a: anchors of this rank with gradient, all candidates without; part b: the reverse
  * @equation FastCLIP 1.5: the surrogate: 1/2 (L_a + L_b) sg(c); its value means nothing
- * @equation FastCLIP 1.6: a_i
+ * @equation FastCLIP 1.6: a_i = mean_j q_i exp(h_ij / tau) h_ij / tau
  */
 export function surrogateLoss(
   batch: ContrastiveBatch,
@@ -190,7 +188,7 @@ const meanOfBoth = (pair: PerAnchor): Tensor => pair.image.add(pair.text).mean()
 
 /**
  * The released code counts `a` twice.
- * @equation FastCLIP 1.6: v3 `released`: the same with mean(a1 + a2) counted whole. Our log has eps inside, theirs has not
+ * @equation FastCLIP 1.6: v3 `released`: rho + 1/2 mean(log u1 + log u2) - mean(a1 + a2)
  * @equation FastCLIP 1.6: v0: -c/tau mean(a1 + a2), c = 1/2 `exact`, 1 `released`
  */
 const shareOfA = (form: GradientForm): number => (form === 'exact' ? 0.5 : 1);
@@ -198,17 +196,28 @@ const shareOfA = (form: GradientForm): number => (form === 'exact' ? 0.5 : 1);
 /**
  * v3's gradient by the global temperature (FastCLIP 1.6):
  *   dL/dtau = rho + 1/2 mean(log(eps + u1) + log(eps + u2)) - c mean(a1 + a2),   c = 1/2 `exact`, 1 `released`.
+ * The released code's logarithms are of u, without eps.
+ * @param logU log(eps + u)
  * @equation FastCLIP 1.2: RGCL-g: GCL + 2 rho tau
  * @equation FastCLIP 1.6: v3 `exact`: rho + 1/2 mean(log(eps + u1) + log(eps + u2)) - 1/2 mean(a1 + a2)
- * @equation FastCLIP 1.6: v3 `released`: the same with mean(a1 + a2) counted whole. Our log has eps inside, theirs has not
+ * @equation FastCLIP 1.6: v3 `released`: rho + 1/2 mean(log u1 + log u2) - mean(a1 + a2)
  */
 export function temperatureGradient(
   logU: PerAnchor,
   a: PerAnchor,
-  { rho, form }: { rho: number; form: GradientForm },
+  { rho, form, eps }: { rho: number; form: GradientForm; eps: number },
 ): Tensor {
-  const [logs, pulls] = [logU, a].map(({ image, text }) => image.add(text));
-  return logs.mul(0.5).add(pulls, -shareOfA(form)).mean().add(rho);
+  const both = ({ image, text }: PerAnchor) => image.add(text);
+  const logs =
+    form === 'exact' ? logU : { image: withoutEps(logU.image, eps), text: withoutEps(logU.text, eps) };
+  return both(logs).mul(0.5).add(both(a), -shareOfA(form)).mean().add(rho);
+}
+
+/** log(eps + u) -> log u. A u that rounding hides behind eps counts as the smallest that shows. */
+function withoutEps(logU: Tensor, eps: number): Tensor {
+  const smallest = (logU.dtype === 'float64' ? 2 ** -52 : 2 ** -23) * Math.max(1, -Math.log(eps));
+  const share = logU.neg().add(Math.log(eps)).exp().neg().add(1); // u / (eps + u)
+  return logU.add(share.clamp(smallest, null).log());
 }
 
 /**
@@ -224,7 +233,7 @@ export function plainTemperatureGradient(
 
 /**
  * v2's gradient by each anchor's temperature (FastCLIP 1.6), [b] each, kept within 5: log(eps + u_i) + rho - a_i.
- * @equation FastCLIP 1.6: v2, per anchor: log(eps + u_i) + rho - a_i, within +-5. `gradient` does not change it
+ * @equation FastCLIP 1.6: v2, each anchor: log(eps + u_i) + rho - a_i, within -5 and 5, for both values of `gradient`
  */
 export function individualTemperatureGradient(logU: PerAnchor, a: PerAnchor, rho: number): PerAnchor {
   const gradient = (side: keyof PerAnchor) => logU[side].sub(a[side]).add(rho).clamp(-5, 5);

@@ -18,7 +18,7 @@ export interface GatheredKeys {
  * With `gathered`, the mean over ranks is the loss of the whole batch.
  *
  * @param queries, keys [..., b, E], rows of unit length; row i of both is one picture. Leading dimensions are summed.
- * @equation FastCL 1.1: MoCo v3: ctr(q, k) = 2 tau mean_i [log sum_j exp(q_i k_j / tau) - q_i k_i / tau], keys of all ranks, without gradient
+ * @equation FastCL 7.1: loss: ctr(q, k) = 2 tau mean_i [log sum_j exp(q_i k_j / tau) - q_i k_i / tau], with keys of all ranks, without gradient
  */
 export function queryKeyLoss(
   queries: Tensor,

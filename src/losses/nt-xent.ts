@@ -18,7 +18,7 @@ export interface GatheredViews {
  * of the whole batch.
  *
  * @param first, second [b, E], rows of unit length; row i of both is one picture.
- * @equation FastCL 7.2: SimCLR, NT-Xent: sum over both views of mean_i [log sum_{v != a} exp(a v / tau) - a a+ / tau], v over 2B views
+ * @equation FastCL 7.2: NT-Xent: sum over both views of mean_i [log sum_{v != a} exp(a v / tau) - a a+ / tau], v over 2B views
  */
 export function ntXentLoss(
   first: Tensor,
@@ -38,7 +38,7 @@ export function ntXentLoss(
 
 /**
  * Columns of this rank's anchors and of their positives among all views, int64 [2 b, 1].
- * @equation FastCL 7.2: SimCLR, NT-Xent: sum over both views of mean_i [log sum_{v != a} exp(a v / tau) - a a+ / tau], v over 2B views
+ * @equation FastCL 7.2: NT-Xent: sum over both views of mean_i [log sum_{v != a} exp(a v / tau) - a a+ / tau], v over 2B views
  */
 function columnsOf(
   first: Tensor,

@@ -9,7 +9,7 @@ import * as ops from '../torch/ops.ts';
  *
  * @param imageFeatures [b, E], rows of unit length. @param textFeatures [B, E], likewise, of all ranks.
  * @param offset this rank's first row of `textFeatures`. @param logitScale scalar, exponentiated. @param bias scalar.
- * @equation FastCLIP 1: SigLIP (Zhai et al. 2023, equation 1), the peer
+ * @equation FastCLIP 1: SigLIP (Zhai et al. 2023, equation 1)
  */
 export function siglipLoss(
   imageFeatures: Tensor,

@@ -96,7 +96,7 @@ interface Run {
 }
 
 function metricsOf(run: Run): Record<string, number>[] {
-  const optimizer = new AdamW(decayGroups(run.params, 0.04, run.decays), ADAM);
+  const optimizer = new AdamW(decayGroups(run.params, 0.04, { rule: run.decays }), ADAM);
   const rows = Array.from({ length: STEPS }, (_, step) =>
     scope(() => {
       const clock = clockOf(step);

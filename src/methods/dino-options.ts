@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import { augmentation } from './shared/ssl-defaults.ts';
 
-const count = z.int().min(1);
+const count = z
+  .int()
+  .min(1)
+  .max(2 ** 17);
 const share = z.number().min(0).max(1);
 const temperature = z.number().positive();
 
 const localCrops = z.strictObject({
-  count: z.int().min(0).default(8).describe('local crops of each picture'),
+  count: z.int().min(0).max(100).default(8).describe('local crops of each picture'),
   size: count
     .optional()
     .describe(

@@ -90,7 +90,7 @@ class Dino extends PairMethod<DinoOptions, DinoHead, undefined, Tensor> {
     return featureStatistics(teacher.select(1, 0), { projections, targets });
   }
 
-  /** @equation FastCL 7.3: tau_t rises evenly over its warm-up */
+  /** @equation FastCL 7.3: tau_t rises linearly over its warm-up */
   #teacherTemperature({ progress }: StepContext): number {
     const { start, end, warmup } = this.options.teacherTemperature;
     return progress < warmup ? start + (end - start) * (progress / warmup) : end;
@@ -135,7 +135,7 @@ export const dino = defineMethod({
   views: viewsOf,
   /**
    * FastCL 1.2: local crops are never compressed.
-   * @equation FastCL 1.2: DINO: the student's global views by d, global views of both by q, local crops never
+   * @equation FastCL 1.2: DINO: d shortens the student's global views, q those of both nets, nothing the local crops
    */
   passes({ options, imageSize }) {
     const { dropPath, localCrops } = options;

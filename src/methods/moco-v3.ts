@@ -66,7 +66,7 @@ class MocoV3 extends PairMethod<Options, Head, Head> {
 
   /**
    * Queries of each view against keys of the other, summed over views.
-   * @equation FastCL 1.1: symmetric: ctr(q1, k2) + ctr(q2, k1); else the first alone
+   * @equation FastCL 7.1: symmetric: ctr(q1, k2) + ctr(q2, k1); otherwise the first alone
    */
   #contrast(queries: Tensor, keys: Tensor): Tensor {
     const others = this.options.symmetric ? ops.flip(keys, [1]) : keys; // [b, V, E]
@@ -86,7 +86,7 @@ export const mocoV3 = defineMethod({
   views: ({ options, imageSize, data }) => asConfigured(mocoV3Recipes(imageSize), data, options.augmentation),
   /**
    * FastCL 1.2: keys keep all tokens.
-   * @equation FastCL 1.2: MoCo v3 shortens queries by d, both by q
+   * @equation FastCL 1.2: MoCo v3: d shortens queries, q queries and keys
    */
   passes({ options: { symmetric } }) {
     const [queryViews, keyViews] = symmetric ? [BOTH, BOTH] : [[0], [1]];

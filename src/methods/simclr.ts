@@ -14,14 +14,17 @@ import { featureStatistics } from './shared/feature-statistics.ts';
 import { asConfigured, augmentation, frozenPatches, mocoDefaults } from './shared/ssl-defaults.ts';
 import { ViewMethod } from './shared/view-method.ts';
 
-const count = z.int().min(1);
+const count = z
+  .int()
+  .min(1)
+  .max(2 ** 17);
 
 const options = z.strictObject({
   name: z.literal('simclr'),
   temperature: z.number().positive().default(0.1).describe('divisor of the cosines of views'),
   projector: z
     .strictObject({
-      layers: z.int().min(1).default(3).describe('linear layers, each with a batch norm'),
+      layers: z.int().min(1).max(100).default(3).describe('linear layers, each with a batch norm'),
       hidden: count.optional().describe("width of hidden layers; default the backbone's"),
       embedDim: count.default(128).describe('width of the projections that the loss compares'),
     })
@@ -81,7 +84,7 @@ export const simclr = defineMethod({
   options,
   needs: { tokens: false },
   views: ({ options, imageSize, data }) => asConfigured(simclrRecipes(imageSize), data, options.augmentation),
-  /** @equation FastCL 1.2: SimCLR shortens both views by both */
+  /** @equation FastCL 1.2: SimCLR: d and q shorten both views */
   passes: () => [{ features: 'views', trained: true, views: [0, 1], dropTokens: true, scalePatches: true }],
   defaults: mocoDefaults('bicubic'),
   create: (context) => new SimClr(context),

@@ -167,7 +167,7 @@ describe('larger patches', () => {
         const side = 12 / q;
         const stored = params.get('pos_embed')!;
         const grid = stored.narrow(1, 1, 16).transpose(1, 2).view(1, 8, 4, 4);
-        const bicubic = ops.upsample_bicubic2d(grid, [side, side], false).view(8, side * side).t;
+        const bicubic = ops._upsample_bicubic2d_aa(grid, [side, side], false).view(8, side * side).t;
         const sincos = tensor(sinCosPositions({ grid: side, baseGrid: 4, width: 8, prefixTokens: 0 }), [
           side * side,
           8,

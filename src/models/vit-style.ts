@@ -1,7 +1,7 @@
 // Families of ViTs: names, architecture, initialisation.
 import { type BlockNames, OPEN_CLIP_BLOCK, TIMM_BLOCK, type WeightStart } from '../nn/block.ts';
 import type { Init } from '../nn/init.ts';
-import type { FirstAxis } from '../nn/position.ts';
+import type { FirstAxis, PositionResize } from '../nn/position.ts';
 import type { Tensor } from '../torch/index.ts';
 
 export interface VitStyle {
@@ -21,6 +21,8 @@ export interface VitStyle {
   preNorm: boolean;
   normEps: number;
   firstAxis: FirstAxis;
+  /** Of learned positions on another grid. Default: antialiased. */
+  positionResize?: PositionResize;
   /** Whether the patch projection stays random. */
   frozenPatches?: boolean;
   /** Default: open_clip's initialisation. */
@@ -79,7 +81,7 @@ const xavierEach: WeightStart = (init, [out, fanIn], parts) =>
 /**
  * MoCo v3's ViT (Chen et al. 2021, section 4, and released code). Its frozen random patch projection keeps training stable.
  * Positions are fixed by the spec's `positionEmbedding: 'sincos'`.
- * @equation FastCL 7.1: how a ViT starts: MoCo v3 sqrt(6 / (out / 3 + in)) for q, k, v apart, patches frozen; DINO deviation 0.02
+ * @equation FastCL 7.1: initial weights of a ViT: MoCo v3 within sqrt(6 / (out / 3 + in)) for q, k and v, a frozen patch projection; DINO deviation 0.02
  */
 export const MOCO_V3_VIT: VitStyle = {
   ...TIMM_VIT,
@@ -98,9 +100,10 @@ export const MOCO_V3_VIT: VitStyle = {
 
 /**
  * DINO's ViT (Caron et al. 2021, released code), whose truncation of normal weights at ±2 never acts.
- * @equation FastCL 7.1: how a ViT starts: MoCo v3 sqrt(6 / (out / 3 + in)) for q, k, v apart, patches frozen; DINO deviation 0.02
+ * @equation FastCL 7.1: initial weights of a ViT: MoCo v3 within sqrt(6 / (out / 3 + in)) for q, k and v, a frozen patch projection; DINO deviation 0.02
  */
 export const DINO_VIT: VitStyle = {
   ...TIMM_VIT,
+  positionResize: 'dino',
   start: { classToken: 0.02, positions: 0.02, linear: (init, shape) => init.normal(shape, 0.02) },
 };

@@ -34,7 +34,7 @@ export interface VitSpec {
 
 /**
  * A vision transformer (Dosovitskiy et al. 2021). Throws a RangeError unless the patch size divides the image size.
- * @equation FastCL 1.3: what stays keeps its place, and the class token stays
+ * @equation FastCL 1.3: kept tokens keep their positions; the class token stays
  */
 export class VisionTransformer extends Module {
   readonly spec: VitSpec;
@@ -123,18 +123,21 @@ export class VisionTransformer extends Module {
     if (grid.rows === base && grid.columns === base) return this.#positions;
     const stored = this.#positions.view(-1, width);
     const key = `positions ${grid.rows} x ${grid.columns}`;
-    if (positionEmbedding === 'learned')
+    if (positionEmbedding === 'learned') {
+      const { positionResize: resize = 'antialiased' } = this.#style;
+      const { device } = stored;
       return resizePositions(
         stored,
-        this.constant(key, () => bicubicGridMatrix(base, grid, stored.device)),
+        this.constant(key, () => bicubicGridMatrix(base, grid, { resize, device })),
       );
+    }
     const options = { grid, baseGrid: base, width, first: this.#style.firstAxis };
     return ops.cat([stored.narrow(0, 0, 1), this.constant(key, () => sinCosOnGrid(options, stored))], 0);
   }
 
   /**
    * Normalised [B, 3, H, W] -> [B, D]. The patch size must divide H and W. A plan shortens the sequence.
-   * @equation FastCL 1.3: what stays keeps its place, and the class token stays
+   * @equation FastCL 1.3: kept tokens keep their positions; the class token stays
    */
   forward(images: Tensor, plan: SequencePlan = {}): Tensor {
     let x = this.embed(images, plan);

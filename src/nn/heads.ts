@@ -65,7 +65,7 @@ export class Head extends Module {
 
 /**
  * Linear layers without biases, each with a batch norm, and ReLU between.
- * @equation FastCL 7.1: heads: MoCo v3 D-H-H-E and E-H-E, SimCLR D-D-D-E, with batch norms; DINO D-H-H-E, unit rows, then g v / |v|
+ * @equation FastCL 7.1: widths of heads: MoCo v3 D-H-H-E and E-H-E, SimCLR D-D-D-E, with batch norms; DINO D-H-H-E, unit rows, then weights g v / |v|
  */
 export function normedMlp(widths: readonly number[], { ranks, last }: { ranks: Ranks; last: Affine }) {
   return widths.flatMap((width, i): Layer[] => [
@@ -86,7 +86,7 @@ export interface DinoHeadOptions {
 /**
  * DINO's head (Caron et al. 2021, appendix C), [B, D] -> [B, K]: a GELU MLP, unit rows, and a last layer g v / |v|.
  * Outputs are cosines while g is 1. Names as in the released checkpoints.
- * @equation FastCL 7.1: heads: MoCo v3 D-H-H-E and E-H-E, SimCLR D-D-D-E, with batch norms; DINO D-H-H-E, unit rows, then g v / |v|
+ * @equation FastCL 7.1: widths of heads: MoCo v3 D-H-H-E and E-H-E, SimCLR D-D-D-E, with batch norms; DINO D-H-H-E, unit rows, then weights g v / |v|
  */
 export class DinoHead extends Module {
   readonly #mlp: Head;

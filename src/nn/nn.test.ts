@@ -153,44 +153,51 @@ describe('sinCosPositions', () => {
 
 describe('learned positions', () => {
   // @proves sinCosPositions
-  test('resized as a picture of D channels; its own grid is the identity; the class token stays', () => {
-    scope(() => {
-      const positions = randn([1 + 16, 5], new Generator('cpu', 3), 'float64');
-      const picture = positions.narrow(0, 1, 16).t.contiguous().view(1, 5, 4, 4);
-      for (const [rows, columns] of [
-        [6, 6],
-        [2, 3],
-        [4, 8],
-      ]) {
-        const resized = resizePositions(positions, bicubicGridMatrix(4, { rows, columns }, 'cpu'));
-        const expected = ops.upsample_bicubic2d(picture, [rows, columns], false).view(5, rows * columns).t;
-        resized
-          .narrow(0, 1, rows * columns)
-          .sub(expected)
-          .toNumbers()
-          .forEach((off) => {
-            expect(Math.abs(off)).toBeLessThan(1e-14);
-          });
+  test.each(['antialiased', 'dino'] as const)(
+    '%s: each channel by itself; the class token stays',
+    (resize) => {
+      scope(() => {
+        const positions = randn([1 + 16, 5], new Generator('cpu', 3), 'float64');
+        const matrix = bicubicGridMatrix(4, { rows: 2, columns: 3 }, { resize, device: 'cpu' });
+        const [resized, picture] = [resizePositions(positions, matrix), positions.narrow(0, 1, 16)];
+        const one = matrix.matmul(picture.narrow(1, 2, 1));
+        const channel = resized.narrow(0, 1, 6).narrow(1, 2, 1);
+        for (const off of channel.sub(one).toNumbers()) expect(Math.abs(off)).toBeLessThan(1e-14);
         expect(resized.select(0, 0).toNumbers()).toEqual(positions.select(0, 0).toNumbers());
-      }
-      const same = resizePositions(positions, bicubicGridMatrix(4, { rows: 4, columns: 4 }, 'cpu'));
-      expect(same.toNumbers()).toEqual(positions.toNumbers());
-    });
-  });
-
-  test('the cubic kernel of a = -0.75, by hand: two cells to four', () => {
-    scope(() => {
-      // Cell 1 of 4 is at 0.25; cells beyond the ends are clamped.
-      const near = (d: number) => 1.25 * d ** 3 - 2.25 * d ** 2 + 1;
-      const far = (d: number) => -0.75 * (d ** 3 - 5 * d ** 2 + 8 * d - 4);
-      const left = far(1.25) + near(0.25);
-      const line = bicubicGridMatrix(2, { rows: 2, columns: 4 }, 'cpu').select(0, 1).toNumbers();
-      [left, 1 - left, 0, 0].forEach((weight, i) => {
-        expect(line[i]).toBeCloseTo(weight, 14);
       });
+    },
+  );
+
+  // @proves bicubicGridMatrix
+  test.each([
+    ['larger', 4, 6],
+    ['the same', 5, 5],
+    ['smaller: the cubic is stretched', 14, 6],
+    ['smaller: the cubic is stretched', 14, 3],
+  ])('the cubic kernel of a = -1/2, by hand: %s, %i cells to %i', (_, from, to) => {
+    scope(() => {
+      const matrix = bicubicGridMatrix(
+        from,
+        { rows: from, columns: to },
+        { resize: 'antialiased', device: 'cpu' },
+      );
+      const rows = Array.from({ length: to }, (_, k) => matrix.select(0, k).toNumbers().slice(0, from));
+      const [scale, stretch] = [from / to, Math.max(1, from / to)];
+      for (const [k, row] of rows.entries()) {
+        const weights = row.map((_, i) => keys((i + 0.5 - (k + 0.5) * scale) / stretch));
+        const total = weights.reduce((a, b) => a + b);
+        for (const [i, weight] of weights.entries()) expect(row[i]).toBeCloseTo(weight / total, 13);
+      }
     });
   });
 });
+
+/** Keys' cubic. */
+function keys(distance: number, a = -1 / 2): number {
+  const x = Math.abs(distance);
+  if (x < 1) return (a + 2) * x ** 3 - (a + 3) * x ** 2 + 1;
+  return x < 2 ? a * (x ** 3 - 5 * x ** 2 + 8 * x - 4) : 0;
+}
 
 describe('Module', () => {
   class Leaf extends Module {

@@ -19,7 +19,7 @@ interface SinCosOptions {
  * Returns [prefixTokens + rows * columns, width], row-major; prefix tokens get zeros.
  * Throws a RangeError unless 4 divides the width.
  * @equation FastCLIP 5: sine-cosine positions in two dimensions (MoCo v3, Chen et al. 2021)
- * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the own one, learned by bicubic resize
+ * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the model's grid, learned ones by bicubic resize
  */
 export function sinCosPositions(options: SinCosOptions): Float64Array {
   const { width, prefixTokens, baseGrid, first = 'column' } = options;
@@ -54,14 +54,29 @@ function writePosition(into: Float64Array, [u, v]: [number, number]): void {
   }
 }
 
-/** Bicubic resize of a square grid as a matrix R [rows * columns, base * base], as DINO resizes learned positions. */
-export function bicubicGridMatrix(base: number, { rows, columns }: Grid, device: string): Tensor {
+/**
+ * How learned positions are resized. `antialiased`: as open_clip and timm, Keys' cubic with a = -1/2, stretched when shrinking, the same when
+ * enlarging. `dino`: as DINO's code, a = -3/4, never stretched, where the new grid counts 0.1 cells more.
+ */
+export type PositionResize = 'antialiased' | 'dino';
+
+/**
+ * Bicubic resize of a square grid as a matrix R [rows * columns, base * base].
+ * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the own one, learned by bicubic resize
+ */
+export function bicubicGridMatrix(
+  base: number,
+  { rows, columns }: Grid,
+  { resize, device }: { resize: PositionResize; device: string },
+): Tensor {
   const cells = base * base;
   const each = ops.eye(cells, 'float64', undefined, device).view(cells, 1, base, base);
-  return ops
-    .upsample_bicubic2d(each, [rows, columns], false)
-    .view(cells, rows * columns)
-    .t.contiguous();
+  const dinoScale = (side: number) => (side + 0.1) / base;
+  const resized =
+    resize === 'dino'
+      ? ops.upsample_bicubic2d(each, [rows, columns], false, dinoScale(rows), dinoScale(columns))
+      : ops._upsample_bicubic2d_aa(each, [rows, columns], false);
+  return resized.view(cells, rows * columns).t.contiguous();
 }
 
 /** Positions [1 + N, D] -> [1 + N', D] by R [N', N], with gradient; the class token's, the first, stays. */
@@ -74,7 +89,7 @@ export function resizePositions(positions: Tensor, resize: Tensor): Tensor {
 
 /**
  * sinCosPositions() of another grid's patches, [N', D].
- * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the own one, learned by bicubic resize
+ * @equation FastCL 1.4: positions on a coarser grid: sine-cosine between the cells of the model's grid, learned ones by bicubic resize
  */
 export function sinCosOnGrid(
   options: { grid: Grid; baseGrid: number; width: number; first?: FirstAxis },

@@ -23,7 +23,7 @@ export interface CropSize {
  * @param lines float32 [B, H, 3, W], of linesOf()
  * @param axes float32 [10 B V], CropAxes of B V rows: the views of a sample side by side
  * @returns uint8 [V, B, S, S, 3]
- * @equation FastCL 7: resize of a crop: out = W_y image W_x^T, the filter stretched when shrinking
+ * @equation FastCL 7: resize of a crop: out = W_y image W_x^T; the filter is wider when it shrinks
  */
 export function cropByAxes(lines: Tensor, axes: Tensor, { size, interpolation }: CropSize): Tensor {
   const [batch, height, , width] = lines.shape as [number, number, number, number];

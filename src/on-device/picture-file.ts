@@ -146,9 +146,13 @@ export class PictureFileWriter {
   /** Removes an unfinished file. */
   close(): void {
     if (this.#descriptor < 0) return;
-    closeSync(this.#descriptor);
+    try {
+      closeSync(this.#descriptor);
+      rmSync(this.#temporary, { force: true });
+    } catch {
+      // It is called after errors, which it must not hide; removeStale() tries again.
+    }
     this.#descriptor = -1;
-    rmSync(this.#temporary, { force: true });
   }
 
   /** @param offset in bytes from the first picture */

@@ -21,7 +21,7 @@ export interface AllowanceContext {
 export const unitOf = ({ unit }: Pick<Budget, 'unit'>): 'seconds' | 'forwards' =>
   unit === 'seconds' ? 'seconds' : 'forwards';
 
-/** @equation FastCL 2: share of probes: p <= overhead (p + steps), in forwards or seconds; of that as the root of 4/3 the progress is given out (ours) */
+/** @equation FastCL 2: compute of probes p <= overhead (p + steps), in forwards or seconds; at progress s the share min(1, sqrt(4/3 s)) of it is available (ours) */
 export const probeForwards = (candidates: readonly Candidate[], globalBatchSize: number): number =>
   BATCHES_PER_PROBE * globalBatchSize * candidates.reduce((sum, { cost }) => sum + cost, 0);
 
@@ -44,7 +44,7 @@ export function probeCost(
 
 /**
  * Greatest cost of all probes, in unitOf(). `least`: if all steps are the shortest.
- * @equation FastCL 2: share of probes: p <= overhead (p + steps), in forwards or seconds; of that as the root of 4/3 the progress is given out (ours)
+ * @equation FastCL 2: compute of probes p <= overhead (p + steps), in forwards or seconds; at progress s the share min(1, sqrt(4/3 s)) of it is available (ours)
  */
 export function allowanceOf({ budget: { unit, total }, grid, globalBatchSize, overhead }: AllowanceContext) {
   if (unit === 'seconds') return { least: overhead * total, most: overhead * total };

@@ -30,7 +30,7 @@ export const noProbes: Averages = { weight: 0, progress: 0, gradientSquared: 0, 
  * Exponential averages; undefined for a probe that is not finite. Forgets compressions that the probe lacks. Averages no errors: a
  * mean of max(0, bias^2) exceeds bias^2.
  * @param progress of the run, in [0, 1]
- * @equation FastCL 2: averages x_n = sum_k w_k x_k / sum_k w_k, w_k = 2^(-(s_n - s_k) / 0.05) with s_k the progress at probe k; then argmin of CA-MSE, its variance times eta / eta_peak, over candidates that cost more (ours; noise goes as the rate: Smith and Le 2018)
+ * @equation FastCL 2: averages over probes: x_n = sum_k w_k x_k / sum_k w_k, w_k = 2^(-(s_n - s_k) / 0.05), s_k the progress at probe k (ours)
  */
 export function withProbe(averages: Averages, probe: Probe, progress: number): Averages | undefined {
   const { gradientSquared, byCompression } = probe;
@@ -60,7 +60,7 @@ export function withProbe(averages: Averages, probe: Probe, progress: number): A
 
 /**
  * Undefined before a compression's first probe.
- * @equation FastCL 2: averages x_n = sum_k w_k x_k / sum_k w_k, w_k = 2^(-(s_n - s_k) / 0.05) with s_k the progress at probe k; then argmin of CA-MSE, its variance times eta / eta_peak, over candidates that cost more (ours; noise goes as the rate: Smith and Le 2018)
+ * @equation FastCL 2: averages over probes: x_n = sum_k w_k x_k / sum_k w_k, w_k = 2^(-(s_n - s_k) / 0.05), s_k the progress at probe k (ours)
  */
 export function averageOf(
   compression: Compression,

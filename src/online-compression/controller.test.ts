@@ -90,7 +90,7 @@ describe('what it chooses', () => {
     expect([1, 0.8, 0.7, 0.1].map(chosen)).toEqual([4, 4, 1, 1]);
   });
 
-  // @proves withProbe
+  // @proves choose
   test('the longer, the lower the learning rate, which noise counts by and bias does not', () => {
     const chosen = (rate: number) =>
       run(made({ gradientCompute: 0.5, rateShare: () => rate }), () => ({ bias: 1, variance: WHOLE / 4 }));
@@ -112,7 +112,7 @@ describe('what it chooses', () => {
     expect(new Set(run(made(), () => ({ bias: 50, variance: 100 })).chosen)).toEqual(new Set([4]));
   });
 
-  // @proves withProbe
+  // @proves choose
   test('the error is Bias^2 + cost / (batch times whole cost) Var', () => {
     // Between half and whole: 2/3 b + V/16 against V/8; between a quarter and half: b + V/32 against 2/3 b + V/16.
     const at = (bias: number) => run(made(), () => ({ bias, variance: 96 })).chosen.at(-1);
@@ -130,7 +130,7 @@ describe('what it chooses', () => {
     expect(online.current).toEqual({ tokenDropout: 0.5, patchSize: 4 }); // 5.9 + 6 < 12, 9.1 + 3
   });
 
-  // @proves withProbe
+  // @proves choose
   test('dearer ones as bias grows, and never back when noise returns', () => {
     const { chosen } = run(made(), (progress) => ({ bias: 40 * progress, variance: 96 }));
     expect([chosen[0], chosen.at(-1)]).toEqual([1, 4]);

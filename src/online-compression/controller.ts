@@ -119,7 +119,7 @@ export class OnlineCompression {
   }
 
   /** Throws a CoupletError for a checkpoint of another run. */
-  restore(saved: SavedOnlineState | undefined, path: string): void {
+  restore(saved: unknown, path: string): void {
     this.#state = fromSaved(saved, { grid: this.#context.grid, path });
   }
 }

@@ -32,7 +32,7 @@ export interface ProbeContext {
  *   Bias^2 = <d_A, d_B>    Var = K / 2 |g_A - g_B|^2    |G|^2 = <g_A, g_B> of whole sequences.
  * Unbiased: an analysis (estimate.ts) of two folds. Memory: four vectors of P, and one for Adam's scale. Masks are those of the
  * training steps. Nothing moves. Collective; waits for the device.
- * @equation FastCL 2: online, of two batches A and B: Bias^2 = <d_A, d_B> with d = g^c - g; Var = K / 2 |g^c_A - g^c_B|^2; |G|^2 = <g_A, g_B> (ours)
+ * @equation FastCL 2: a probe of two batches A and B: Bias^2 = <d_A, d_B>, d = g^c - g; Var = K / 2 |g^c_A - g^c_B|^2; |G|^2 = <g_A, g_B> (ours)
  */
 export function takeProbe(training: ProbeParts, context: ProbeContext): Probe {
   const { compressions, batches, clock, device, adam } = context;

@@ -44,6 +44,7 @@ export interface ChoiceContext {
   rateShare: number;
 }
 
+/** @equation FastCL 2: choice while training: argmin of Bias^2 + rho Cost / Budget Var, rho the learning rate over its peak (ours) */
 export function choose(averages: Averages, context: ChoiceContext): Candidate {
   const errors = context.candidates.map((candidate) => errorOf(candidate, averages, context));
   return context.candidates[errors.indexOf(Math.min(...errors))];

@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { type Candidate, keyOf } from '../compress/index.ts';
 import { CoupletError } from '../errors.ts';
+import { checkJson } from '../io/json-file.ts';
 import type { Budget, Spent } from '../time/budget.ts';
 import { type Averages, noProbes } from './averages.ts';
 
@@ -29,16 +31,25 @@ export const firstState = (whole: Candidate, nextStep: number): OnlineState => (
   averages: noProbes,
 });
 
+const amount = z.number().min(0);
+const spentSchema = z.object({ forwards: amount, seconds: amount });
+const biasVariance = z.object({ biasSquared: z.number(), variance: z.number() });
+
 /** `online` in state.json. */
-export interface SavedOnlineState {
-  /** By keyOf(). */
-  current: string;
-  probes: number;
-  nextStep: number;
-  spent: ProbeSpent;
-  pace: number;
-  averages: Omit<Averages, 'byCompression'> & { points: Averages['byCompression'] };
-}
+const savedSchema = z.object({
+  current: z.string().describe('compression of the next step'),
+  probes: z.int().min(0).describe('probes whose numbers were finite'),
+  nextStep: z.int().min(0).describe('earliest step of the next probe'),
+  spent: spentSchema,
+  pace: amount.describe('seconds per forward of the last probe'),
+  averages: z.object({
+    weight: amount,
+    progress: z.number().min(0).max(1),
+    gradientSquared: z.number(),
+    points: z.record(z.string(), biasVariance),
+  }),
+});
+export type SavedOnlineState = z.output<typeof savedSchema>;
 
 export function toSaved({ current, usableProbes, averages, ...rest }: OnlineState): SavedOnlineState {
   const { byCompression, ...sums } = averages;
@@ -46,21 +57,23 @@ export function toSaved({ current, usableProbes, averages, ...rest }: OnlineStat
   return structuredClone({ ...saved, averages: { ...sums, points: byCompression } });
 }
 
-/** Throws a CoupletError for other candidates, and for an earlier version. */
+/** Throws a CoupletError for a damaged state, other candidates, and an earlier version. */
 export function fromSaved(
-  saved: SavedOnlineState | undefined,
+  saved: unknown,
   { grid, path }: { grid: readonly Candidate[]; path: string },
 ): OnlineState {
-  const current = grid.find((candidate) => keyOf(candidate) === saved?.current);
-  if (!saved || !current)
+  const { current: key, averages: found } = (saved ?? {}) as Partial<SavedOnlineState>;
+  const current = grid.find((candidate) => keyOf(candidate) === key);
+  if (!current)
     throw new CoupletError(
       `${path} has no state of compression.online with these candidates: it belongs to another run. Resume with the config of that run.`,
     );
-  if (saved.averages.progress === undefined)
+  if (found && found.progress === undefined)
     throw new CoupletError(
       `${path} was written by an earlier version, whose compression.online took other probes: start the run again, or resume it with that version.`,
     );
-  const { probes, averages, ...rest } = structuredClone(saved);
+  const place = { where: `${path}: online`, todo: 'Use another checkpoint.' };
+  const { probes, averages, current: _, ...rest } = checkJson(saved, savedSchema, place);
   const { points, ...sums } = averages;
   return { ...rest, current, usableProbes: probes, averages: { ...sums, byCompression: points } };
 }

@@ -3,7 +3,7 @@ import * as ops from '../torch/ops.ts';
 
 /**
  * Scales all gradients to a joint L2 norm of at most `maxNorm` (torch.nn.utils.clip_grad_norm_). Returns the norm before, a scalar.
- * @equation FastCLIP 5: the joint norm of all gradients is at most `clipGradNorm`
+ * @equation FastCLIP 5: the norm of all gradients together is at most `clipGradNorm`
  */
 export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor {
   return noGrad(() => {
@@ -22,7 +22,7 @@ export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor
 
 /**
  * Scales each gradient to an L2 norm of at most `maxNorm` (DINO, Caron et al. 2021, clip_gradients).
- * @equation FastCL 7.3: a bound on the norm of each gradient by itself
+ * @equation FastCL 7.3: the norm of each parameter's gradient is at most `clipEachGradNorm`
  */
 export function clipEachGradNorm(params: readonly Tensor[], maxNorm: number): void {
   noGrad(() => {

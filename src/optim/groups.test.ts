@@ -35,3 +35,19 @@ test('two groups that hold every parameter once; an empty one is left out', () =
     expect(decayGroups(new Map([['w', zeros([1, 1])]]), 0.2)).toHaveLength(1);
   });
 });
+
+// @proves decays
+test("open_clip's present rule: learned positions and class tokens of both towers do not decay either", () => {
+  const decaying = (names: string[], positions?: boolean) => {
+    const params = new Map(names.map((name) => [name, zeros([1, 2, 2])]));
+    const groups = decayGroups(params, 0.2, { ...(positions !== undefined && { positions }) });
+    return groups.find(({ weightDecay }) => weightDecay > 0)?.names;
+  };
+  const positions = ['positional_embedding', 'visual.positional_embedding', 'visual.class_embedding'];
+  positions.push('pos_embed', 'cls_token', 'visual.trunk.pos_embed');
+  const others = ['visual.attnpool.positional_embedding', 'token_embedding.weight', 'visual.conv1.weight'];
+  scope(() => {
+    expect(decaying([...positions, ...others])).toEqual([...positions, ...others]);
+    expect(decaying([...positions, ...others], false)).toEqual(others);
+  });
+});

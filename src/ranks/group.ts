@@ -27,7 +27,7 @@ export interface AveragerOptions {
  * The ranks of this run, seen from one of W. All ranks call the same collectives in the same order, with tensors of the same
  * shape. `label` names the traffic: `features`, `u`, `ids`. When a rank is lost, the others throw a CoupletError that names it.
  * Do not change results in place: with one rank a result is the argument itself.
- * @equation FastCLIP 4: FastCLIP, features: all-gather of images and of texts, detached; 8 (K - 1) b E bytes, nothing in backward
+ * @equation FastCLIP 4: FastCLIP, features: all-gather of images and of texts, without gradient; 8 (K - 1) b E bytes, none backward
  * @equation FastCLIP 4: OpenCLIP: all-gather with gradient; 8 (K - 1) b E bytes forward, as many backward (reduce-scatter)
  */
 export interface Ranks {

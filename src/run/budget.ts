@@ -53,10 +53,18 @@ export function budgetOf(
   return new Budget('forwards', duration.forwards);
 }
 
+/** They are counted one by one. */
+const MOST_STEPS = 1e8;
+
 /** undefined: the budget is in seconds, and the config has no `stepTimes`. */
 export function stepsOf(budget: Budget, { cost, compression }: StepCosts): number | undefined {
   const { unit, total } = budget;
   if (unit === 'steps') return total;
   if (unit === 'seconds' && cost(compression?.(0)).seconds === undefined) return undefined;
+  const first = { seconds: 0, ...cost(compression?.(0)) }[unit];
+  if (total > MOST_STEPS * first)
+    throw new CoupletError(
+      `duration is { ${unit}: ${total} }, more than ${MOST_STEPS} steps, since one costs ${first}: give less.`,
+    );
   return stepsWithin(budget, (progress) => ({ seconds: 0, ...cost(compression?.(progress)) }));
 }

@@ -8,6 +8,7 @@ import type { Encoder } from '../evaluate/features.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { findMethod, type Method } from '../methods/index.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
+import { refuseHugeModel } from '../models/size.ts';
 import { adamOptions, createOptimizer, decayGroups, type Optimizer } from '../optim/index.ts';
 import type { GradientAverager, Ranks } from '../ranks/index.ts';
 import { StepGraphs } from '../step/graphs/step-graphs.ts';
@@ -33,6 +34,9 @@ export interface RunParts {
   graphs?: StepGraphs;
 }
 
+/** Numbers per parameter that every optimizer keeps, weights included. */
+const WITH_GRADIENT_AND_MOMENT = 3;
+
 type Surroundings = Pick<RunParts, 'runDir' | 'dataset' | 'device' | 'ranks'>;
 
 /** Opens the training data. Throws a CoupletError when it lacks captions that the method needs. */
@@ -53,8 +57,10 @@ export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<
   if (ranks.rank === 0) await mkdir(runDir, { recursive: true });
   const tokenizer = await openTokenizer(plan, surroundings);
   const model = modelWith(plan, tokenizer);
+  if (device === 'cpu') refuseHugeModel(model, WITH_GRADIENT_AND_MOMENT);
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
-  const groups = decayGroups(method.params, config.optimizer.weightDecay, method.decays);
+  const { weightDecay, decayPositions: positions } = config.optimizer;
+  const groups = decayGroups(method.params, weightDecay, { rule: method.decays, positions });
   const optimizer = createOptimizer(config.optimizer, groups);
   const encoder = {
     ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import type { Problems } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
-import { loadTensorsInto, readStateJson, saveCheckpoint } from '../io/checkpoint.ts';
-import { checkpointPath, MODEL_FILE, STATE_TENSORS_FILE } from '../io/checkpoint-files.ts';
+import { loadTensorsInto, saveCheckpoint } from '../io/checkpoint.ts';
+import {
+  type CheckpointPlace,
+  checkpointPath,
+  MODEL_FILE,
+  readState,
+  STATE_TENSORS_FILE,
+} from '../io/checkpoint-files.ts';
 import type { Method } from '../methods/index.ts';
-import type { SavedOnlineState } from '../online-compression/index.ts';
 import type { StepCounts } from '../optim/index.ts';
-import type { Spent } from '../time/budget.ts';
 import { Generator, type Tensor } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
 
@@ -72,8 +76,6 @@ function emptyTables({ tables = new Map() }: Method): Map<string, Tensor> {
   );
 }
 
-type OlderCounts = Pick<StepCounts, 'steps'> & Partial<StepCounts>;
-
 /** For a checkpoint that does not say it: in which of its steps the method froze a parameter follows from the epoch alone. */
 function missedByFreezing({ method, plan }: RunParts, steps: number): StepCounts['missed'] {
   const missed: StepCounts['missed'] = {};
@@ -83,8 +85,9 @@ function missedByFreezing({ method, plan }: RunParts, steps: number): StepCounts
 }
 
 /** Overwrites a run's state with a checkpoint. Returns the samples skipped until then. Throws a CoupletError for data of another size. */
-export async function restoreRun(parts: RunParts, path: string): Promise<{ skipped: Problems }> {
-  const json = await readStateJson(path);
+export async function restoreRun(parts: RunParts, place: CheckpointPlace): Promise<{ skipped: Problems }> {
+  const { path } = place;
+  const json = readState(place);
   if (json.datasetSize !== parts.dataset.size) {
     throw new CoupletError(
       `${path} was written with ${json.datasetSize} samples, the data has ${parts.dataset.size} now: sample ids would shift. Bring the data back, or start a new run.`,
@@ -106,11 +109,9 @@ export async function restoreRun(parts: RunParts, path: string): Promise<{ skipp
     });
   }
   for (const tensor of [random, ...tables.values()]) tensor.dispose();
-  // Checkpoints of older versions have neither `missed` nor `spent` nor `skipped`.
-  const { steps, missed = missedByFreezing(parts, steps) } = json.optimizer as OlderCounts;
+  const { steps, missed = missedByFreezing(parts, steps) } = json.optimizer;
   parts.optimizer.restore({ steps, missed });
-  const spent = json.spent as Spent | undefined;
-  parts.plan.budget.restore(spent ?? { steps: json.step, forwards: 0, seconds: 0 });
-  parts.plan.online?.restore(json.online as SavedOnlineState | undefined, path);
-  return { skipped: (json.skipped as Problems | undefined) ?? { count: 0, first: [] } };
+  parts.plan.budget.restore(json.spent);
+  parts.plan.online?.restore(json.online, path);
+  return { skipped: json.skipped };
 }

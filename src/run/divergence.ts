@@ -1,6 +1,5 @@
 import { CoupletError } from '../errors.ts';
-import { noGrad, scope } from '../torch/index.ts';
-import * as ops from '../torch/ops.ts';
+import { weightNotFinite } from '../nn/finite.ts';
 import type { RunParts } from './build.ts';
 
 /** Throws a CoupletError for a metric that is not finite, while the last checkpoint is still good. */
@@ -11,9 +10,8 @@ export function checkFinite(row: Record<string, number>, runDir: string): void {
 
 /** Throws a CoupletError for weights that are not finite. The loss shows them only on a later log step. */
 export function checkWeights({ method, runDir }: Pick<RunParts, 'method' | 'runDir'>, step: number): void {
-  const weights = [...method.model.values()].filter(({ dtype }) => dtype !== 'int64');
-  const norm = noGrad(() => scope(() => ops.stack(ops._foreach_norm_Scalar(weights, 2)).sum().item()));
-  if (!Number.isFinite(norm)) throw diverged(`a weight is not finite after step ${step}`, runDir);
+  const bad = weightNotFinite(method.model);
+  if (bad !== undefined) throw diverged(`after step ${step} ${bad}`, runDir);
 }
 
 function diverged(what: string, runDir: string): CoupletError {

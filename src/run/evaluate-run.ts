@@ -32,7 +32,8 @@ export interface RunReport extends EvalReport {
 
 /**
  * Evaluates a run's checkpoint on whole sequences: as its config says under `evaluate`, or by `knn`, `linear` and `fineTune` on
- * labelled pictures. Writes nothing; fine-tuned weights are dropped.
+ * labelled pictures. Writes nothing; fine-tuned weights are dropped. Throws a CoupletError for features that are not finite, which
+ * names their cause.
  */
 export async function evaluateRun(runDir: string, options: EvaluateRunOptions = {}): Promise<RunReport> {
   checkOptions(options);
@@ -41,6 +42,7 @@ export async function evaluateRun(runDir: string, options: EvaluateRunOptions = 
     const report = isClassification(options)
       ? await classifyRun(run, options)
       : await evaluateConfigured(run, runDir);
+    if (report.notFinite !== undefined) throw new CoupletError(`${run.checkpoint}: ${report.notFinite}`);
     return { ...report, checkpoint: run.checkpoint, step: run.step };
   } finally {
     run.close();

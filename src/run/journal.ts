@@ -1,14 +1,33 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { removeStale, writeFileAtomically } from '../io/atomic.ts';
 import { checkpointPath, runPaths } from '../io/checkpoint-files.ts';
+import { readJsonFile } from '../io/json-file.ts';
 import { type MetricsRow, MetricsWriter, readMetrics } from '../io/metrics.ts';
 import type { StepContext } from '../time/clock.ts';
 import type { RunParts } from './build.ts';
 import type { Plan } from './plan.ts';
 
-export const bestPath = (runDir: string): string => join(runDir, 'best.json');
+const bestPath = (runDir: string): string => join(runDir, 'best.json');
+
+const bestSchema = z.object({
+  step: z.int().min(0).describe('step of the checkpoint'),
+  metric: z.string().describe('metric that evaluate.bestBy names'),
+  value: z.number().describe('value of the metric'),
+});
+
+/** Step of the best checkpoint; undefined without a best.json. Throws a CoupletError for a damaged one. */
+export function readBestStep(runDir: string): number | undefined {
+  const path = bestPath(runDir);
+  if (!existsSync(path)) return undefined;
+  return readJsonFile(path, bestSchema, 'Use --checkpoint latest; a resumed run writes this file again.')
+    .step;
+}
+
+/** Key of a row: the sentences about evaluations that failed. */
+export const FAILED = 'eval/failed';
 
 /** Writes the config, and keeps the metrics up to `start`. undefined on all ranks but the first. */
 export async function openJournal(
@@ -21,7 +40,7 @@ export async function openJournal(
   await writeFileAtomically(paths.config, `${JSON.stringify(config, null, 2)}\n`);
   const metrics = new MetricsWriter(paths.metrics, start > 0 ? { resumeStep: start } : {});
   const journal = new Journal(metrics, { runDir, bestBy: config.evaluate.bestBy });
-  await journal.restoreBest(readMetrics(paths.metrics));
+  await journal.restore(readMetrics(paths.metrics));
   return journal;
 }
 
@@ -33,6 +52,7 @@ export class Journal {
   readonly #bestBy: string | undefined;
   #best: { step: number; value: number } | undefined;
   #writtenBest: number | undefined;
+  #evaluated = new Set<number>();
 
   constructor(metrics: MetricsWriter, { runDir, bestBy }: { runDir: string; bestBy: string | undefined }) {
     this.#metrics = metrics;
@@ -56,6 +76,16 @@ export class Journal {
     return true;
   }
 
+  /** Whether a row of an evaluation lacks the metric that chooses the best. */
+  lacksBest(row: MetricsRow): boolean {
+    return this.#bestBy !== undefined && typeof row[this.#bestBy] !== 'number';
+  }
+
+  /** Whether the metrics that the run began with have a step's whole evaluation. */
+  isEvaluated(step: number): boolean {
+    return this.#evaluated.has(step);
+  }
+
   async writeBest(): Promise<void> {
     if (!this.#best || this.#best.step === this.#writtenBest) return;
     const { step, value } = this.#best;
@@ -65,10 +95,13 @@ export class Journal {
   }
 
   /**
-   * Finds the best step among evaluations whose checkpoints exist. best.json may name a step whose checkpoint was never finished,
+   * Learns which steps were evaluated, and finds the best one among evaluations whose checkpoints exist. best.json may name a step whose checkpoint was never finished,
    * or one that is run again.
    */
-  async restoreBest(rows: readonly MetricsRow[]): Promise<void> {
+  async restore(rows: readonly MetricsRow[]): Promise<void> {
+    for (const row of rows)
+      if (!(FAILED in row) && Object.keys(row).some((key) => key.startsWith('eval/')))
+        this.#evaluated.add(row.step);
     for (const row of rows) if (existsSync(checkpointPath(this.#runDir, row.step))) this.isNewBest(row);
     if (this.#best) await this.writeBest();
     else await rm(bestPath(this.#runDir), { force: true });

@@ -6,11 +6,11 @@ import { CoupletError } from '../errors.ts';
 import type { Encoder } from '../evaluate/features.ts';
 import { loadTensorsInto } from '../io/checkpoint.ts';
 import { checkpointPath, MODEL_FILE, runPaths } from '../io/checkpoint-files.ts';
-import { readJsonFile } from '../io/json-file.ts';
+import { refuseHugeModel } from '../models/size.ts';
 import { alone } from '../ranks/index.ts';
 import { createMethod, encoderOf } from './build.ts';
 import { findCheckpoint } from './find-checkpoint.ts';
-import { bestPath } from './journal.ts';
+import { readBestStep } from './journal.ts';
 import { prepareProcess } from './process.ts';
 import { modelWith, resolveConfig } from './resolve.ts';
 
@@ -53,6 +53,7 @@ export async function loadRun(
       ? undefined
       : await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
   const model = modelWith(resolved, tokenizer);
+  if (device === 'cpu') refuseHugeModel(model, 1);
   const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });
   try {
     // The weights before the first step follow from the seed.
@@ -71,11 +72,10 @@ export async function loadRun(
 }
 
 function bestCheckpoint(runDir: string): string {
-  const path = bestPath(runDir);
-  if (!existsSync(path))
+  const step = readBestStep(runDir);
+  if (step === undefined)
     throw new CoupletError(
       `${runDir} has no best checkpoint: set evaluate.every and evaluate.bestBy, or use --checkpoint latest.`,
     );
-  const { step } = readJsonFile(path) as { step: number };
   return checkpointPath(runDir, step);
 }

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunConfig } from '../config/index.ts';
+import { runAll, withCleanUp } from '../errors.ts';
 import { checkBestBy, closeEvalData, type EvalData, openEvalData } from '../evaluate/index.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
-import { lockRun } from '../io/run-lock.ts';
+import { lockRun, type RunLock } from '../io/run-lock.ts';
 import { ranksFromEnvironment } from '../ranks/index.ts';
 import { buildRun, disposeParts, openTrainData, type RunParts } from './build.ts';
 import { planOf } from './plan.ts';
@@ -13,6 +14,8 @@ import { checkSameRun, refuseExisting } from './same-run.ts';
 
 export interface OpenRun extends RunParts {
   evalData: EvalData;
+  /** Of the first rank. */
+  lock?: RunLock;
   /** Frees all parts, and unlocks the folder. */
   close(): void;
 }
@@ -32,12 +35,11 @@ export async function openRun(
   const ranks = meetRanks(config, device, place);
   const isWriter = ranks.rank === 0;
   const closers = [() => ranks.close()];
-  const close = () => {
-    for (const closeOne of closers.splice(0).reverse()) closeOne();
-  };
+  const close = () => runAll(closers.splice(0).reverse());
   try {
     if (!resume && isWriter) refuseExisting(runDir);
-    if (isWriter) closers.push(lockRun(runDir));
+    const lock = isWriter ? lockRun(runDir) : undefined;
+    if (lock) closers.push(() => lock.unlock());
     const evalData = await openEvalData(config.evaluate, config);
     closers.push(() => closeEvalData(evalData));
     const dataset = await openTrainData(config);
@@ -47,10 +49,9 @@ export async function openRun(
     if (!resume && isWriter) await rm(runPaths(runDir).tokenizer, { force: true }); // of a run that was refused
     const parts = await buildRun(plan, { runDir, dataset, device, ranks });
     closers.push(() => disposeParts(parts));
-    return { ...parts, evalData, close };
+    return { ...parts, ...(lock && { lock }), evalData, close };
   } catch (error) {
     const failure = ranks.failed(error);
-    close();
-    throw failure;
+    return withCleanUp(() => Promise.reject(failure), close);
   }
 }

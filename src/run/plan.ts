@@ -31,7 +31,7 @@ export interface Plan extends ResolvedConfig {
 
 /**
  * Throws a CoupletError for data of one sample, and for a duration that pays for no step.
- * @equation FastCL 3.3: lr(s) = lr_max (1 - s^2) after the warm-up
+ * @equation FastCL 3.3: lr(s) = peak (1 - s^2) after the warm-up
  * @equation FastCL 7.3: weight decay along half a cosine
  */
 export function planOf(resolved: ResolvedConfig, datasetSize: number): Plan {

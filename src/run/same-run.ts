@@ -1,9 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { migrateConfig, type RunConfig } from '../config/index.ts';
+import { z } from 'zod';
+import { migrateConfig, parseConfig, type RunConfig, type RunConfigInput } from '../config/index.ts';
 import { CoupletError } from '../errors.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { readJsonFile } from '../io/json-file.ts';
+
+/** Enough for a comparison: an older version may have other keys. */
+const savedSchema = z.looseObject({ data: z.looseObject({}) });
 
 /** These change the run's numbers. */
 const FIXED_KEYS = ['seed', 'model', 'method', 'data', 'compression', 'batch', 'optimizer'] as const;
@@ -19,13 +23,24 @@ function fixedPart(config: RunConfig, key: (typeof FIXED_KEYS)[number]): unknown
 export function checkSameRun(config: RunConfig, runDir: string): void {
   const path = runPaths(runDir).config;
   if (!existsSync(path)) return;
-  const saved = migrateConfig(readJsonFile(path) as RunConfig);
+  const todo = 'Bring this file back, or start a run with another --name.';
+  const saved = completed(migrateConfig(readJsonFile(path, savedSchema, todo)) as unknown as RunConfig);
   const plain = JSON.parse(JSON.stringify(config)) as RunConfig;
   const changed = FIXED_KEYS.flatMap((key) => changes(fixedPart(saved, key), fixedPart(plain, key), key));
   if (changed.length > 0) {
     throw new CoupletError(
       `${runDir} was started with another config:\n${changed.map((line) => `  ${line}`).join('\n')}\nResume with the values of ${path}, or start a run with another --name.`,
     );
+  }
+}
+
+/** With the defaults of keys that did not exist when the run began; unchanged where today's schema does not fit. */
+function completed(saved: RunConfig): RunConfig {
+  try {
+    return JSON.parse(JSON.stringify(parseConfig(saved as RunConfigInput))) as RunConfig;
+  } catch (error) {
+    if (error instanceof CoupletError) return saved;
+    throw error;
   }
 }
 

@@ -1,15 +1,15 @@
-import type { Problems } from '../data/index.ts';
 import { openFeed } from '../feed/index.ts';
 import { Lookahead } from '../feed/lookahead.ts';
 import type { RunParts } from './build.ts';
-import { restoreRun } from './checkpoint.ts';
 import { factsOf, type OnEvent, slowPrecision } from './events.ts';
-import { findCheckpoint, removeLater } from './find-checkpoint.ts';
 import { type Journal, openJournal } from './journal.ts';
+import { BEGINNING, resumeRun } from './resume.ts';
 
 export interface StartedRun {
   /** Updates done before. */
   step: number;
+  /** It starts from another run's checkpoint. */
+  isForeign: boolean;
   feed: Lookahead;
   /** Absent on all ranks but the first. */
   journal: Journal | undefined;
@@ -22,7 +22,7 @@ export async function startRun(
 ): Promise<StartedRun> {
   const { ranks, plan, method, encoder } = run;
   const warn = (message: string) => onEvent({ type: 'warning', message });
-  const { step, skipped } = resume ? await resumeRun(run, { resume, warn }) : BEGINNING;
+  const { step, isForeign, skipped } = resume ? await resumeRun(run, { resume, warn }) : BEGINNING;
   ranks.checkSame('the step to start from', String(step));
   const totalSteps = plan.totalSteps(step);
   const warnings = [slowPrecision(run), method.advice?.(totalSteps)]; // may throw: before the feed has threads
@@ -42,31 +42,5 @@ export async function startRun(
   });
   onEvent({ type: 'start', step, totalSteps, facts: factsOf(run) });
   for (const message of warnings) if (message) warn(message);
-  return { step, feed, journal };
-}
-
-interface StartPoint {
-  step: number;
-  /** Samples that could not be read before. */
-  skipped: Problems;
-}
-
-const BEGINNING: StartPoint = { step: 0, skipped: { count: 0, first: [] } };
-
-async function resumeRun(
-  run: RunParts,
-  { resume, warn }: { resume: string; warn: (message: string) => void },
-): Promise<StartPoint> {
-  const { runDir, ranks } = run;
-  const checkpoint = await findCheckpoint(runDir, resume, { flag: '--resume', onDamaged: warn });
-  if (!checkpoint) {
-    warn(`${runDir} has no checkpoint: the run starts from the beginning`);
-    return BEGINNING;
-  }
-  const { step, path } = checkpoint;
-  const { skipped } = await restoreRun(run, path);
-  ranks.barrier('the resume');
-  const removed = ranks.rank === 0 ? await removeLater(runDir, step) : [];
-  for (const later of removed) warn(`${later.path} is removed: its steps are run again`);
-  return { step, skipped };
+  return { step, isForeign, feed, journal };
 }

@@ -8,7 +8,7 @@ import type { AfterBackward, GradientParts } from './step.ts';
  * Gradient accumulation, exact for a loss over the whole batch (gradient caching, Gao et al. 2021, arXiv 2101.06983): features of all
  * parts without gradient, the loss and its gradient by the features, then each part again with its share of that gradient.
  * Gradients add up on this rank before the ranks average them.
- * @equation FastCLIP 5: gradient caching (Gao et al. 2021): features of all parts, the loss once, then each part pulled by its share
+ * @equation FastCLIP 5: gradient caching (Gao et al. 2021): features of all parts, the loss once, then the backward pass of each part
  */
 export function backwardInParts(
   { method, averager, config }: GradientParts,

@@ -30,7 +30,7 @@ export type AfterBackward = Omit<MethodLoss<unknown>, 'loss'>;
  * One update. Collective.
  * @param batch the samples of this rank
  * @param options.log return the metrics, which waits for the device
- * @equation FastCLIP 5: gradient caching (Gao et al. 2021): features of all parts, the loss once, then each part pulled by its share
+ * @equation FastCLIP 5: gradient caching (Gao et al. 2021): features of all parts, the loss once, then the backward pass of each part
  */
 export function trainStep(
   parts: StepParts,

@@ -5,7 +5,7 @@ export type Schedule = (progress: number) => number;
 
 /**
  * from (1 - x ** power) + to x ** power. With power 2 it stays high for longer than a cosine (Lin et al. 2024, small budgets).
- * @equation FastCL 3.3: lr(s) = lr_max (1 - s^2) after the warm-up
+ * @equation FastCL 3.3: lr(s) = peak (1 - s^2) after the warm-up
  */
 export function polynomial(from: number, to: number, power: number): Schedule {
   return (x) => {
@@ -16,7 +16,7 @@ export function polynomial(from: number, to: number, power: number): Schedule {
 
 /**
  * Half a cosine from `from` at 0 to `to` at 1.
- * @equation FastCLIP 2: gamma: 1 in the first epoch, then gamma_min, or 1/2 (1 + cos(pi E_cur / E)) (1 - gamma_min) + gamma_min
+ * @equation FastCLIP 2: gamma: 1 in the first epoch, then gamma_min, or gamma_min + 1/2 (1 + cos(pi e / E)) (1 - gamma_min)
  * @equation FastCLIP 5.1: warm-up peak (k + 1) / W, then half a cosine
  */
 export function cosine(from: number, to: number): Schedule {
@@ -47,7 +47,7 @@ export const afterWarmup =
 /**
  * FastCLIP's inner learning rate (section 2): 1 in the first epoch, then constant, or a cosine from 1 to `min` over the
  * first `decayEpochs`, constant within each epoch (`per: 'epoch'`, as published) or moving with each step.
- * @equation FastCLIP 2: gamma: 1 in the first epoch, then gamma_min, or 1/2 (1 + cos(pi E_cur / E)) (1 - gamma_min) + gamma_min
+ * @equation FastCLIP 2: gamma: 1 in the first epoch, then gamma_min, or gamma_min + 1/2 (1 + cos(pi e / E)) (1 - gamma_min)
  */
 export function gammaSchedule(options: {
   shape: 'cosine' | 'constant';

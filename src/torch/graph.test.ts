@@ -138,7 +138,7 @@ const onDevice = ({ views, tokens, ids, rows }: Batch): Batch => ({
 
 /** Not Adam, which magnifies the rounding error of a gradient near zero. */
 const makeOptimizer = (method: Method) =>
-  new Sgd(decayGroups(method.params, 0, method.decays), { sgdMomentum: 0, nesterov: false });
+  new Sgd(decayGroups(method.params, 0, { rule: method.decays }), { sgdMomentum: 0, nesterov: false });
 
 /** Six steps in float32 at a time: the loss is captured by the third step of a shape. */
 class Training {

@@ -26,8 +26,19 @@ function addonPath(): string {
   const descriptor = join(projectRoot, 'build/addon.json');
   if (!existsSync(descriptor))
     throw new CoupletError(`The libtorch addon is not built (${descriptor} is missing). ${REBUILD}`);
-  const { addon } = JSON.parse(readFileSync(descriptor, 'utf8')) as { addon: string };
-  return resolve(projectRoot, addon);
+  return resolve(projectRoot, addonIn(descriptor));
+}
+
+/** Without the schema of other files: this room is below the one that checks them. */
+function addonIn(descriptor: string): string {
+  let addon: unknown;
+  try {
+    addon = (JSON.parse(readFileSync(descriptor, 'utf8')) as { addon?: unknown } | null)?.addon;
+  } catch (error) {
+    throw new CoupletError(`${descriptor} cannot be read: ${(error as Error).message}. ${REBUILD}`);
+  }
+  if (typeof addon === 'string') return addon;
+  throw new CoupletError(`${descriptor} names no addon. ${REBUILD}`);
 }
 
 function load(): Native {

@@ -128,6 +128,7 @@ export const SCHEMAS: readonly string[] = [
   'aten::embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor',
   'aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor',
   'aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor',
+  'aten::_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor',
   'aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor',
   'aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor',
   'aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.) -> Tensor',
@@ -777,112 +778,117 @@ export function upsample_bicubic2d(self: Tensor, output_size: number | readonly 
   return one(call(OPS[118], self.handle, output_size, align_corners, scales_h, scales_w));
 }
 
+/** `aten::_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
+export function _upsample_bicubic2d_aa(self: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null, scales_w?: number | null): Tensor {
+  return one(call(OPS[119], self.handle, output_size, align_corners, scales_h, scales_w));
+}
+
 /** `aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor` */
 export function batch_norm(input: Tensor, weight: undefined | Tensor | null, bias: undefined | Tensor | null, running_mean: undefined | Tensor | null, running_var: undefined | Tensor | null, training: boolean, momentum: number, eps: number, cudnn_enabled: boolean): Tensor {
-  return one(call(OPS[119], input.handle, weight == null ? weight : weight.handle, bias == null ? bias : bias.handle, running_mean == null ? running_mean : running_mean.handle, running_var == null ? running_var : running_var.handle, training, momentum, eps, cudnn_enabled));
+  return one(call(OPS[120], input.handle, weight == null ? weight : weight.handle, bias == null ? bias : bias.handle, running_mean == null ? running_mean : running_mean.handle, running_var == null ? running_var : running_var.handle, training, momentum, eps, cudnn_enabled));
 }
 
 /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
 export function avg_pool2d(self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: number | null): Tensor {
-  return one(call(OPS[120], self.handle, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override));
+  return one(call(OPS[121], self.handle, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override));
 }
 
 /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.) -> Tensor` */
 export function cross_entropy_loss(self: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignore_index?: number, label_smoothing?: number): Tensor {
-  return one(call(OPS[121], self.handle, target.handle, weight == null ? weight : weight.handle, reduction, ignore_index, label_smoothing));
+  return one(call(OPS[122], self.handle, target.handle, weight == null ? weight : weight.handle, reduction, ignore_index, label_smoothing));
 }
 
 /** `aten::_scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool need_attn_weights=False, bool is_causal=False) -> (Tensor, Tensor)` */
 export function _scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask?: Tensor | null, dropout_p?: number, need_attn_weights?: boolean, is_causal?: boolean): [Tensor, Tensor] {
-  return many(call(OPS[122], query.handle, key.handle, value.handle, attn_mask == null ? attn_mask : attn_mask.handle, dropout_p, need_attn_weights, is_causal)) as [Tensor, Tensor];
+  return many(call(OPS[123], query.handle, key.handle, value.handle, attn_mask == null ? attn_mask : attn_mask.handle, dropout_p, need_attn_weights, is_causal)) as [Tensor, Tensor];
 }
 
 /** `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False) -> Tensor` */
 export function scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask?: Tensor | null, dropout_p?: number, is_causal?: boolean): Tensor {
-  return one(call(OPS[123], query.handle, key.handle, value.handle, attn_mask == null ? attn_mask : attn_mask.handle, dropout_p, is_causal));
+  return one(call(OPS[124], query.handle, key.handle, value.handle, attn_mask == null ? attn_mask : attn_mask.handle, dropout_p, is_causal));
 }
 
 /** `aten::_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()` */
 export function _foreach_add__List(self: readonly Tensor[], other: readonly Tensor[], alpha?: number | boolean): void {
-  call(OPS[124], handles(self), handles(other), alpha);
+  call(OPS[125], handles(self), handles(other), alpha);
 }
 
 /** `aten::_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_add__Scalar(self: readonly Tensor[], scalar: number | boolean): void {
-  call(OPS[125], handles(self), scalar);
+  call(OPS[126], handles(self), scalar);
 }
 
 /** `aten::_foreach_add.List(Tensor[] self, Tensor[] other, *, Scalar alpha=1) -> Tensor[]` */
 export function _foreach_add_List(self: readonly Tensor[], other: readonly Tensor[], alpha?: number | boolean): Tensor[] {
-  return many(call(OPS[126], handles(self), handles(other), alpha));
+  return many(call(OPS[127], handles(self), handles(other), alpha));
 }
 
 /** `aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_mul__Scalar(self: readonly Tensor[], scalar: number | boolean): void {
-  call(OPS[127], handles(self), scalar);
+  call(OPS[128], handles(self), scalar);
 }
 
 /** `aten::_foreach_mul_.List(Tensor(a!)[] self, Tensor[] other) -> ()` */
 export function _foreach_mul__List(self: readonly Tensor[], other: readonly Tensor[]): void {
-  call(OPS[128], handles(self), handles(other));
+  call(OPS[129], handles(self), handles(other));
 }
 
 /** `aten::_foreach_mul.Scalar(Tensor[] self, Scalar scalar) -> Tensor[]` */
 export function _foreach_mul_Scalar(self: readonly Tensor[], scalar: number | boolean): Tensor[] {
-  return many(call(OPS[129], handles(self), scalar));
+  return many(call(OPS[130], handles(self), scalar));
 }
 
 /** `aten::_foreach_mul.ScalarList(Tensor[] self, Scalar[] scalars) -> Tensor[]` */
 export function _foreach_mul_ScalarList(self: readonly Tensor[], scalars: readonly number[]): Tensor[] {
-  return many(call(OPS[130], handles(self), scalars));
+  return many(call(OPS[131], handles(self), scalars));
 }
 
 /** `aten::_foreach_mul_.ScalarList(Tensor(a!)[] self, Scalar[] scalars) -> ()` */
 export function _foreach_mul__ScalarList(self: readonly Tensor[], scalars: readonly number[]): void {
-  call(OPS[131], handles(self), scalars);
+  call(OPS[132], handles(self), scalars);
 }
 
 /** `aten::_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()` */
 export function _foreach_mul__Tensor(self: readonly Tensor[], other: Tensor): void {
-  call(OPS[132], handles(self), other.handle);
+  call(OPS[133], handles(self), other.handle);
 }
 
 /** `aten::_foreach_addcmul_.Scalar(Tensor(a!)[] self, Tensor[] tensor1, Tensor[] tensor2, Scalar value=1) -> ()` */
 export function _foreach_addcmul__Scalar(self: readonly Tensor[], tensor1: readonly Tensor[], tensor2: readonly Tensor[], value?: number | boolean): void {
-  call(OPS[133], handles(self), handles(tensor1), handles(tensor2), value);
+  call(OPS[134], handles(self), handles(tensor1), handles(tensor2), value);
 }
 
 /** `aten::_foreach_addcdiv_.Scalar(Tensor(a!)[] self, Tensor[] tensor1, Tensor[] tensor2, Scalar value=1) -> ()` */
 export function _foreach_addcdiv__Scalar(self: readonly Tensor[], tensor1: readonly Tensor[], tensor2: readonly Tensor[], value?: number | boolean): void {
-  call(OPS[134], handles(self), handles(tensor1), handles(tensor2), value);
+  call(OPS[135], handles(self), handles(tensor1), handles(tensor2), value);
 }
 
 /** `aten::_foreach_sqrt(Tensor[] self) -> Tensor[]` */
 export function _foreach_sqrt(self: readonly Tensor[]): Tensor[] {
-  return many(call(OPS[135], handles(self)));
+  return many(call(OPS[136], handles(self)));
 }
 
 /** `aten::_foreach_div_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_div__Scalar(self: readonly Tensor[], scalar: number | boolean): void {
-  call(OPS[136], handles(self), scalar);
+  call(OPS[137], handles(self), scalar);
 }
 
 /** `aten::_foreach_div.List(Tensor[] self, Tensor[] other) -> Tensor[]` */
 export function _foreach_div_List(self: readonly Tensor[], other: readonly Tensor[]): Tensor[] {
-  return many(call(OPS[137], handles(self), handles(other)));
+  return many(call(OPS[138], handles(self), handles(other)));
 }
 
 /** `aten::_foreach_sign_(Tensor(a!)[] self) -> ()` */
 export function _foreach_sign_(self: readonly Tensor[]): void {
-  call(OPS[138], handles(self));
+  call(OPS[139], handles(self));
 }
 
 /** `aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2) -> Tensor[]` */
 export function _foreach_norm_Scalar(self: readonly Tensor[], ord?: number | boolean): Tensor[] {
-  return many(call(OPS[139], handles(self), ord));
+  return many(call(OPS[140], handles(self), ord));
 }
 
 /** `aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
 export function _fused_adamw_(self: readonly Tensor[], grads: readonly Tensor[], exp_avgs: readonly Tensor[], exp_avg_sqs: readonly Tensor[], max_exp_avg_sqs: readonly Tensor[], state_steps: readonly Tensor[], lr: number, beta1: number, beta2: number, weight_decay: number, eps: number, amsgrad: boolean, maximize: boolean, grad_scale?: Tensor | null, found_inf?: Tensor | null): void {
-  call(OPS[140], handles(self), handles(grads), handles(exp_avgs), handles(exp_avg_sqs), handles(max_exp_avg_sqs), handles(state_steps), lr, beta1, beta2, weight_decay, eps, amsgrad, maximize, grad_scale == null ? grad_scale : grad_scale.handle, found_inf == null ? found_inf : found_inf.handle);
+  call(OPS[141], handles(self), handles(grads), handles(exp_avgs), handles(exp_avg_sqs), handles(max_exp_avg_sqs), handles(state_steps), lr, beta1, beta2, weight_decay, eps, amsgrad, maximize, grad_scale == null ? grad_scale : grad_scale.handle, found_inf == null ? found_inf : found_inf.handle);
 }

@@ -17,7 +17,7 @@ export function blurRadius(sigma: number, side: number): number {
  * The papers' code differs: Pillow's three box blurs, rounded to bytes, in MoCo v3 and DINO; a radius of 5 % of the side and black
  * padding in SimCLR.
  * @param images [n, 3, S, S], @param options.sigma [n, 1, 1, 1] in pixels, above 0, @param options.radius see blurRadius
- * @equation FastCL 7: blur: K x K^T, K of a Gaussian cut at 4 sigma, mirrored at the border
+ * @equation FastCL 7: blur: K x K^T, K a Gaussian up to 4 sigma, mirrored at the border
  */
 export function blur(images: Tensor, { sigma, radius }: { sigma: Tensor; radius: number }): Tensor {
   return scope(() => {
@@ -32,7 +32,7 @@ export function blur(images: Tensor, { sigma, radius }: { sigma: Tensor; radius:
 
 /**
  * Weights [n, 2 radius + 1]; rows sum to 1.
- * @equation FastCL 7: blur: K x K^T, K of a Gaussian cut at 4 sigma, mirrored at the border
+ * @equation FastCL 7: blur: K x K^T, K a Gaussian up to 4 sigma, mirrored at the border
  */
 function gaussian(sigma: Tensor, radius: number): Tensor {
   const offsets = arange(-radius, radius + 1, { dtype: sigma.dtype, device: sigma.device });

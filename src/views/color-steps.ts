@@ -19,7 +19,7 @@ const LUMA_WEIGHTS = [0.2989, 0.587, 0.114];
 
 /**
  * [n, 3, S, S] -> [n, 1, S, S]. One product moves a third of the memory of three.
- * @equation FastCL 7: brightness, contrast, saturation: x <- clamp(x + (1 - f) (target - x)), target black, mean gray, gray
+ * @equation FastCL 7: brightness, contrast, saturation: x <- clamp(x + (1 - f) (target - x)); targets are black, mean grey, grey
  */
 function luma(images: Tensor): Tensor {
   return scope(() => {
@@ -59,7 +59,7 @@ function blendRows(
 ): void {
   if (start === end) return;
   const parameters = draws.narrow(1, column.rounds + 3 * round, 3).narrow(0, start, end - start);
-  /** @equation FastCL 7: brightness, contrast, saturation: x <- clamp(x + (1 - f) (target - x)), target black, mean gray, gray */
+  /** @equation FastCL 7: brightness, contrast, saturation: x <- clamp(x + (1 - f) (target - x)); targets are black, mean grey, grey */
   blend(images.narrow(0, start, end - start), parameters);
 }
 
@@ -121,7 +121,7 @@ type Planes = [red: Tensor, green: Tensor, blue: Tensor];
 
 /**
  * [n, 3, S, S]; the result is a view of one plane.
- * @equation FastCL 7: gray in all channels; 255 - x where x >= 128
+ * @equation FastCL 7: grey in all channels; solarize: 255 - x where x >= 128
  */
 export function grayscale(images: Tensor): Tensor {
   return scope(() => luma(images).expand(...images.shape));
@@ -132,7 +132,7 @@ const SOLARIZE_FROM = 128;
 
 /**
  * x -> 255 - x where x >= 128. Any shape.
- * @equation FastCL 7: gray in all channels; 255 - x where x >= 128
+ * @equation FastCL 7: grey in all channels; solarize: 255 - x where x >= 128
  */
 export function solarize(images: Tensor): Tensor {
   return scope(() =>

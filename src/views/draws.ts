@@ -43,7 +43,7 @@ const ORDERS = [
  * Draws for the views at `positions` of the sample stream. A step that the recipe leaves out takes its draws too: switching it off
  * does not change the others.
  * @returns [positions.length, COLUMNS]
- * @equation FastCL 7: probabilities and strengths: f uniform in [max(0, 1 - strength), 1 + strength], 24 orders alike
+ * @equation FastCL 7: f uniform in [max(0, 1 - strength), 1 + strength]; all 24 orders of the changes are equally likely
  */
 export function drawPhotometric(
   recipe: ViewRecipe,

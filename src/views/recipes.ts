@@ -20,7 +20,7 @@ const blurWith = (probability: number): BlurRecipe => ({ probability, sigma: [0.
 /**
  * MoCo v3 (Chen et al., 2021; facebookresearch/moco-v3, main_moco.py).
  * @param size side of a view in pixels; 224 in the paper
- * @equation FastCL 7.1: each paper's numbers
+ * @equation FastCL 7.1: crops, colours and blur of each paper
  */
 export function mocoV3Recipes(size: number): [ViewRecipe, ViewRecipe] {
   const shared = () => ({
@@ -47,7 +47,7 @@ export function mocoV3Recipes(size: number): [ViewRecipe, ViewRecipe] {
  * @param options.strength of the jitter; 0.5 in the paper's CIFAR-10 runs
  * @param options.blur false in the paper's CIFAR-10 runs
  * @throws CoupletError for a strength outside 0 to 2.5
- * @equation FastCL 7.1: each paper's numbers
+ * @equation FastCL 7.1: crops, colours and blur of each paper
  */
 export function simclrRecipes(
   size: number,

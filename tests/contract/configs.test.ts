@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Duration, durationToSteps, loadConfig } from '../../src/config/index.ts';
-import { readStateJson } from '../../src/io/checkpoint.ts';
+import { readState } from '../../src/io/checkpoint-files.ts';
 import { modelSpec } from '../../src/models/registry.ts';
 import { stepContextAt } from '../../src/time/clock.ts';
 import { gammaSchedule } from '../../src/time/schedules.ts';
@@ -119,7 +119,7 @@ describe.each(Object.entries(published))('%s', (name, row) => {
     });
     const result = await train(config, { runsDir: join(folder, 'runs') });
     expect(result).toMatchObject({ step: 3, finished: true });
-    const json = await readStateJson(join(result.runDir, 'checkpoints/step-00000003'));
+    const json = readState({ path: join(result.runDir, 'checkpoints/step-00000003'), step: 3 });
     expect(json.step).toBe(3);
   });
 });

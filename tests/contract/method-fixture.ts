@@ -66,7 +66,7 @@ export function makeMethod(
 }
 
 export const makeOptimizer = (method: Method): AdamW =>
-  new AdamW(decayGroups(method.params, 0.1, method.decays), OPTIMIZER);
+  new AdamW(decayGroups(method.params, 0.1, { rule: method.decays }), OPTIMIZER);
 
 export const clock = (step: number): StepContext =>
   stepContextAt(step, { totalSteps: 60, globalBatchSize: BATCH, datasetSize: DATASET });

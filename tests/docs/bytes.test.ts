@@ -42,7 +42,7 @@ function counting(): { ranks: Ranks; bytes: Record<string, number> } {
 }
 
 const features = 8 * others * b * E;
-/** With the ids' 8 (K - 1) b, the 24 (K - 1) b of the method's section 4.2: its u takes 8, its ids twice 8. */
+/** 24 (K - 1) b bytes of ids and u, as many as in the released code, whose ids take 16 and whose u takes 8. */
 const fast = { features, ids: 8 * others * b, u: 16 * others * b };
 const temperature = (8 * others) / K;
 /** Of the batch norms that one pass goes through, in the fixture: MoCo v3's projector and predictor, SimCLR's projector. */

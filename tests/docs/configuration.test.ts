@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { configurationPage, documentedPaths, PAGE } from '../../scripts/write-config-docs.ts';
 import { runConfigSchema } from '../../src/config/index.ts';
-import { allPaths } from '../../src/config/shape.ts';
+import { allPaths } from '../../src/io/schema-shape.ts';
 
 test('docs/configuration.md is what scripts/write-config-docs.ts writes', () => {
   expect(readFileSync(PAGE, 'utf8'), 'run: node --import jiti/register scripts/write-config-docs.ts').toBe(

@@ -7,7 +7,7 @@ import { error, readJson } from './golden.ts';
 
 interface CompressGolden {
   patchScaling: { p: number; q: number; kernel: number[] }[];
-  positions: { base: number; rows: number; columns: number; table: number[] }[];
+  positions: { base: number; rows: number; columns: number; antialiased: number[]; dino: number[] }[];
   mocoV3Positions: { grid: number; width: number; table: number[] };
 }
 
@@ -31,15 +31,18 @@ test.each(golden.patchScaling)(
   },
 );
 
-// @proves sinCosPositions
+// @proves bicubicGridMatrix
 test.each(golden.positions)(
-  "learned positions of $base x $base to $rows x $columns are torch's bicubic resize",
-  ({ base, rows, columns, table }) => {
+  "learned positions of $base x $base to $rows x $columns are open_clip's and timm's, and DINO's",
+  ({ base, rows, columns, ...tables }) => {
     scope(() => {
       const width = 3;
       const positions = ops.cat([zeros([1, width], { dtype: 'float64' }), sines(base * base, width)], 0);
-      const resized = resizePositions(positions, bicubicGridMatrix(base, { rows, columns }, 'cpu'));
-      expect(error(resized.narrow(0, 1, rows * columns).toNumbers(), table)).toBeLessThan(1e-13);
+      for (const resize of ['antialiased', 'dino'] as const) {
+        const matrix = bicubicGridMatrix(base, { rows, columns }, { resize, device: 'cpu' });
+        const resized = resizePositions(positions, matrix).narrow(0, 1, rows * columns);
+        expect(error(resized.toNumbers(), tables[resize]), resize).toBeLessThan(1e-13);
+      }
     });
   },
 );

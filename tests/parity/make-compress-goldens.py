@@ -1,5 +1,7 @@
 """Writes compress.golden.json: PI-resize, resized positions and MoCo v3's positions, by their definitions.
 
+Positions: torch's interpolate as open_clip (89fb801, resize_pos_embed) and timm call it, and as DINO's interpolate_pos_encoding does.
+
 PI-resize: FlexiViT (Beyer et al. 2023, section 3.4). B is made by resizing the basis images, its pseudo-inverse is numpy's.
 Inputs are sines, so that they need not be stored.   /usr/bin/python3 tests/parity/make-compress-goldens.py
 """
@@ -10,10 +12,10 @@ import torch
 from goldens import write_json
 
 
-def resize(images, size, mode):
-    """images [n, p, p] -> [n, *size], without antialias."""
+def resize(images, mode, **options):
+    """images [n, p, p] -> [n, *size]"""
     batch = torch.from_numpy(images)[:, None]
-    return torch.nn.functional.interpolate(batch, size=size, mode=mode, align_corners=False)[:, 0].numpy()
+    return torch.nn.functional.interpolate(batch, mode=mode, align_corners=False, **options)[:, 0].numpy()
 
 
 def sines(*shape):
@@ -22,7 +24,7 @@ def sines(*shape):
 
 def patch_scaling(p, q):
     basis = np.eye(p * p).reshape(-1, p, p)
-    B = resize(basis, (q, q), "bilinear").reshape(p * p, q * q).T  # x [p p] -> B x [q q]
+    B = resize(basis, "bilinear", size=(q, q)).reshape(p * p, q * q).T  # x [p p] -> B x [q q]
     kernel = sines(2, p * p)
     return {"p": p, "q": q, "kernel": (np.linalg.pinv(B.T) @ kernel.T).T.ravel().tolist()}
 
@@ -30,8 +32,11 @@ def patch_scaling(p, q):
 def positions(base, rows, columns, width=3):
     table = sines(base * base, width)
     grid = table.T.reshape(width, base, base)
-    resized = resize(grid, (rows, columns), "bicubic").reshape(width, -1).T
-    return {"base": base, "rows": rows, "columns": columns, "table": resized.ravel().tolist()}
+    antialiased = resize(grid, "bicubic", size=(rows, columns), antialias=True)
+    dino = resize(grid, "bicubic", scale_factor=((rows + 0.1) / base, (columns + 0.1) / base))
+    assert dino.shape == antialiased.shape
+    tables = {name: table.reshape(width, -1).T.ravel().tolist() for name, table in dict(antialiased=antialiased, dino=dino).items()}
+    return {"base": base, "rows": rows, "columns": columns, **tables}
 
 
 def moco_v3_positions(grid, width):
@@ -44,7 +49,7 @@ def moco_v3_positions(grid, width):
 
 golden = {
     "patchScaling": [patch_scaling(p, q) for p, q in [(4, 6), (4, 8), (8, 12), (8, 4), (16, 20), (16, 12)]],
-    "positions": [positions(*sizes) for sizes in [(4, 2, 2), (4, 6, 6), (14, 6, 6), (5, 3, 7)]],
+    "positions": [positions(*sizes) for sizes in [(4, 2, 2), (4, 6, 6), (14, 6, 6), (14, 7, 7), (7, 14, 14), (5, 3, 7)]],
     "mocoV3Positions": moco_v3_positions(3, 8),
 }
 write_json("compress.golden.json", golden)

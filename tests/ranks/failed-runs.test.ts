@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { latestCheckpoint, verifyCheckpoint } from '../../src/io/checkpoint-files.ts';
-import { temporaryFolder } from '../data/make.ts';
+import { put, temporaryFolder } from '../data/make.ts';
 import { rowsOf, type TinyConfig, tinyConfig } from '../run/harness.ts';
 import { asWebdataset, shapes } from '../run/shapes.ts';
 import { freePort, LONGER_THAN_A_TEST, rankEnv } from './harness.ts';
@@ -74,7 +74,9 @@ test('numbers that are not finite: both end with the sentence, nothing of it is 
     checkpoint: { every: { steps: 1 } },
   });
   for (const { code, sentence } of await bothEnd(ranks)) {
-    expect(sentence).toMatch(/not finite after step 2: training diverged|is (NaN|-?Infinity) at step 3/);
+    expect(sentence).toMatch(
+      /after step 2 weight \S+ is not finite.*: training diverged|is (NaN|-?Infinity) at step 3/,
+    );
     expect(code).toBe(1);
   }
   expect(await wholeCheckpoint(ranks[0].runDir)).toBe(1);
@@ -98,4 +100,30 @@ test('a rank that is killed in the middle: the other names it, and the last chec
   expect(sentence).toMatch(/rank 1 does not answer any more/);
   expect(code).toBe(1);
   expect(await wholeCheckpoint(ranks[0].runDir)).toBeGreaterThanOrEqual(5);
+});
+
+test('an evaluation that fails on rank 0: both go on, or end with the sentence where bestBy needs it', async () => {
+  const start = async (name: string, bestBy: { bestBy?: string }) => {
+    const [sample] = await shapes(1);
+    for (const rank of ['0', '1'])
+      put(join(folder, name, rank), {
+        'a.png': sample!.png,
+        'held.csv': 'path,title\na.png,one\ngone.png,two\n',
+      });
+    const retrieval = { data: { type: 'manifest', path: 'held.csv' } } as const;
+    return startRanks(name, [48, 48], {
+      duration: { steps: 4 },
+      evaluate: { every: { steps: 2 }, retrieval, ...bestBy },
+    });
+  };
+  const cause = /1 of 2 samples \(50\.0 %\) could not be used/;
+  const ranks = await start('unmeasured', {});
+  for (const { code } of await bothEnd(ranks)) expect(code).toBe(0);
+  const failed = rowsOf(ranks[0].runDir).filter((row) => 'eval/failed' in row);
+  expect(failed.map(({ step }) => step)).toEqual([2, 4]);
+  expect(failed[0]!['eval/failed']).toMatch(cause);
+  expect(await wholeCheckpoint(ranks[0].runDir)).toBe(4);
+  const needed = await start('needed', { bestBy: 'mean_recall' });
+  for (const { code } of await bothEnd(needed)) expect(code).toBe(1);
+  expect(await wholeCheckpoint(needed[0].runDir)).toBe(2);
 });

@@ -56,7 +56,7 @@ function run(
   for (const [key, tensor] of start.model) method.model.get(key)!.set_(tensor);
   start.dispose();
   const averager = ranks.averager(method.params);
-  const optimizer = new Sgd(decayGroups(method.params, 0.1, method.decays), {
+  const optimizer = new Sgd(decayGroups(method.params, 0.1, { rule: method.decays }), {
     sgdMomentum: 0.9,
     nesterov: false,
   });

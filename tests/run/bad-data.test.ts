@@ -156,9 +156,19 @@ describe('bad samples in a run', () => {
     const rows = (await shapes(GOOD)).map(({ caption }, k) => `good-${k}.jpg,${caption}`);
     put(folder, { 'good.csv': ['path,caption', ...rows].join('\n') });
     const evaluate = { every: { steps: 4 }, retrieval: { data: source } };
-    const run = trainTiny(config('evaluated', { train: good, evaluate }), { runsDir: folder });
-    await expect(run).rejects.toThrow(/7 of 71 samples \(9\.9 %\) could not be used; at most 1 % is allowed/);
-    expect(await stepsSaved(join(folder, 'evaluated'))).toEqual([2]);
+    const run = await trainTiny(config('evaluated', { train: good, evaluate }), { runsDir: folder });
+    expect(run).toMatchObject({ finished: true, report: { skipped: 0 } });
+    expect(run.report!.retrieval).toBeUndefined();
+    const sentence =
+      /^evaluate\.retrieval failed after step (4|8), and the run goes on without it: 7 of 71 samples \(9\.9 %\) could not be used; at most 1 % is allowed/;
+    const warnings = run.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+    expect(warnings).toEqual([expect.stringMatching(sentence), expect.stringMatching(sentence)]);
+    const failed = run.rows.filter((row) => 'eval/failed' in row);
+    expect(failed.map((row) => [row.step, row['eval/failed']])).toEqual([
+      [4, warnings[0]],
+      [8, warnings[1]],
+    ]);
+    expect(await stepsSaved(join(folder, 'evaluated'))).toEqual([6, 8]);
     expect(memoryStats().liveTensors).toBe(before);
   });
 });
@@ -191,7 +201,9 @@ describe('a run that diverges', () => {
         runsDir: folder,
       },
     );
-    await expect(run).rejects.toThrow(/^a weight is not finite after step 2: training diverged/);
+    await expect(run).rejects.toThrow(
+      /^after step 2 weight visual.proj is not finite: its norm is Infinity: training diverged/,
+    );
     expect(await stepsSaved(join(folder, 'unlogged'))).toEqual([1]);
     const { path } = (await latestCheckpoint(join(folder, 'unlogged')))!;
     for (const file of ['model.safetensors', STATE_TENSORS_FILE]) {

@@ -136,3 +136,10 @@ test('a checkpoint from before budgets were written goes on where its step says'
   expect(last).toMatchObject({ step: 10, finished: true });
   expect(numbersOf(last.runDir)).toEqual(numbersOf(`${folder}/new`));
 });
+
+test('a budget of more steps than can be counted is refused at once', async () => {
+  const config = tinyConfig({ train, name: 'endless', duration: { forwards: 1e300 }, schedule });
+  await expect(trainTiny(config, { runsDir: folder })).rejects.toThrow(
+    /duration is \{ forwards: 1e\+300 \}, more than 100000000 steps, since one costs 48: give less\./,
+  );
+});

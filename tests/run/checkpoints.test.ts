@@ -158,7 +158,10 @@ describe('resuming', () => {
     const runDir = copyOf('over');
     const second = await trainTiny(config('over'), { runsDir: folder, resume: 'latest' });
     expect(second).toMatchObject({ step: 20, finished: true });
-    expect(second.events.map(({ type }) => type)).toEqual(['start']);
+    expect(second.events).toMatchObject([
+      { type: 'warning', message: 'nothing is left to train at step 20: give a longer duration to go on' },
+      { type: 'start' },
+    ]);
     expect(rowsOf(runDir)).toEqual(whole.rows);
   });
 

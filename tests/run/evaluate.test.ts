@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { SourceInput } from '../../src/data/index.ts';
 import { evalMetrics, evaluate, openEvalData } from '../../src/evaluate/index.ts';
 import { checkBestBy } from '../../src/evaluate/metrics.ts';
 import { neighboursEvaluator } from '../../src/evaluate/neighbours.ts';
@@ -58,7 +59,10 @@ function checkSpent(rows: MetricsRow[]): void {
 
 describe('classification by features of a run that was saved', () => {
   const held = { type: 'folder', path: `${folder}/classes` } as const; // the held-out shapes
-  const same = asWebdataset(`${folder}/same`, heldOut);
+  const same = {
+    ...asWebdataset(`${folder}/same`, heldOut),
+    classNames: heldOut.map(({ name }) => name),
+  } as SourceInput;
 
   test('k-nn, linear and fine-tuned, from the command and from the library, are the same', async () => {
     const before = memoryStats().liveTensors;

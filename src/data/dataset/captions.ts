@@ -4,6 +4,7 @@ import type { Classes } from './classes.ts';
 import { type Columns, captionIn } from './columns.ts';
 import { decodeText } from './text.ts';
 import { captionsIn, isUnreadable } from './values.ts';
+import { fillTemplate } from './template.ts';
 
 const DEFAULT_TEMPLATES = ['a photo of a {}.'];
 const MAX_CAPTION_BYTES = 1 << 20;
@@ -121,7 +122,7 @@ function classCaption(
   const choice = hash32([draw.seed, draw.epoch, draw.id, purpose.template]);
   const name = names[choice % names.length]!;
   const template = rules.templates[Math.floor(choice / names.length) % rules.templates.length]!;
-  return template.split('{}').join(name);
+  return fillTemplate(template, name);
 }
 
 /**

@@ -6,6 +6,7 @@ import { CoupletError } from '../../errors.ts';
 import { isMachineFailure, systemFailure, systemReason } from '../../io/system-error.ts';
 import type { IndexedSource, IndexWriter } from './index-writer.ts';
 import { DamagedFile } from './problems.ts';
+import { templateSchema } from './template.ts';
 
 interface SourceDefinition<Type extends string, Options extends z.ZodRawShape> {
   /** `type` in a config. */
@@ -46,7 +47,7 @@ export const classNamesOption = z
   .optional()
   .describe('class names in label order, or a JSON file of them: a list, or { label, names: [...] }');
 export const templatesOption = z
-  .array(z.string().refine((text) => text.includes('{}'), 'a template holds {} where the class name goes'))
+  .array(templateSchema)
   .min(1)
   .optional()
   .describe('captions for class names, each with {}; one is drawn for each sample and epoch');

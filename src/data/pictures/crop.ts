@@ -35,7 +35,7 @@ export type Interpolation = 'bicubic' | 'bilinear';
 /**
  * torchvision's RandomResizedCrop: ten tries at a random box, then the largest central one within the ratio limits.
  * @param limits.scale share of the area, @param limits.ratio width / height
- * @equation FastCL 7.1: crops: area uniform in its limits, aspect uniform in the logarithm, ten tries
+ * @equation FastCL 7.1: crops: area uniform in its limits, aspect ratio uniform in its logarithm, ten tries
  */
 export function randomResizedCrop(
   image: Size,
@@ -65,7 +65,7 @@ export interface ViewKey {
 
 /**
  * The same draw for a worker and for the device.
- * @equation FastCL 7.1: crops: area uniform in its limits, aspect uniform in the logarithm, ten tries
+ * @equation FastCL 7.1: crops: area uniform in its limits, aspect ratio uniform in its logarithm, ten tries
  */
 export function drawCrop(
   image: Size,

@@ -58,14 +58,28 @@ export function isSmall({ size }: Picture): boolean {
   return size.width * size.height <= SMALL_PIXELS;
 }
 
-function pipeline({ bytes, header }: Picture): Sharp {
+/** Upright sRGB without alpha. The profile of a picture is applied; CMYK without one becomes RGB as in Pillow. */
+async function pipeline({ bytes, header }: Picture): Promise<Sharp> {
   const opened = sharp(bytes, { failOn: 'truncated', limitInputPixels: header.width * header.height });
   const turned = header.orientation > 1 ? opened.autoOrient() : opened;
-  return turned.flatten({ background: '#ffffff' }).toColourspace('srgb');
+  if (!header.isPlainCmyk) return turned.flatten({ background: '#ffffff' }).toColourspace('srgb');
+  const { data, info } = await bytesOf(turned.pipelineColourspace('cmyk').toColourspace('cmyk'));
+  const { width, height } = info;
+  return sharp(rgbOfCmyk(data), { raw: { width, height, channels: 3 } });
+}
+
+/** As Pillow's convert('RGB'). */
+function rgbOfCmyk(inks: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((inks.length / 4) * 3);
+  for (let from = 0, to = 0; from < inks.length; from += 4, to += 3) {
+    const light = 255 - inks[from + 3]!;
+    for (let c = 0; c < 3; c++) rgb[to + c] = light - Math.round((inks[from + c]! * light) / 255);
+  }
+  return rgb;
 }
 
 /** All threads share libvips' messages: they may be about another picture. */
-async function run(image: Sharp): Promise<{ data: Buffer; info: OutputInfo }> {
+async function bytesOf(image: Sharp): Promise<{ data: Buffer; info: OutputInfo }> {
   try {
     return await image.raw().toBuffer({ resolveWithObject: true });
   } catch {
@@ -73,10 +87,14 @@ async function run(image: Sharp): Promise<{ data: Buffer; info: OutputInfo }> {
   }
 }
 
+async function pixelsOf(image: Sharp): Promise<Pixels> {
+  const { data, info } = await bytesOf(image);
+  return { data: threeChannels(data, info.channels), width: info.width, height: info.height };
+}
+
 /** Upright 8-bit sRGB, alpha flattened on white. @throws Error when the picture is damaged */
 export async function decodePixels(picture: Picture): Promise<Pixels> {
-  const { data, info } = await run(pipeline(picture));
-  return { data: threeChannels(data, info.channels), width: info.width, height: info.height };
+  return await pixelsOf(await pipeline(picture));
 }
 
 /** Writes [S, S, 3] bytes. */
@@ -90,36 +108,64 @@ export interface Place {
   interpolation: Interpolation;
 }
 
-/** Decodes and cuts in one pass of libvips. Writes [S, S, 3] bytes. */
+/** Writes [S, S, 3] bytes, within 0.3 of 255 of Pillow's on average. */
 export async function cutLarge(picture: Picture, view: View, place: Place): Promise<void> {
-  const { before, resized, after } = cutPlan(picture.size, view);
-  let image = pipeline(picture);
-  if (before) image = image.extract(edges(before));
-  const kernel = kernels[place.interpolation];
-  image = image.resize(resized.width, resized.height, { fit: 'fill', kernel, fastShrinkOnLoad: false });
-  // libvips mirrors before the second cut.
-  if (after) image = image.extract(edges(view.flip ? mirrored(after, resized.width) : after));
-  const { data, info } = await run(view.flip ? image.flop() : image);
-  place.target.set(threeChannels(data, info.channels), place.offset);
+  const { size } = picture;
+  const { box, resized, window, flip } = view;
+  const { shrinks, last } = cutPlan(view);
+  const isWhole = box.width === size.width && box.height === size.height;
+  // Without a cut libvips may decode a JPEG at reduced size.
+  let source = await pipeline(picture);
+  if (!isWhole) source = source.extract(edges(box));
+  for (const smaller of shrinks) {
+    const { data, width, height } = await pixelsOf(resizeByLibvips(source, smaller, 'bicubic'));
+    source = sharp(data, { raw: { width, height, channels: 3 } });
+  }
+  if (last === 'libvips') {
+    let image = resizeByLibvips(source, resized, place.interpolation);
+    const isCut = window.width !== resized.width || window.height !== resized.height;
+    // libvips mirrors before the second cut.
+    if (isCut) image = image.extract(edges(flip ? mirrored(window, resized.width) : window));
+    const { data } = await pixelsOf(flip ? image.flop() : image);
+    place.target.set(data, place.offset);
+  } else {
+    const pixels = await pixelsOf(source);
+    const { width, height } = pixels;
+    cutSmall(pixels, { box: { x: 0, y: 0, width, height }, resized, window, flip }, place);
+  }
 }
 
-/** From this factor on, full-size decoding dominates the time. */
-const STRONG_SHRINK = 4;
+function resizeByLibvips(image: Sharp, { width, height }: Size, interpolation: Interpolation): Sharp {
+  const kernel = kernels[interpolation];
+  return image.resize(width, height, { fit: 'fill', kernel, fastShrinkOnLoad: false });
+}
+
+/** From this factor on libvips averages blocks of pixels before it resizes. */
+const BLOCKS_FROM = 4;
+/** A stronger shrink ends with this factor; less blurs. */
+const LAST_SHRINK = 3.5;
 
 /**
- * Cuts before and after the resize. Without a cut before, a JPEG can be decoded at reduced size: for a strong shrink the box is cut
- * after, exact to half a pixel.
+ * libvips is fast, and near Pillow where both sides shrink by less than 4: a stronger shrink takes several such steps. Enlarged it is half an
+ * output pixel off, and after several steps small results show its rounding: these views end in our own resize.
  */
-export function cutPlan(size: Size, view: View): { before?: Box; resized: Size; after?: Box } {
-  const { box, resized, window } = view;
-  const scale = { x: resized.width / box.width, y: resized.height / box.height };
-  const cut = window.width === resized.width && window.height === resized.height ? {} : { after: window };
-  if (box.width === size.width && box.height === size.height) return { resized, ...cut };
-  if (Math.max(scale.x, scale.y) > 1 / STRONG_SHRINK) return { before: box, resized, ...cut };
-  const whole = { width: Math.round(size.width * scale.x), height: Math.round(size.height * scale.y) };
-  const x = Math.min(Math.round(box.x * scale.x), whole.width - resized.width) + window.x;
-  const y = Math.min(Math.round(box.y * scale.y), whole.height - resized.height) + window.y;
-  return { resized: whole, after: { x, y, width: window.width, height: window.height } };
+export function cutPlan({ box, resized }: Pick<View, 'box' | 'resized'>): {
+  shrinks: Size[];
+  last: 'libvips' | 'own';
+} {
+  if (box.width < resized.width || box.height < resized.height) return { shrinks: [], last: 'own' };
+  const isStrong = ({ width, height }: Size) =>
+    width >= BLOCKS_FROM * resized.width || height >= BLOCKS_FROM * resized.height;
+  const shrinks: Size[] = [];
+  for (let size: Size = box; isStrong(size); shrinks.push(size))
+    size = { width: shorter(size.width, resized.width), height: shorter(size.height, resized.height) };
+  const isTiny = resized.width * resized.height <= SMALL_PIXELS;
+  return { shrinks, last: shrinks.length > 0 && isTiny ? 'own' : 'libvips' };
+}
+
+function shorter(from: number, to: number): number {
+  if (from < BLOCKS_FROM * to) return from;
+  return Math.max(Math.floor(LAST_SHRINK * to), Math.floor(from / BLOCKS_FROM) + 1);
 }
 
 function mirrored(box: Box, width: number): Box {

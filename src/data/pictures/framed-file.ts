@@ -2,6 +2,7 @@
 // A truncated file has no last mark; another version has other marks.
 import { fstatSync } from 'node:fs';
 import type { z } from 'zod';
+import { parseJson } from '../../io/json-file.ts';
 import { readFully } from '../dataset/tar.ts';
 
 const MAX_JSON_BYTES = 1 << 20;
@@ -44,7 +45,7 @@ export function readFacts<Facts>(
 
 function jsonOf(text: Buffer): unknown {
   try {
-    return JSON.parse(text.toString('utf8'));
+    return parseJson(text, { where: 'the facts', todo: '' });
   } catch {
     return undefined;
   }

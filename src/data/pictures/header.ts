@@ -6,6 +6,8 @@ export interface Header {
   height: number;
   /** EXIF, 1..8; 1 also where only the decoder knows it. */
   orientation: number;
+  /** CMYK without a profile. */
+  isPlainCmyk: boolean;
 }
 
 /** Undefined when the bytes are no JPEG, PNG or WebP. */
@@ -19,7 +21,8 @@ export function readHeader(bytes: Uint8Array): Header | undefined {
 }
 
 function png(view: DataView): Header {
-  return { format: 'png', width: view.getUint32(16), height: view.getUint32(20), orientation: 1 };
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  return { format: 'png', width, height, orientation: 1, isPlainCmyk: false };
 }
 
 function webp(view: DataView): Header | undefined {
@@ -30,6 +33,7 @@ function webp(view: DataView): Header | undefined {
     width,
     height,
     orientation: 1,
+    isPlainCmyk: false,
   });
   const u24 = (offset: number): number => view.getUint16(offset, true) + view.getUint8(offset + 2) * 65536;
   if (chunk === 0x56503858) return header(u24(24) + 1, u24(27) + 1); // 'VP8X'
@@ -47,6 +51,7 @@ function isFrame(marker: number): boolean {
 
 function jpeg(view: DataView): Header | undefined {
   let orientation = 1;
+  let hasProfile = false;
   let offset = 2;
   while (offset + 9 < view.byteLength) {
     if (view.getUint8(offset) !== 0xff) return undefined;
@@ -58,13 +63,22 @@ function jpeg(view: DataView): Header | undefined {
         width: view.getUint16(offset + 7),
         height: view.getUint16(offset + 5),
         orientation,
+        isPlainCmyk: view.getUint8(offset + 9) === 4 && !hasProfile,
       };
     } else {
+      if (marker === 0xe2) hasProfile ||= startsWith(view, offset + 4, 'ICC_PROFILE');
       if (marker === 0xe1) orientation = exifOrientation(view, offset + 4) ?? orientation;
       offset += 2 + view.getUint16(offset + 2);
     }
   }
   return undefined;
+}
+
+function startsWith(view: DataView, offset: number, text: string): boolean {
+  return (
+    offset + text.length <= view.byteLength &&
+    [...text].every((letter, i) => view.getUint8(offset + i) === letter.charCodeAt(0))
+  );
 }
 
 /** Tag 0x0112 of the first directory of an APP1 segment. */

@@ -92,7 +92,7 @@ let between = new Uint8Array(0);
 /**
  * Resamples `box` and writes `window` of the result, channels last.
  * @param source RGB bytes, [height, width, 3]
- * @equation FastCL 7: resize of a crop: out = W_y image W_x^T, the filter stretched when shrinking
+ * @equation FastCL 7: resize of a crop: out = W_y image W_x^T; the filter is wider when it shrinks
  */
 export function resample(
   source: { data: Uint8Array; width: number },

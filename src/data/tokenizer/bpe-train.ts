@@ -1,9 +1,8 @@
 import { CoupletError } from '../../errors.ts';
 import { BYTE_CHARS, BYTE_ORDER, WORDS, wordRegExp } from './bpe.ts';
 import { Heap } from './bpe-heap.ts';
-import { squeeze } from './clean.ts';
-import { clipTokens } from './clip.ts';
-import { clipTokenizerJson, type TokenizerJson } from './json.ts';
+import { clipTokenizerJson, clipTokens } from './clip.ts';
+import { lowerCase } from './normalizer.ts';
 
 const PAIR_BASE = 2 ** 24;
 const FIXED_TOKENS = 512 + 2;
@@ -22,7 +21,7 @@ export interface TrainBpeOptions {
 export async function trainBpe(
   captions: AsyncIterable<string> | Iterable<string>,
   { vocabSize, minCount = 2 }: TrainBpeOptions,
-): Promise<TokenizerJson> {
+) {
   if (!Number.isSafeInteger(vocabSize) || vocabSize < FIXED_TOKENS) {
     throw new CoupletError(
       `vocabSize must be a whole number of at least ${FIXED_TOKENS} (512 for bytes and 2 special tokens), got ${vocabSize}.`,
@@ -41,7 +40,7 @@ async function countWords(captions: AsyncIterable<string> | Iterable<string>): P
   const words = wordRegExp(WORDS);
   const counts = new Map<string, number>();
   const add = (caption: string): void => {
-    for (const word of squeeze(caption.normalize('NFC')).toLowerCase().match(words) ?? []) {
+    for (const word of lowerCase(caption.normalize('NFC')).match(words) ?? []) {
       counts.set(word, (counts.get(word) ?? 0) + 1);
     }
   };

@@ -28,6 +28,13 @@ const POSITION_BASE = 2 ** 30;
 const MAX_CACHED_WORDS = 200_000;
 const MAX_CACHED_LENGTH = 40;
 
+/** Two tokens, written `a b` or `["a", "b"]`. */
+export function pairOf(merge: unknown): readonly [string, string] | undefined {
+  const pair: unknown = typeof merge === 'string' ? merge.split(' ', 3) : merge;
+  if (!Array.isArray(pair) || pair.length !== 2) return undefined;
+  return pair.every((token) => typeof token === 'string') ? (pair as [string, string]) : undefined;
+}
+
 export interface BpeTable {
   readonly vocab: ReadonlyMap<string, number>;
   /** Lowest rank first. */

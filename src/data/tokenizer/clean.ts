@@ -42,7 +42,7 @@ export function cleanCaption(text: string): string {
 }
 
 /** Single spaces between words, none at the ends. */
-export function squeeze(text: string): string {
+function squeeze(text: string): string {
   const single = text.replace(SPACES, ' ');
   return single.slice(
     single.startsWith(' ') ? 1 : 0,

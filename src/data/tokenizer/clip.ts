@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { CoupletError } from '../../errors.ts';
-import { BYTE_CHARS, BYTE_ORDER } from './bpe.ts';
+import { BYTE_CHARS, BYTE_ORDER, WORDS } from './bpe.ts';
 import { END_OF_TEXT, START_OF_TEXT } from './json.ts';
 
 const CLIP_MERGES = 49152 - 256 - 2;
@@ -25,4 +25,61 @@ export function clipMerges(): (readonly [string, string])[] {
     );
   }
   return pairs;
+}
+
+/** How CLIP normalises a text and cuts it into words. */
+const CLIP_SHAPE = {
+  normalizer: {
+    type: 'Sequence',
+    normalizers: [
+      { type: 'NFC' },
+      { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+      { type: 'Lowercase' },
+    ],
+  },
+  pre_tokenizer: {
+    type: 'Sequence',
+    pretokenizers: [
+      { type: 'Split', pattern: { Regex: WORDS }, behavior: 'Removed', invert: true },
+      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true },
+    ],
+  },
+} as const;
+
+/**
+ * A CLIP-shaped `tokenizer.json`.
+ * @param tokens in the order of their ids, the two special ones last
+ * @param merges lowest rank first
+ */
+export function clipTokenizerJson(tokens: readonly string[], merges: readonly (readonly [string, string])[]) {
+  const [start, end] = [tokens.length - 2, tokens.length - 1];
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: [
+      { id: start, content: START_OF_TEXT, ...flags },
+      { id: end, content: END_OF_TEXT, ...flags },
+    ],
+    ...CLIP_SHAPE,
+    post_processor: {
+      type: 'RobertaProcessing',
+      sep: [END_OF_TEXT, end],
+      cls: [START_OF_TEXT, start],
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
+    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: END_OF_TEXT,
+      continuing_subword_prefix: '',
+      end_of_word_suffix: '</w>',
+      fuse_unk: false,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges: merges.map(([left, right]) => `${left} ${right}`),
+    },
+  };
 }

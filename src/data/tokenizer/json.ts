@@ -1,133 +1,138 @@
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
-import { WORDS } from './bpe.ts';
+import { checkJson } from '../../io/json-file.ts';
+import { show } from '../../io/schema-problems.ts';
+import { addedTokenSchema } from './added-tokens.ts';
+import { pairOf } from './bpe.ts';
+import { decoderSchema, modelSchema } from './model.ts';
+import { normalizerSchema } from './normalizer.ts';
+import { preTokenizerSchema } from './pre-tokenizer.ts';
+import { shortList } from './short-list.ts';
 
 export const START_OF_TEXT = '<|startoftext|>';
 export const END_OF_TEXT = '<|endoftext|>';
 
-/** The fields of a Hugging Face `tokenizer.json` that are read here. */
+const jsonSchema = z.object({
+  added_tokens: shortList(addedTokenSchema),
+  normalizer: normalizerSchema,
+  pre_tokenizer: preTokenizerSchema,
+  decoder: decoderSchema,
+  model: modelSchema,
+});
+
+/** A Hugging Face `tokenizer.json`, unchecked. */
 export interface TokenizerJson {
-  readonly version: string;
-  readonly added_tokens: readonly { id: number; content: string; [key: string]: unknown }[];
-  readonly model: {
-    readonly type: string;
-    readonly vocab: Readonly<Record<string, number>>;
-    readonly merges: readonly (string | readonly [string, string])[];
-    readonly [key: string]: unknown;
-  };
+  readonly added_tokens: readonly { readonly id: number; readonly content: string }[];
+  readonly model: { readonly vocab: unknown; readonly [key: string]: unknown };
   readonly [key: string]: unknown;
 }
+/** What Couplet reads of it: it frames and cuts by itself. */
+export type CheckedJson = z.output<typeof jsonSchema>;
 
-const jsonSchema = z.looseObject({
-  version: z.string(),
-  added_tokens: z.array(z.looseObject({ id: z.int().min(0), content: z.string() })),
-  model: z.looseObject({ type: z.string() }),
-});
+const MOST_TOKENS = 2 ** 24;
 
-const bpeModelSchema = z.looseObject({
-  type: z.literal('BPE'),
-  vocab: z.record(z.string(), z.int().min(0)),
-  merges: z.array(z.union([z.string().regex(/^\S+ \S+$/), z.tuple([z.string(), z.string()])])),
-  end_of_word_suffix: z.literal('</w>'),
-});
-
-/** @throws CoupletError that names `path` */
-export function parseTokenizerJson(json: unknown, path: string): TokenizerJson {
-  const checked = jsonSchema.safeParse(json);
-  if (checked.success) return json as TokenizerJson;
-  throw new CoupletError(
-    `${path} is not a Hugging Face tokenizer.json: ${z.prettifyError(checked.error).replaceAll('\n', ' ')}. Save one with tokenizer.save_pretrained() of transformers.`,
-  );
-}
-
-/** Whether `Bpe` can encode for this file: it is 10 times faster than the library. */
-export function isClipShaped(json: TokenizerJson): boolean {
-  const { normalizer, pre_tokenizer: words } = clipShape();
-  return (
-    bpeModelSchema.safeParse(json.model).success &&
-    sameJson(json.normalizer, normalizer) &&
-    sameJson(json.pre_tokenizer, words)
-  );
-}
-
-const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (value === null || typeof value !== 'object') return value;
-  // These two keys do not change the ids.
-  const entries = Object.entries(value).filter(([key]) => key !== 'trim_offsets' && key !== 'use_regex');
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]));
-}
-
-const clipShape = () => ({
-  normalizer: {
-    type: 'Sequence',
-    normalizers: [
-      { type: 'NFC' },
-      { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
-      { type: 'Lowercase' },
-    ],
-  },
-  pre_tokenizer: {
-    type: 'Sequence',
-    pretokenizers: [
-      { type: 'Split', pattern: { Regex: WORDS }, behavior: 'Removed', invert: true },
-      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true },
-    ],
-  },
-});
+type Refuse = (what: string) => never;
 
 /**
- * A CLIP-shaped `tokenizer.json`.
- * @param tokens in the order of their ids, the two special ones last
- * @param merges lowest rank first
+ * Checks each value that decides the ids.
+ * @param path for the errors
+ * @returns with `tokens` in the order of their ids
+ * @throws CoupletError that names `path` and the key
  */
-export function clipTokenizerJson(
-  tokens: readonly string[],
-  merges: readonly (readonly [string, string])[],
-): TokenizerJson {
-  const [start, end] = [tokens.length - 2, tokens.length - 1];
-  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
-  return {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: [
-      { id: start, content: START_OF_TEXT, ...flags },
-      { id: end, content: END_OF_TEXT, ...flags },
-    ],
-    ...clipShape(),
-    post_processor: {
-      type: 'RobertaProcessing',
-      sep: [END_OF_TEXT, end],
-      cls: [START_OF_TEXT, start],
-      trim_offsets: false,
-      add_prefix_space: false,
-    },
-    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true },
-    model: {
-      type: 'BPE',
-      dropout: null,
-      unk_token: END_OF_TEXT,
-      continuing_subword_prefix: '',
-      end_of_word_suffix: '</w>',
-      fuse_unk: false,
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-      merges: merges.map(([left, right]) => `${left} ${right}`),
-    },
+export function parseTokenizerJson(
+  json: unknown,
+  path: string,
+): { readonly checked: CheckedJson; readonly tokens: readonly string[] } {
+  const todo =
+    "Make it again with save_pretrained() of transformers, or use { type: 'clip' } or { type: 'bpe' }.";
+  const checked = checkJson(json, jsonSchema, { where: path, todo });
+  const refuse: Refuse = (what) => {
+    throw new CoupletError(`${path}: ${what}. ${todo}`);
   };
+  return { checked, tokens: checkTokens(checked, refuse) };
+}
+
+/** Ids are 0 to n - 1, since each is a row of the model's table. */
+function checkTokens({ model, added_tokens }: CheckedJson, refuse: Refuse): string[] {
+  const entries =
+    model.type === 'Unigram' ? unigramEntries(model.vocab, refuse) : Object.entries(model.vocab);
+  if (entries.length > MOST_TOKENS) refuse(`model.vocab has more than ${MOST_TOKENS} tokens`);
+  const tokens = tokensById(entries, refuse);
+  const ids = new Map(entries);
+  if (ids.size < entries.length) refuse('model.vocab has a token twice');
+  checkUses(model, { ids, refuse });
+  addTokens(added_tokens, { tokens, ids, refuse });
+  return tokens;
+}
+
+function tokensById(entries: readonly [string, number][], refuse: Refuse): string[] {
+  const tokens: string[] = [];
+  for (const [token, id] of entries) {
+    const key = `model.vocab[${show(token)}]`;
+    if (!Number.isInteger(id) || id < 0 || id >= entries.length) {
+      refuse(
+        `${key} is ${show(id)}, with ${entries.length} tokens: expected whole numbers from 0 to ${entries.length - 1} without a gap`,
+      );
+    }
+    if (tokens[id] !== undefined) refuse(`${key} is ${id}, which ${show(tokens[id])} is too`);
+    tokens[id] = token;
+  }
+  return tokens;
+}
+
+function unigramEntries(vocab: readonly unknown[], refuse: Refuse): [string, number][] {
+  return vocab.map((entry, id) => {
+    const [token, score] = Array.isArray(entry) ? entry : [];
+    if (typeof token === 'string' && Number.isFinite(score)) return [token, id];
+    return refuse(`model.vocab.${id}: expected a token and its score, got ${show(entry)}`);
+  });
+}
+
+/** What merges and the unknown token name must be in the vocabulary. */
+function checkUses(
+  model: CheckedJson['model'],
+  { ids, refuse }: { ids: ReadonlyMap<string, number>; refuse: Refuse },
+): void {
+  if (model.type === 'Unigram') {
+    if (model.unk_id >= ids.size) refuse(`model.unk_id is ${model.unk_id}, beyond the ${ids.size} tokens`);
+    return;
+  }
+  const unknown = model.unk_token ?? undefined;
+  if (unknown !== undefined && !ids.has(unknown)) {
+    refuse(`model.unk_token ${show(unknown)} is not in model.vocab`);
+  }
+  if (model.type !== 'BPE') return;
+  Array.from(model.merges).forEach((merge, i) => {
+    const [left, right] =
+      pairOf(merge) ??
+      refuse(`model.merges.${i}: expected two tokens, as "a b" or ["a", "b"], got ${show(merge)}`);
+    const missing = [left, right, left + right].find((token) => !ids.has(token));
+    if (missing !== undefined)
+      refuse(`model.merges.${i} needs the token ${show(missing)}, which is not in model.vocab`);
+  });
+}
+
+/** Hugging Face gives an added token its id in the vocabulary, or the next one; the file must agree. */
+function addTokens(
+  added: CheckedJson['added_tokens'],
+  { tokens, ids, refuse }: { tokens: string[]; ids: ReadonlyMap<string, number>; refuse: Refuse },
+): void {
+  const seen = new Set<string>();
+  added.forEach(({ id, content }, i) => {
+    const expected = ids.get(content) ?? tokens.length;
+    const why = ids.has(content) ? 'its id in model.vocab' : 'the next id';
+    if (seen.has(content)) refuse(`added_tokens.${i}.content ${show(content)} is there twice`);
+    if (id !== expected) refuse(`added_tokens.${i}.id is ${show(id)}: expected ${expected}, ${why}`);
+    if (id === tokens.length) tokens.push(content);
+    seen.add(content);
+  });
 }
 
 const START_NAMES = [START_OF_TEXT, '<start_of_text>', '<|im_start|>', '<s>', '[CLS]'];
 const END_NAMES = [END_OF_TEXT, '<end_of_text>', '<|im_end|>', '</s>', '[SEP]'];
 
 /** @throws CoupletError when one is missing, or the end is not the largest id */
-export function specialIds(
-  json: TokenizerJson,
-  vocabSize: number,
-): { startOfText: number; endOfText: number } {
+export function specialIds(json: CheckedJson, vocabSize: number): { startOfText: number; endOfText: number } {
   const find = (names: readonly string[]) =>
     names.map((name) => json.added_tokens.find((t) => t.content === name)?.id).find((id) => id !== undefined);
   const [startOfText, endOfText] = [find(START_NAMES), find(END_NAMES)];
@@ -142,19 +147,4 @@ export function specialIds(
     );
   }
   return { startOfText, endOfText };
-}
-
-export interface LibraryEncoder {
-  encode(text: string): number[];
-  decode(ids: number[]): string;
-  readonly vocabSize: number;
-}
-
-export function libraryEncoder(json: TokenizerJson): LibraryEncoder {
-  const library = new HuggingFaceTokenizer(json, {});
-  return {
-    vocabSize: 1 + Math.max(...library.get_vocab(true).values()),
-    encode: (text) => library.encode(text, { add_special_tokens: false }).ids,
-    decode: (ids) => library.decode(ids, { skip_special_tokens: true }),
-  };
 }

@@ -1,12 +1,14 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
 import { writeFileAtomically } from '../../io/atomic.ts';
-import { Bpe, CLIP_WORDS, decodeTokens, WORDS, wordRegExp } from './bpe.ts';
+import { readJsonFile } from '../../io/json-file.ts';
+import { Bpe, CLIP_WORDS, decodeTokens, wordRegExp } from './bpe.ts';
 import { trainBpe } from './bpe-train.ts';
-import { cleanCaption, squeeze } from './clean.ts';
+import { cleanCaption } from './clean.ts';
 import { clipMerges, clipTokens } from './clip.ts';
-import { isClipShaped, libraryEncoder, parseTokenizerJson, specialIds, type TokenizerJson } from './json.ts';
+import { type CheckedJson, parseTokenizerJson, specialIds, type TokenizerJson } from './json.ts';
+import { makeJsonEncoder } from './json-encoder.ts';
 
 /** Plain data, from which a worker thread makes the same tokenizer. */
 export type TokenizerSpec =
@@ -53,21 +55,26 @@ interface Encoder {
   readonly vocabSize: number;
   readonly startOfText: number;
   readonly endOfText: number;
+  /** What was read of the tokenizer.json. */
+  readonly json?: CheckedJson;
   /** At least the first `limit` ids. */
   ids(text: string, limit: number): ArrayLike<number>;
   text(ids: number[]): string;
 }
 
-/** @throws CoupletError for a bad `contextLength` or an unfit tokenizer.json */
-export function createTokenizer(spec: TokenizerSpec): Tokenizer {
+/**
+ * @param path of the tokenizer.json, for the errors
+ * @throws CoupletError for a bad `contextLength` or an unfit tokenizer.json
+ */
+export function createTokenizer(spec: TokenizerSpec, path = 'The tokenizer'): Tokenizer {
   const { contextLength } = spec;
   if (!Number.isSafeInteger(contextLength) || contextLength < 2) {
     throw new CoupletError(
       `contextLength must be a whole number of at least 2 (start and end of text), got ${contextLength}. CLIP uses 77.`,
     );
   }
-  const encoder = makeEncoder(spec);
-  const { vocabSize, startOfText, endOfText } = encoder;
+  const encoder = spec.type === 'clip' ? clipEncoder() : fileEncoder(spec.json, path);
+  const { vocabSize, startOfText, endOfText, json } = encoder;
   const write = (out: Int32Array, row: number, text: string): void => {
     const ids = encoder.ids(text, contextLength - 2);
     const count = Math.min(ids.length, contextLength - 2);
@@ -84,7 +91,7 @@ export function createTokenizer(spec: TokenizerSpec): Tokenizer {
     return out;
   };
   return {
-    spec,
+    spec: json ? { type: 'json', json, contextLength } : spec,
     vocabSize,
     contextLength,
     startOfText,
@@ -101,69 +108,33 @@ function withoutFrame(ids: ArrayLike<number>, start: number, end: number): numbe
   return all.slice(all[0] === start ? 1 : 0, stop < 0 ? all.length : stop);
 }
 
-function makeEncoder(spec: TokenizerSpec): Encoder {
-  if (spec.type === 'clip') {
-    const merges = clipMerges();
-    const tokens = clipTokens(merges.map(([left, right]) => left + right));
-    // open_clip's spelling: a caption that contains these gets their ids.
-    const special = ['<start_of_text>', '<end_of_text>'] as const;
-    return wordEncoder({ tokens, merges, special, pattern: CLIP_WORDS, clean: cleanCaption });
-  }
-  const { json } = spec;
-  if (!isClipShaped(json)) {
-    const library = libraryEncoder(json);
-    const { vocabSize } = library;
-    return { ...specialIds(json, vocabSize), vocabSize, ids: library.encode, text: library.decode };
-  }
-  return wordEncoder(clipShapedParts(json));
-}
-
-interface WordEncoderParts {
-  readonly tokens: readonly string[];
-  readonly merges: readonly (readonly [string, string])[];
-  /** Spelling of the last two tokens in a caption. */
-  readonly special: readonly [string, string];
-  /** Matches a word of a clean caption. */
-  readonly pattern: string;
-  readonly clean: (text: string) => string;
-}
-
-function clipShapedParts(json: TokenizerJson): WordEncoderParts {
-  const tokens: string[] = [];
-  for (const [token, id] of Object.entries(json.model.vocab)) tokens[id] = token;
-  for (const { id, content } of json.added_tokens) tokens[id] = content;
-  const { startOfText, endOfText } = specialIds(json, tokens.length);
-  if (startOfText !== endOfText - 1) {
-    throw new CoupletError(
-      `The tokenizer's start-of-text token must come right before its end (${endOfText}), it has ${startOfText}.`,
-    );
-  }
-  const merges = json.model.merges.map((merge) =>
-    typeof merge === 'string' ? (merge.split(' ') as [string, string]) : merge,
-  );
-  const special = [tokens[startOfText] as string, tokens[endOfText] as string] as const;
+function fileEncoder(json: unknown, path: string): Encoder {
+  const { checked, tokens } = parseTokenizerJson(json, path);
+  const vocabSize = tokens.length;
   return {
-    tokens,
-    merges,
-    special,
-    pattern: WORDS,
-    clean: (text) => squeeze(text.normalize('NFC')).toLowerCase(),
+    ...specialIds(checked, vocabSize),
+    vocabSize,
+    json: checked,
+    ...makeJsonEncoder(checked, tokens),
   };
 }
 
-function wordEncoder({ tokens, merges, special, pattern, clean }: WordEncoderParts): Encoder {
+/** As open_clip: a caption that contains `<start_of_text>` gets its id, unless other marks stand right before it. */
+function clipEncoder(): Encoder {
+  const merges = clipMerges();
+  const tokens = clipTokens(merges.map(([left, right]) => left + right));
   const vocabSize = tokens.length;
   const bpe = new Bpe({ vocab: new Map(tokens.map((token, id) => [token, id])), merges });
+  const special = ['<start_of_text>', '<end_of_text>'];
   const specials = new Map(special.map((token, i) => [token, Int32Array.of(vocabSize - 2 + i)]));
-  const escaped = special.map((token) => token.replaceAll('|', '\\|'));
-  const words = wordRegExp([...escaped, pattern].join('|'));
+  const words = wordRegExp([...special, CLIP_WORDS].join('|'));
   return {
     vocabSize,
     startOfText: vocabSize - 2,
     endOfText: vocabSize - 1,
     ids(text, limit) {
       const out: number[] = [];
-      for (const word of clean(text).matchAll(words)) {
+      for (const word of cleanCaption(text).matchAll(words)) {
         if (out.length >= limit) break;
         for (const id of specials.get(word[0]) ?? bpe.encodeWord(word[0])) out.push(id);
       }
@@ -188,9 +159,12 @@ export async function loadTokenizer(
 ): Promise<Tokenizer> {
   if (config.type === 'clip') return createTokenizer({ type: 'clip', contextLength });
   if (config.type === 'file') {
-    return createTokenizer({ type: 'json', json: await readTokenizerJson(config.path), contextLength });
+    return createTokenizer(
+      { type: 'json', json: readTokenizerJson(config.path), contextLength },
+      config.path,
+    );
   }
-  const cached = cachePath ? await readTokenizerJson(cachePath).catch(nothingIfMissing) : undefined;
+  const cached = cachePath && existsSync(cachePath) ? readTokenizerJson(cachePath) : undefined;
   if (!cached && !captions) {
     throw new CoupletError(
       `tokenizer { type: 'bpe' } learns from captions, and there are none${cachePath ? `, nor is there a ${cachePath}` : ''}. Use { type: 'clip' } or a source with captions.`,
@@ -198,23 +172,17 @@ export async function loadTokenizer(
   }
   const json = cached ?? (await trainBpe(captions as Iterable<string>, { vocabSize: config.vocabSize }));
   if (!cached && cachePath) await writeFileAtomically(cachePath, `${JSON.stringify(json, null, 1)}\n`);
-  return createTokenizer({ type: 'json', json, contextLength });
+  return createTokenizer({ type: 'json', json, contextLength }, cachePath);
 }
 
-function nothingIfMissing(error: unknown): undefined {
-  const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
-  if (code !== 'ENOENT') throw error;
-}
-
-async function readTokenizerJson(path: string): Promise<TokenizerJson> {
-  try {
-    return parseTokenizerJson(JSON.parse(await readFile(path, 'utf8')), path);
-  } catch (cause) {
-    if (cause instanceof CoupletError) throw cause;
-    const reason = (cause as Error).message;
-    throw new CoupletError(
-      `Cannot read the tokenizer ${path}: ${reason}. It should be a Hugging Face tokenizer.json; check the path.`,
-      { cause },
-    );
-  }
-}
+/** Unchecked: createTokenizer checks it. */
+const readTokenizerJson = (path: string): TokenizerJson =>
+  readJsonFile(
+    path,
+    z.custom<TokenizerJson>(() => true),
+    'It should be a Hugging Face tokenizer.json; check the path.',
+    {
+      anyKeys: true,
+      maxValues: 4_000_000,
+    },
+  );

@@ -89,13 +89,13 @@ class FastClip extends TwoTowerMethod<Options, Next> {
   ): Next {
     const { ids } = samples;
     const { estimates, a, tau } = step;
-    const { rho, timesTau, temperature } = this.#parts;
+    const { rho, eps, timesTau, temperature } = this.#parts;
     const { logU } = estimates.local;
     if (temperature.rule === 'constant') return { ids, rows: estimates.logU };
     if (temperature.rule === 'global') {
       const form = temperature.gradient;
       const slope = timesTau
-        ? temperatureGradient(logU, a, { rho, form })
+        ? temperatureGradient(logU, a, { rho, form, eps })
         : plainTemperatureGradient(a, { tau, form });
       return {
         ids,

@@ -22,7 +22,7 @@ export interface MoveOptions {
 /**
  * v2's rule (FastCLIP 3): Adam with betas of 0 in the first epoch and epochs as steps, because a sample is seen once an epoch.
  * Returns new tensors, because the step still uses the old tau.
- * @equation FastCLIP 3: v2's rule: Adam per sample, betas 0 in the first epoch, epochs as the count of steps
+ * @equation FastCLIP 3: v2's rule: Adam for each sample, betas 0 in the first epoch, epochs counted as steps
  */
 export function movedTemperatures(
   state: TemperatureState,

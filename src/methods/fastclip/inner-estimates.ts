@@ -38,7 +38,7 @@ interface GatherOptions {
 
 /**
  * Gathers features and ids of all ranks, and this rank's rows of the table.
- * @equation FastCLIP 4: FastCLIP, features: all-gather of images and of texts, detached; 8 (K - 1) b E bytes, nothing in backward
+ * @equation FastCLIP 4: FastCLIP, features: all-gather of images and of texts, without gradient; 8 (K - 1) b E bytes, none backward
  * @equation FastCLIP 4: FastCLIP, ids: one all-gather of int64; 8 (K - 1) b bytes
  */
 export function gatherSamples(
@@ -123,7 +123,7 @@ export function gammaAt({ shape, min, decayShare, per }: FastClipParts['gamma'],
 
 /**
  * FastCLIP 1.8: `loss` is InfoNCE, log(1 + |B_i-| g_i), comparable with clip's.
- * @equation FastCLIP 1.8: the value that is logged: InfoNCE as log(1 + |B_i-| g_i), and mean log(eps + u)
+ * @equation FastCLIP 1.8: logged: InfoNCE as log(1 + |B_i-| g_i), and mean log(eps + u)
  */
 export function metricsOf({ logInner, local }: InnerEstimates, tau: Tensor): Record<string, Tensor> {
   const average = (pair: PerAnchor) => pair.image.add(pair.text).mean().mul(0.5);

@@ -20,8 +20,8 @@ const PIECE_PLACES = 1 << 20;
 /**
  * Numbers by sample id: FastCLIP's u and v2's temperatures. Rank r of K owns the ids with id mod K = r, at place id div K.
  * Rows of unseen samples are never written, so on the CPU they take no memory.
- * @equation FastCLIP 1.4: u by sample id, shared out over ranks
- * @equation FastCLIP 4: FastCLIP, u: the batch's rows from their owners (reduce-scatter), then the new values of all (all-gather); 16 (K - 1) b bytes, with individual temperatures 72 (K - 1) b. With the ids the 24 (K - 1) b of 4.2
+ * @equation FastCLIP 1.4: u by sample id, spread over ranks
+ * @equation FastCLIP 4: FastCLIP, u: the batch's rows from their ranks (reduce-scatter), then all new values (all-gather); 16 (K - 1) b bytes, v2 72 (K - 1) b
  */
 export class SampleTable {
   readonly #rows: Tensor; // [columns, places + 1]; the last place takes other ranks' rows
@@ -77,7 +77,7 @@ export class SampleTable {
    * Rows of this rank's part of a batch: values [columns, b] and visited bool [b]. Collective.
    * @param ids [B], in the order of ranks.
    * @throws CoupletError on the CPU when an id is out of range
-   * @equation FastCLIP 4: FastCLIP, u: the batch's rows from their owners (reduce-scatter), then the new values of all (all-gather); 16 (K - 1) b bytes, with individual temperatures 72 (K - 1) b. With the ids the 24 (K - 1) b of 4.2
+   * @equation FastCLIP 4: FastCLIP, u: the batch's rows from their ranks (reduce-scatter), then all new values (all-gather); 16 (K - 1) b bytes, v2 72 (K - 1) b
    */
   read(ids: Tensor): { values: Tensor; visited: Tensor } {
     this.#checkIds(ids);

@@ -26,7 +26,7 @@ export interface Compared {
  * `target_information`: mutual information of picture and target in nats, 0 when all targets are equal.
  * `collapsed`: 1 when the features, or the targets (else the projections), are nearly equal.
  * @param features [B, E] of the backbone
- * @equation FastCL 1.1: spread: sqrt(E) mean over dimensions of the deviation of unit rows; effective rank: exp H(sigma / sum sigma); collapse (ours)
+ * @equation FastCL 10: spread: sqrt(E) times the mean deviation of unit rows over E dimensions; effective rank: exp H(sigma / sum sigma)
  */
 export function featureStatistics(
   features: Tensor,
@@ -61,7 +61,7 @@ export function targetInformation(targets: Tensor): Record<'target_entropy' | 't
 
 /**
  * sqrt(E) times the mean standard deviation of unit rows (Chen & He 2021, figure 2).
- * @equation FastCL 1.1: spread: sqrt(E) mean over dimensions of the deviation of unit rows; effective rank: exp H(sigma / sum sigma); collapse (ours)
+ * @equation FastCL 10: spread: sqrt(E) times the mean deviation of unit rows over E dimensions; effective rank: exp H(sigma / sum sigma)
  */
 export function spread(rows: Tensor): Tensor {
   return ops.std_correction(rows, [0], 0).mean().mul(Math.sqrt(rows.shape[1]));

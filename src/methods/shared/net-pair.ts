@@ -34,7 +34,7 @@ export class NetPair<Head extends Module, Predictor extends Module | undefined =
 
 /**
  * Copies `original` into `copy`, which has no gradient from now on.
- * @equation FastCL 7.1: the moving copy: k <- m k + (1 - m) q; m(s) = 1 - (1 - m_0) (1 + cos(pi s)) / 2
+ * @equation FastCL 7.1: the key net: k <- m k + (1 - m) q; m(s) = 1 - (1 - m_0) (1 + cos(pi s)) / 2
  */
 export function startAsCopy(copy: Module, original: Module): void {
   const tensors = original.namedTensors();
@@ -44,7 +44,7 @@ export function startAsCopy(copy: Module, original: Module): void {
 
 /**
  * copy <- m copy + (1 - m) original (He et al. 2020, equation 2), except running statistics of batch norms.
- * @equation FastCL 7.1: the moving copy: k <- m k + (1 - m) q; m(s) = 1 - (1 - m_0) (1 + cos(pi s)) / 2
+ * @equation FastCL 7.1: the key net: k <- m k + (1 - m) q; m(s) = 1 - (1 - m_0) (1 + cos(pi s)) / 2
  */
 export function follow(copy: Module, original: Module, { emaMomentum }: { emaMomentum: number }): void {
   const followers = [...copy.namedParameters().values()];

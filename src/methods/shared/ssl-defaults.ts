@@ -25,7 +25,10 @@ export const emaMomentum = (follower: string, start: number) =>
     .default(start)
     .describe(`share of its old weights that the ${follower} keeps in each step; rises to 1 along a cosine`);
 
-const width = z.int().min(1);
+const width = z
+  .int()
+  .min(1)
+  .max(2 ** 17);
 
 export const pairHeads = z
   .strictObject({

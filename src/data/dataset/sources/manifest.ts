@@ -32,10 +32,10 @@ const USUAL_COLUMNS = {
 const options = {
   path: pathOption.describe('a .csv, .tsv, .jsonl or .ndjson file with the path of a picture in each row'),
   imageColumn: columnOption.describe(
-    `column of picture paths; default the first of ${USUAL_COLUMNS.image.join(', ')} that exists`,
+    `column of picture paths; default the first of ${USUAL_COLUMNS.image.join(', ')}`,
   ),
   captionColumn: columnOption.describe(
-    `column of captions; default the first of ${USUAL_COLUMNS.caption.join(', ')} that exists`,
+    `column of captions; default the first of ${USUAL_COLUMNS.caption.join(', ')}`,
   ),
   labelColumn: columnOption.describe('column of labels: class numbers or class names'),
   root: z.string().optional().describe("folder of relative picture paths; default the manifest's folder"),

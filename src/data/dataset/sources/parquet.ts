@@ -36,14 +36,14 @@ const USUAL_COLUMNS = {
 const options = {
   path: patternsOption,
   imageColumn: columnOption.describe(
-    `column of pictures, as struct<bytes, path> or plain bytes; default the first of ${USUAL_COLUMNS.image.join(', ')} that exists`,
+    `column of pictures: struct<bytes, path>, or bytes; default the first of ${USUAL_COLUMNS.image.join(', ')}`,
   ),
   captionColumn: columnOption.describe(
-    `column of captions; default the first of ${USUAL_COLUMNS.caption.join(', ')} that exists`,
+    `column of captions; default the first of ${USUAL_COLUMNS.caption.join(', ')}`,
   ),
-  labelColumn: columnOption.describe('column of labels; default `label` where it exists'),
+  labelColumn: columnOption.describe('column of labels; default label'),
   classNames: classNamesOption.describe(
-    `${classNamesOption.description}; default those in the file's Hugging Face metadata`,
+    `${classNamesOption.description}; default the Hugging Face metadata's`,
   ),
   templates: templatesOption,
 };

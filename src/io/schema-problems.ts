@@ -1,9 +1,8 @@
 import { inspect } from 'node:util';
 import type { z } from 'zod';
-import { nearest } from '../io/suggest.ts';
-import { RENAMED } from './migrate.ts';
-import { joinPath, valueAt } from './path.ts';
-import { allPaths, descriptionAt, isOneKeyEach, keysAt, objectsAt } from './shape.ts';
+import { joinPath, valueAt } from './key-path.ts';
+import { allPaths, descriptionAt, isOneKeyEach, keysAt, objectsAt } from './schema-shape.ts';
+import { nearest } from './suggest.ts';
 
 type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
@@ -19,6 +18,10 @@ interface Problem {
 export interface Checked {
   schema: z.core.$ZodType;
   config: unknown;
+  /** What the empty path is called; default `the config`. */
+  whole?: string;
+  /** Old path -> new path. */
+  renamed?: ReadonlyMap<string, string>;
 }
 
 const KINDS: Record<string, string> = {
@@ -46,9 +49,9 @@ export function show(value: unknown): string {
 }
 
 /** Proposes the key's new name, else a similar key here, else one elsewhere in the config. */
-export function unknownKey(path: Path, { schema, config }: Checked): Problem {
+export function unknownKey(path: Path, { schema, config, renamed }: Checked): Problem {
   const parent = path.slice(0, -1);
-  const now = RENAMED.get(joinPath(path));
+  const now = renamed?.get(joinPath(path));
   if (now) return { text: `${joinPath(path)} is now ${now}`, meant: now };
   const key = String(path.at(-1));
   const keys = keysAt(schema, parent, config);
@@ -89,7 +92,7 @@ function range(issue: Issue): string | undefined {
 
 /** `path: expected X, got Y`, with the nearest choice or the field's description. */
 function mismatch(path: Path, expected: readonly string[], checked: Checked): Problem {
-  const where = joinPath(path) || 'the config';
+  const where = joinPath(path) || (checked.whole ?? 'the config');
   const value = valueAt(checked.config, path);
   const about = descriptionAt(checked.schema, path, checked.config);
   const note = about ? ` (${about})` : '';
@@ -152,7 +155,7 @@ function problemsOf(issue: Issue, checked: Checked): Problem[] {
   if (issue.code === 'invalid_union') return unionProblems(issue, checked);
   const expected = expectations(issue) ?? [range(issue)].filter((word) => word !== undefined);
   if (expected.length > 0) return [mismatch(issue.path, expected, checked)];
-  const where = joinPath(issue.path) || 'the config';
+  const where = joinPath(issue.path) || (checked.whole ?? 'the config');
   const got = /, got /.test(issue.message) ? '' : `, got ${show(valueAt(checked.config, issue.path))}`;
   return [{ text: `${where}: ${issue.message}${got}` }];
 }

@@ -1,6 +1,6 @@
 // Walks the JSON Schema that zod writes.
 import { z } from 'zod';
-import { valueAt } from './path.ts';
+import { valueAt } from './key-path.ts';
 
 export interface SchemaNode {
   type?: string;
