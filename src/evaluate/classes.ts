@@ -1,5 +1,5 @@
 // Which classes of two data sets are the same.
-import type { Dataset } from '../data/index.ts';
+import { type Dataset, listProblems } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 
 interface Named {
@@ -75,10 +75,12 @@ export function checkLabels({ name, dataset }: Named): void {
   const { label } = dataset.index.columns;
   const missing = dataset.hasLabels ? label.filter((value) => value < 0).length : dataset.size;
   if (missing === 0) return;
+  const { unlabelled } = dataset;
+  const why = unlabelled.count > 0 ? `\n${listProblems(unlabelled)}` : '';
   const some =
     missing === dataset.size ? 'has no labels' : `has no label for ${missing} of ${dataset.size} pictures`;
   throw new CoupletError(
-    `${name} ${some}: use a folder with one folder per class, or a source with a column of labels or .cls members.`,
+    `${name} ${some}: use a folder with one folder per class, or a source with a column of labels or .cls members.${why}`,
   );
 }
 

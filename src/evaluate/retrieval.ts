@@ -1,6 +1,6 @@
 // P pictures, M captions, Q queries, N candidates, E embedding.
 import { z } from 'zod';
-import { captionOf } from '../data/dataset/captions.ts';
+import { allCaptions, captionOf } from '../data/dataset/captions.ts';
 import { ProblemLog } from '../data/dataset/problems.ts';
 import { Reader } from '../data/dataset/reader.ts';
 import { checkBadShare, type Dataset, openDataset } from '../data/index.ts';
@@ -163,9 +163,12 @@ function captionsOf(
 }
 
 /** A sample without a caption that can be read is added to `lost`. */
-function captionsOfSample(id: number, reader: Reader, lost: ProblemLog): string[] {
+function captionsOfSample(id: number, reader: Reader, lost: ProblemLog): readonly string[] {
   try {
-    const text = captionOf(id, reader.captionSource(id), { seed: 0, epoch: 0 });
+    const source = reader.captionSource(id);
+    const own = allCaptions(id, source);
+    if (own.length > 0) return own;
+    const text = captionOf(id, source, { seed: 0, epoch: 0 });
     if (text !== undefined) return [text];
     lost.add(reader.name(id), 'the caption is empty or missing');
   } catch (error) {

@@ -168,10 +168,14 @@ describe('evaluating data with bad samples', () => {
     expect(batches.problems.count).toBe(8);
   });
 
-  test('too many end it', async () => {
-    const run = async () => {
-      for await (const batch of evalBatches(mixed, { microBatchSize: 16, imageSize: 12 })) batch.release();
+  test('too many end it, and those that the index knows end it before the first', async () => {
+    const run = async (captions: boolean) => {
+      const all = evalBatches(mixed, { microBatchSize: 16, imageSize: 12, captions });
+      for await (const batch of all) batch.release();
     };
-    await expect(run()).rejects.toThrow(/8 of 48 samples \(16\.7 %\)/);
+    await expect(run(true)).rejects.toThrow(
+      /1 of 48 samples \(2\.1 %\)[\s\S]*silent\.jpg: its caption is empty/,
+    );
+    await expect(run(false)).rejects.toThrow(/7 of 48 samples \(14\.6 %\)/);
   });
 });

@@ -2,9 +2,9 @@ import { CoupletError } from '../../errors.ts';
 import { hash32, purpose } from '../random.ts';
 import type { Classes } from './classes.ts';
 import { type Columns, captionIn } from './columns.ts';
+import { fillTemplate } from './template.ts';
 import { decodeText } from './text.ts';
 import { captionsIn, isUnreadable } from './values.ts';
-import { fillTemplate } from './template.ts';
 
 const DEFAULT_TEMPLATES = ['a photo of a {}.'];
 const MAX_CAPTION_BYTES = 1 << 20;

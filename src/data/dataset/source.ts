@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { expand } from 'brace-expansion';
 import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
-import { isMachineFailure, systemFailure, systemReason } from '../../io/system-error.ts';
+import { isMachineFailure, systemCode, systemFailure } from '../../io/system-error.ts';
 import type { IndexedSource, IndexWriter } from './index-writer.ts';
 import { DamagedFile } from './problems.ts';
 import { templateSchema } from './template.ts';
@@ -75,8 +75,9 @@ export async function indexFiles(
       whole.samples += samplesSoFar() - start;
     } catch (error) {
       if (isMachineFailure(error)) throw systemFailure(error, 'Cannot read', path);
-      const reason = error instanceof DamagedFile ? error.message : systemReason(error);
-      if (reason === undefined) throw error;
+      const isOfFile = error instanceof DamagedFile || systemCode(error) !== undefined;
+      if (!isOfFile) throw error;
+      const reason = (systemFailure(error, 'Cannot read', path) as Error).message;
       damaged.push({ path, reason, samples: samplesSoFar() - start });
     }
   }

@@ -2,7 +2,7 @@ import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CoupletError } from '../../../errors.ts';
-import { systemFailure, systemReason } from '../../../io/system-error.ts';
+import { systemCode, systemFailure } from '../../../io/system-error.ts';
 import { NO_LABEL } from '../classes.ts';
 import type { IndexedSource, IndexWriter } from '../index-writer.ts';
 import { defineSource, doesNotExist, pathOption, templatesOption } from '../source.ts';
@@ -134,7 +134,7 @@ function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    if (systemReason(error) === undefined) throw error;
+    if (systemCode(error) === undefined) throw error;
     return undefined;
   }
 }
