@@ -112,7 +112,7 @@ const MAX_FILES = 1_000_000;
 const UNLIMITED = { max: Number.POSITIVE_INFINITY, maxLength: Number.POSITIVE_INFINITY };
 
 /** @throws CoupletError when there would be more than a million */
-export function expandBraces(pattern: string): string[] {
+function expandBraces(pattern: string): string[] {
   if (atMost(pattern) <= MAX_FILES) return expand(pattern, UNLIMITED);
   throw new CoupletError(
     `\`${pattern}\` stands for more than ${MAX_FILES} files. Write fewer braces or digits.`,

@@ -54,8 +54,9 @@ export class Table {
       const row = this.#row(line);
       const { fields } = row;
       while (fields.length > this.columns.length && fields.at(-1)!.trim() === '') fields.pop();
+      if (fields.every((field) => field.trim() === '')) continue;
       if (fields.length === this.columns.length) yield row;
-      else if (fields.some((field) => field.trim() !== ''))
+      else
         yield {
           line: line.number,
           reason: `the row has ${fields.length} fields, expected ${this.columns.length}`,

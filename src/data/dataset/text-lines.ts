@@ -14,7 +14,7 @@ export interface TextLine {
 }
 
 const CHUNK_BYTES = 1 << 20;
-export const MAX_LINE_CHARACTERS = 16 << 20;
+const MAX_LINE_CHARACTERS = 16 << 20;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
