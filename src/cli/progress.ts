@@ -1,3 +1,4 @@
+import { descriptionLines, printable } from '../data/index.ts';
 import { evalLines } from '../evaluate/index.ts';
 import { formatCount } from '../io/human.ts';
 import type { TrainEvent, TrainResult } from '../train.ts';
@@ -10,7 +11,7 @@ type Problems = TrainResult['skipped'];
 /** The count of skipped samples and the first reasons; empty without any. */
 export function skippedLines({ count, first }: Problems): string[] {
   if (count === 0) return [];
-  const named = first.map(({ name, reason }) => `  ${name}: ${reason}`);
+  const named = first.map(({ name, reason }) => `  ${printable(name)}: ${printable(reason)}`);
   return [`skipped ${count} ${count === 1 ? 'sample' : 'samples'}${named.length > 0 ? ':' : ''}`, ...named];
 }
 
@@ -63,11 +64,12 @@ export class Progress {
   }
 
   #start({ step, totalSteps, facts }: Event<'start'>): void {
-    const { runDir, parameters, device, precision, samples, skipped } = facts;
+    const { runDir, parameters, device, precision, samples, skipped, data } = facts;
     const size = `${formatCount(parameters)} parameters on ${device} in ${precision}`;
     const end = stepsInWords(totalSteps) ?? 'the end of its budget';
     const steps = step > 0 || end !== `${totalSteps}` ? `from step ${step} to ${end}` : `${end} steps`;
     this.say(`${runDir}: ${size}, ${samples} samples, ${steps}`);
+    for (const text of descriptionLines(data)) this.say(text);
     for (const text of skippedLines(skipped)) this.say(text);
     this.#step = step;
     this.#line = new StatusLine({ totalSteps, startStep: step, ...this.#options });

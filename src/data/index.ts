@@ -1,6 +1,7 @@
 export { type Dataset, type DatasetOptions, openDataset } from './dataset/dataset.ts';
+export { type DatasetDescription, describeDataset, descriptionLines } from './dataset/description.ts';
 export { fingerprintOf } from './dataset/fingerprint.ts';
-export { checkBadShare, listProblems, type Problem, type Problems } from './dataset/problems.ts';
+export { checkBadShare, listProblems, type Problem, type Problems, printable } from './dataset/problems.ts';
 export type { SourceConfig, SourceInput } from './dataset/sources/index.ts';
 export type { HostBatch, HostView } from './loader/batches.ts';
 export { type EvalBatches, evalBatches } from './loader/eval-batches.ts';

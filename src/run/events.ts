@@ -1,5 +1,5 @@
 import type { Compression } from '../compress/index.ts';
-import type { Problems } from '../data/index.ts';
+import { type DatasetDescription, describeDataset, type Problems } from '../data/index.ts';
 import type { EvalReport } from '../evaluate/index.ts';
 import { bfloat16Gain } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
@@ -25,9 +25,10 @@ export interface RunFacts {
   parameters: number;
   samples: number;
   skipped: Problems;
+  data: DatasetDescription;
 }
 
-export function factsOf({ runDir, device, config, method, dataset }: RunParts): RunFacts {
+export function factsOf({ runDir, device, config, method, dataset, tokenizer }: RunParts): RunFacts {
   const parameters = [...method.model.values()].reduce((sum, tensor) => sum + tensor.size, 0);
   return {
     runDir,
@@ -36,6 +37,7 @@ export function factsOf({ runDir, device, config, method, dataset }: RunParts): 
     parameters,
     samples: dataset.size,
     skipped: dataset.problems,
+    data: describeDataset(dataset, { captions: tokenizer !== undefined, seed: config.seed }),
   };
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { DatasetDescription } from '../data/index.ts';
 import { removeStale, writeFileAtomically } from '../io/atomic.ts';
 import { checkpointPath, runPaths } from '../io/checkpoint-files.ts';
 import { readJsonFile } from '../io/json-file.ts';
@@ -44,7 +45,7 @@ export async function openJournal(
   return journal;
 }
 
-/** What a run writes down while it trains: config.json, metrics.jsonl and best.json. */
+/** What a run writes down while it trains: config.json, data.json, metrics.jsonl and best.json. */
 export class Journal {
   readonly #metrics: MetricsWriter;
   readonly #runDir: string;
@@ -105,6 +106,11 @@ export class Journal {
     for (const row of rows) if (existsSync(checkpointPath(this.#runDir, row.step))) this.isNewBest(row);
     if (this.#best) await this.writeBest();
     else await rm(bestPath(this.#runDir), { force: true });
+  }
+
+  /** data.json: what the run trains on. */
+  async writeData(data: DatasetDescription): Promise<void> {
+    await writeFileAtomically(join(this.#runDir, 'data.json'), `${JSON.stringify(data, null, 2)}\n`);
   }
 
   flush(): void {

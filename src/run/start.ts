@@ -40,7 +40,9 @@ export async function startRun(
     await feed.close();
     throw error;
   });
-  onEvent({ type: 'start', step, totalSteps, facts: factsOf(run) });
+  const facts = factsOf(run);
+  await journal?.writeData(facts.data);
+  onEvent({ type: 'start', step, totalSteps, facts });
   for (const message of warnings) if (message) warn(message);
   return { step, isForeign, feed, journal };
 }
