@@ -124,6 +124,6 @@ async function trainRun(run: OpenRun, { resume, signal, ...options }: TrainOptio
     totalSteps: plan.totalSteps(step),
     finished: isOver(),
     ...(report && { report }),
-    skipped: feed.problems,
+    skipped: { count: feed.problems.count, first: feed.problems.first },
   };
 }

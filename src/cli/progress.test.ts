@@ -94,5 +94,7 @@ it('steps in all that are an estimate are rounded, and told as one', () => {
   const progress = new Progress({ stream: { write: (text: string) => written.push(text) }, env: {} });
   progress.show({ type: 'start', step: 500, totalSteps: 11486.89, facts });
   progress.show({ type: 'start', step: 0, totalSteps: Number.POSITIVE_INFINITY, facts });
-  expect(written.join('')).toMatch(/from step 500 to about 11487\n[^]*from step 0 to the end of its budget\n/);
+  expect(written.join('')).toMatch(
+    /from step 500 to about 11487\n[\s\S]*from step 0 to the end of its budget\n/,
+  );
 });

@@ -16,17 +16,19 @@ export function migrateConfig<Config>(saved: Config): Config {
   for (const [before, now] of RENAMED) {
     const [oldPath, newPath] = [before.split('.'), now.split('.')];
     const [oldKey, newKey] = [oldPath.pop()!, newPath.pop()!];
-    const from = valueAt(config, oldPath) as Plain | undefined;
-    const to = valueAt(config, newPath) as Plain | undefined;
-    if (!from || !to || !Object.hasOwn(from, oldKey)) continue;
+    const [from, to] = [valueAt(config, oldPath), valueAt(config, newPath)];
+    if (!isPlain(from) || !isPlain(to) || !Object.hasOwn(from, oldKey)) continue;
     to[newKey] = from[oldKey];
     delete from[oldKey];
   }
   for (const [added, value] of ADDED) {
     const path = added.split('.');
     const key = path.pop()!;
-    const parent = valueAt(config, path) as Plain | undefined;
-    if (parent && !Object.hasOwn(parent, key)) parent[key] = value;
+    const parent = valueAt(config, path);
+    if (isPlain(parent) && !Object.hasOwn(parent, key)) parent[key] = value;
   }
   return config;
 }
+
+const isPlain = (value: unknown): value is Plain =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -43,7 +43,7 @@ test('what was skipped in it counts when its turn comes', async () => {
   const ahead = new Lookahead(feed().source);
   await ahead.next();
   await ahead.peek();
-  expect(ahead.problems).toEqual({ count: 1, first: [{ name: '1.jpg', reason: 'truncated' }] });
+  expect(ahead.problems).toEqual({ count: 1, first: [{ name: '1.jpg', reason: 'truncated' }], ids: [] });
   await ahead.next();
   expect(ahead.problems.count).toBe(2);
 });

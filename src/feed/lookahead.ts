@@ -14,8 +14,8 @@ export class Lookahead implements Feed {
   /** The batch that next() will return. The caller of next() releases it. */
   async peek(): Promise<PendingBatch> {
     if (!this.#ahead) {
-      const { count, first } = this.#feed.problems;
-      const problems = { count, first: [...first] };
+      const { count, first, ids = [] } = this.#feed.problems;
+      const problems = { count, first: [...first], ids };
       this.#ahead = { batch: await this.#feed.next(), problems };
     }
     return this.#ahead.batch;

@@ -76,7 +76,7 @@ const stateSchema = z
       })
       .optional(),
     online: z.unknown().optional().describe('state of compression.online'),
-    skipped: z.object({ count, first: z.array(problem) }).optional(),
+    skipped: z.object({ count, first: z.array(problem), ids: z.array(count).optional() }).optional(),
   })
   .refine(({ optimizer, step }) => optimizer.steps === step, {
     path: ['optimizer', 'steps'],

@@ -32,13 +32,16 @@ function gatheredTables({ tables = new Map() }: Method): Map<string, Tensor> {
   return state;
 }
 
+/** A resume counts samples beyond these again. */
+const MAX_SKIPPED_IDS = 100_000;
+
 /**
  * Writes all that a resume needs, and returns the checkpoint's path. Collective: each rank holds a part of the tables. Data needs no
  * state, since its order and augmentation follow from seed and step.
  */
 export async function saveRun(
   parts: RunParts,
-  { step, skipped: { count, first } }: { step: number; skipped: Problems },
+  { step, skipped: { count, first, ids = [] } }: { step: number; skipped: Problems },
 ): Promise<string> {
   const random = new Generator('cpu').state();
   const tables = gatheredTables(parts.method);
@@ -55,7 +58,7 @@ export async function saveRun(
         datasetSize: parts.dataset.size,
         spent: parts.plan.budget.spent,
         ...(parts.plan.online && { online: parts.plan.online.state() }),
-        skipped: { count, first },
+        skipped: { count, first, ids: ids.slice(0, MAX_SKIPPED_IDS) },
       },
     });
   } finally {

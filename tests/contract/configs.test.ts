@@ -81,7 +81,15 @@ describe.each(Object.entries(published))('%s', (name, row) => {
     expect(modelSpec(config.model as string).embedDim).toBe(row.embedDim);
     const [beta1, beta2, eps] = row.adam;
     const { peakLr, weightDecay } = row;
-    expect(config.optimizer).toEqual({ name: 'adamw', peakLr, weightDecay, beta1, beta2, eps });
+    expect(config.optimizer).toEqual({
+      name: 'adamw',
+      peakLr,
+      weightDecay,
+      beta1,
+      beta2,
+      eps,
+      decayPositions: true,
+    });
     expect(config.schedule).toEqual({
       warmup: { steps: row.warmup },
       shape: 'cosine',

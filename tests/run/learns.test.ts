@@ -58,7 +58,7 @@ describe('a run learns', () => {
       const slow = (event: (typeof events)[number]) =>
         event.type === 'warning' && event.message.includes('times slower in bfloat16');
       const told = events.filter((event) => event.type !== 'log' && !slow(event));
-      expect(told.map(({ type }) => type)).toEqual(['start', 'evaluated', 'evaluated', 'saved']);
+      expect(told.map(({ type }) => type)).toEqual(['start', 'evaluated', 'saved', 'evaluated']);
     },
   );
 });

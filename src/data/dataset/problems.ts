@@ -12,6 +12,8 @@ export interface Problems {
   /** Of samples. */
   readonly count: number;
   readonly first: readonly Problem[];
+  /** Of the samples, where they have some. */
+  readonly ids?: readonly number[];
 }
 
 /** A file's samples after some place are lost. Those before are good. */
@@ -42,6 +44,10 @@ export class ProblemLog implements Problems {
 export class BadSamples extends ProblemLog {
   readonly #ids = new Set<number>();
 
+  get ids(): readonly number[] {
+    return [...this.#ids];
+  }
+
   addSample(id: number, name: string, reason: string): void {
     if (this.#ids.has(id)) return;
     this.#ids.add(id);
@@ -49,16 +55,21 @@ export class BadSamples extends ProblemLog {
   }
 }
 
-/** A live sum of `before` and `live` that lists no problem twice. */
+/** A live union of `before` and `live` that counts no sample and lists no problem twice. */
 export function continued(before: Problems, live: Problems): Problems {
+  const earlier = new Set(before.ids);
   return {
     get count() {
-      return before.count + live.count;
+      const again = (live.ids ?? []).filter((id) => earlier.has(id)).length;
+      return before.count + live.count - again;
     },
     get first() {
       const all = new ProblemLog();
       for (const { name, reason } of [...before.first, ...live.first]) all.add(name, reason);
       return all.first;
+    },
+    get ids() {
+      return [...new Set([...earlier, ...(live.ids ?? [])])];
     },
   };
 }

@@ -16,11 +16,11 @@ export const folder = defineSource({
   type: 'folder',
   summary: 'pictures in folders, one for each class',
   options: {
-    path: pathOption.describe('folder with a sub-folder per class (cat/1.jpg, dog/2.jpg), or with pictures'),
+    path: pathOption.describe('folder of class folders (cat/1.jpg, dog/2.jpg), or of pictures'),
     labelled: z
       .boolean()
       .optional()
-      .describe('whether sub-folders are classes; by default they are where there are any'),
+      .describe('whether sub-folders are classes; default true if there are any'),
     templates: templatesOption,
   },
   index({ path, labelled, templates }, writer): IndexedSource {

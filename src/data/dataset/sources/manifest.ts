@@ -30,7 +30,7 @@ const USUAL_COLUMNS = {
 };
 
 const options = {
-  path: pathOption.describe('a .csv, .tsv, .jsonl or .ndjson file with the path of a picture in each row'),
+  path: pathOption.describe('a .csv, .tsv, .jsonl or .ndjson file, one picture a row'),
   imageColumn: columnOption.describe(
     `column of picture paths; default the first of ${USUAL_COLUMNS.image.join(', ')}`,
   ),
