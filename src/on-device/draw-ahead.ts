@@ -1,4 +1,4 @@
-import { ThreadChannel, threadModule } from '../data/loader/thread-channel.ts';
+import { ThreadChannel, threadModule } from '../data/thread-channel.ts';
 import { type DrawContext, drawStep, type StepDraws, type StepSamples } from './step-draws.ts';
 
 const STEPS_AHEAD = 4;

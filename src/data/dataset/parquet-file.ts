@@ -21,15 +21,22 @@ class PlacedBuffer extends ArrayBuffer {
 export class SliceFile implements AsyncBuffer {
   readonly byteLength: number;
   readonly #descriptor: number;
+  readonly #pulse: Int32Array;
 
-  constructor(path: string) {
+  /** @param pulse of ParquetReader */
+  constructor(path: string, pulse: Int32Array) {
     this.#descriptor = openSync(path, 'r');
     this.byteLength = fstatSync(this.#descriptor).size;
+    this.#pulse = pulse;
   }
 
   slice(start: number, end = this.byteLength): ArrayBuffer {
     const buffer = new PlacedBuffer(Math.max(0, Math.min(end, this.byteLength) - start));
+    Atomics.store(this.#pulse, 0, 1);
     readFully(this.#descriptor, new Uint8Array(buffer), start);
+    Atomics.store(this.#pulse, 2, buffer.byteLength >> 10);
+    Atomics.add(this.#pulse, 1, 1);
+    Atomics.store(this.#pulse, 0, 0);
     buffer.start = start;
     return buffer;
   }
@@ -55,11 +62,17 @@ export async function openMetadata(file: SliceFile): Promise<FileMetaData> {
   }
 }
 
-/** Class names as the datasets library stores them. */
-export function huggingFaceClasses(metadata: FileMetaData, column: string): Classes | undefined {
-  const text = metadata.key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
+/** @throws DamagedFile when there cannot be so many rows in so many bytes */
+export function checkRowCounts({ num_rows, row_groups }: FileMetaData, bytes: number): void {
+  for (const rows of [num_rows, ...row_groups.map((group) => group.num_rows)].map(Number))
+    if (!(rows >= 0 && rows <= bytes))
+      throw new DamagedFile(`its footer is damaged: it promises ${rows} rows in ${bytes} bytes`);
+}
+
+/** Class names as the datasets library stores them in a file's metadata. */
+export function huggingFaceClasses(metadata: string | undefined, column: string): Classes | undefined {
   try {
-    const names: unknown = JSON.parse(text ?? 'null')?.info?.features?.[column]?.names;
+    const names: unknown = JSON.parse(metadata ?? 'null')?.info?.features?.[column]?.names;
     return Array.isArray(names) ? names.map((name) => [String(name).replaceAll('_', ' ')]) : undefined;
   } catch {
     return undefined;
@@ -71,8 +84,8 @@ export function topLevelColumns(metadata: FileMetaData): string[] {
   const names: string[] = [];
   const afterSubtree = (index: number): number => {
     let next = index + 1;
-    for (let child = 0; child < (metadata.schema[index]?.num_children ?? 0); child++)
-      next = afterSubtree(next);
+    const children = metadata.schema[index]?.num_children ?? 0;
+    for (let child = 0; child < children && next < metadata.schema.length; child++) next = afterSubtree(next);
     return next;
   };
   for (let index = 1; index < metadata.schema.length; index = afterSubtree(index))

@@ -46,6 +46,7 @@ export function pathIn(value: unknown, damaged = false): string | undefined | Un
 
 function textIn(value: unknown, what: string, damaged: boolean): string | undefined | Unreadable {
   if (value === undefined || value === null) return undefined;
+  if (isUnreadable(value)) return { unreadable: `its ${what} ${value.unreadable}` };
   const text = value instanceof Uint8Array ? decodeText(value) : wordsOf(value);
   if (value instanceof Uint8Array && text === undefined) return { unreadable: `its ${what} is not UTF-8` };
   if (text === undefined) return { unreadable: `its ${what} is ${describe(value)}: expected a text` };

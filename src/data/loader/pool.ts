@@ -1,6 +1,6 @@
 import { CoupletError } from '../../errors.ts';
+import { ThreadChannel, threadModule } from '../thread-channel.ts';
 import type { Job, JobResult } from './fill.ts';
-import { ThreadChannel, threadModule } from './thread-channel.ts';
 import type { WorkerStart } from './worker.ts';
 
 const KEEP_ALIVE_MS = 2 ** 30;

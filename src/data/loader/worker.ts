@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads';
+import { answerRequests } from '../thread-channel.ts';
 import { type Encode, type FillConfig, Filler, type Job } from './fill.ts';
-import { answerRequests } from './thread-channel.ts';
 
 export interface WorkerStart {
   fill: FillConfig;

@@ -1,15 +1,15 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { type FileMetaData, parquetReadObjects } from 'hyparquet';
-import type { z } from 'zod';
 import { CoupletError } from '../../../errors.ts';
-import { isMachineFailure, systemFailure } from '../../../io/system-error.ts';
+import { systemFailure } from '../../../io/system-error.ts';
 import { type Classes, loadClasses, NO_LABEL } from '../classes.ts';
 import { noCaption } from '../columns.ts';
 import type { IndexedSource, IndexWriter } from '../index-writer.ts';
 import { SourceLabels } from '../labels.ts';
-import { huggingFaceClasses, openMetadata, SliceFile, topLevelColumns } from '../parquet-file.ts';
+import { huggingFaceClasses } from '../parquet-file.ts';
+import { ParquetReader } from '../parquet-reader.ts';
+import type { ParquetFacts, ParquetRows } from '../parquet-thread.ts';
+import { DamagedFile } from '../problems.ts';
 import {
   classNamesOption,
   columnOption,
@@ -19,13 +19,6 @@ import {
   templatesOption,
 } from '../source.ts';
 import { type Columns, chooseColumns } from '../table-columns.ts';
-
-const compressors = {
-  GZIP: (input: Uint8Array, size: number) =>
-    new Uint8Array(gunzipSync(input, { maxOutputLength: size || 1 })),
-  BROTLI: (input: Uint8Array, size: number) =>
-    new Uint8Array(brotliDecompressSync(input, { maxOutputLength: size || 1 })),
-};
 
 const USUAL_COLUMNS = {
   image: ['image', 'img', 'jpg', 'png', 'bytes'],
@@ -47,8 +40,6 @@ const options = {
   ),
   templates: templatesOption,
 };
-type ParquetOptions = z.output<z.ZodObject<typeof options>>;
-
 /** Uncompressed images are read in place. Compressed pages have no random access, so their images are unpacked to a temporary folder. */
 export const parquet = defineSource({
   type: 'parquet',
@@ -57,31 +48,32 @@ export const parquet = defineSource({
   options,
   async index(source, writer): Promise<IndexedSource> {
     const names = new ClassNames(loadClasses(source.classNames));
+    const reader = new ParquetReader();
     let labels: SourceLabels | undefined;
     let captioned = false;
-    await indexFiles(source.path, { writer, ending: '.parquet' }, async (path) => {
-      const file = new SliceFile(path);
-      try {
-        const metadata = await openMetadata(file);
-        const classes = names.of(metadata, source.labelColumn ?? 'label', path);
+    try {
+      await indexFiles(source.path, { writer, ending: '.parquet' }, async (path) => {
+        const facts = await reader.open(path);
+        const classes = names.of(facts, source.labelColumn ?? 'label', path);
         labels ??= new SourceLabels(writer, classes);
-        const scan = new ParquetScan({ source, writer, path, file, metadata, labels });
+        const columns = chooseColumns(path, facts.columns, { named: source, usual: USUAL_COLUMNS });
+        const scan = new ParquetScan({ writer, path, reader, facts, columns, labels });
         await scan.run();
         captioned ||= scan.captioned;
-      } finally {
-        file.close();
-      }
-    });
+      });
+    } finally {
+      await reader.close();
+    }
     return { ...(labels?.finish() ?? { classes: undefined, labelled: false }), captioned };
   },
 });
 
 interface Scan {
-  source: ParquetOptions;
   writer: IndexWriter;
   path: string;
-  file: SliceFile;
-  metadata: FileMetaData;
+  reader: ParquetReader;
+  facts: ParquetFacts;
+  columns: Columns;
   labels: SourceLabels;
 }
 
@@ -89,52 +81,46 @@ interface Scan {
 class ParquetScan {
   captioned = false;
   readonly #scan: Scan;
-  readonly #columns: Columns;
   #spool: { container: number; descriptor: number; size: number } | undefined;
 
   constructor(scan: Scan) {
     this.#scan = scan;
-    const columns = topLevelColumns(scan.metadata);
-    this.#columns = chooseColumns(scan.path, columns, { named: scan.source, usual: USUAL_COLUMNS });
   }
 
   async run(): Promise<void> {
+    const { facts } = this.#scan;
     let start = 0;
     try {
-      for (const group of this.#scan.metadata.row_groups) {
-        const end = start + Number(group.num_rows);
-        await this.#group(start, end);
-        start = end;
+      for (const rows of facts.groups) {
+        await this.#group(start, start + rows);
+        start += rows;
       }
     } finally {
       if (this.#spool) closeSync(this.#spool.descriptor);
     }
-    const promised = Number(this.#scan.metadata.num_rows);
-    if (promised > start) this.#lose(start, promised, 'the file promises them, and has no data');
+    if (facts.rows > start) this.#lose(start, facts.rows, 'the file promises them, and has no data');
   }
 
   async #group(start: number, end: number): Promise<void> {
-    const { metadata, file, path } = this.#scan;
-    const columns = Object.values(this.#columns).filter((name) => name !== undefined);
-    let rows: Record<string, unknown>[];
+    const { reader, columns } = this.#scan;
+    let rows: ParquetRows;
     try {
-      rows = await parquetReadObjects({
-        file,
-        metadata,
-        columns,
-        rowStart: start,
-        rowEnd: end,
-        utf8: false,
-        compressors,
+      const { image, caption, label } = columns;
+      rows = await reader.rows({
+        start,
+        end,
+        image,
+        ...(caption !== undefined && { caption }),
+        ...(label !== undefined && { label }),
       });
     } catch (error) {
-      if (isMachineFailure(error)) throw error;
-      this.#lose(start, end, `cannot be read: ${(error as Error).message}`);
+      if (!(error instanceof DamagedFile)) throw error;
+      this.#lose(start, end, `cannot be read: ${error.message}`);
       return;
     }
-    for (const [index, row] of rows.entries()) this.#add(row, () => `${path}: row ${start + index}`);
-    if (rows.length < end - start)
-      this.#lose(start + rows.length, end, 'the file promises them, and has no data');
+    this.#add(rows, start);
+    if (rows.count < end - start)
+      this.#lose(start + rows.count, end, 'the file promises them, and has no data');
   }
 
   /** Rows from `start` to before `end`. */
@@ -142,23 +128,29 @@ class ParquetScan {
     this.#scan.writer.problems.add(`${this.#scan.path}: rows ${start} to ${end - 1}`, reason, end - start);
   }
 
-  #add(row: Record<string, unknown>, name: () => string): void {
-    const { writer, labels } = this.#scan;
-    const { image, caption, label } = this.#columns;
-    const bytes = imageBytes(row[image]);
-    if (!bytes?.length) {
-      writer.problems.add(name(), `no image bytes in column ${image}`);
-      return;
+  #add({ count, offsets, lengths, unpacked, captions, labels: values }: ParquetRows, start: number): void {
+    const { writer, labels, columns, path } = this.#scan;
+    let taken = 0;
+    for (let row = 0; row < count; row++) {
+      const name = () => `${path}: row ${start + row}`;
+      const length = lengths[row]!;
+      if (length === 0) {
+        writer.problems.add(name(), `no image bytes in column ${columns.image}`);
+        continue;
+      }
+      const text = columns.caption ? writer.caption(captions[row], name) : noCaption;
+      this.captioned ||= text.length > 0;
+      const isInPlace = offsets[row]! >= 0;
+      const slice = isInPlace
+        ? { container: writer.container(path), offset: offsets[row]!, length }
+        : this.#unpack(unpacked.subarray(taken, taken + length));
+      if (!isInPlace) taken += length;
+      writer.addSlice(slice, columns.label ? labels.read(values[row], name) : NO_LABEL, text);
     }
-    const text = caption ? writer.caption(row[caption], name) : noCaption;
-    this.captioned ||= text.length > 0;
-    writer.addSlice(this.#sliceOf(bytes), label ? labels.read(row[label], name) : NO_LABEL, text);
   }
 
-  #sliceOf(bytes: Uint8Array): { container: number; offset: number; length: number } {
-    const { writer, path, file } = this.#scan;
-    const offset = file.offsetOf(bytes);
-    if (offset !== undefined) return { container: writer.container(path), offset, length: bytes.length };
+  #unpack(bytes: Uint8Array): { container: number; offset: number; length: number } {
+    const { writer, path } = this.#scan;
     this.#spool ??= openSpool(writer, path);
     const { descriptor, size, container } = this.#spool;
     try {
@@ -179,9 +171,9 @@ class ClassNames {
     this.#given = given;
   }
 
-  of(metadata: FileMetaData, column: string, path: string): Classes | undefined {
+  of({ huggingFace }: ParquetFacts, column: string, path: string): Classes | undefined {
     if (this.#given) return this.#given;
-    const classes = huggingFaceClasses(metadata, column);
+    const classes = huggingFaceClasses(huggingFace, column);
     this.#first ??= { path, classes };
     if (JSON.stringify(classes) === JSON.stringify(this.#first.classes)) return classes;
     throw new CoupletError(
@@ -196,11 +188,4 @@ function openSpool(
 ): { container: number; descriptor: number; size: number } {
   const spool = join(writer.spoolFolder(), `${writer.containers.length}-${basename(path)}.images`);
   return { container: writer.container(spool), descriptor: openSync(spool, 'wx'), size: 0 };
-}
-
-/** Does not follow a path: a data file must not name files on this disk. */
-function imageBytes(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value;
-  const inner = (value as { bytes?: unknown } | null | undefined)?.bytes;
-  return inner instanceof Uint8Array ? inner : undefined;
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parentPort, Worker } from 'node:worker_threads';
-import { CoupletError } from '../../errors.ts';
+import { CoupletError } from '../errors.ts';
 
 interface Reply<Response> {
   id: number;
@@ -21,9 +21,14 @@ export class ThreadChannel<Request, Response> {
   /**
    * @param url of threadModule()
    * @param options.name in errors, @param options.start `workerData`
+   * @param options.maxMemoryMb of objects; the thread ends with an error at more
    */
-  constructor(url: URL, { name, start }: { name: string; start: unknown }) {
-    this.#worker = new Worker(url, { workerData: start });
+  constructor(
+    url: URL,
+    { name, start, maxMemoryMb }: { name: string; start: unknown; maxMemoryMb?: number },
+  ) {
+    const limits = maxMemoryMb && { resourceLimits: { maxOldGenerationSizeMb: maxMemoryMb } };
+    this.#worker = new Worker(url, { workerData: start, ...limits });
     this.#worker.on('message', (reply: Reply<Response>) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('exit', (code) => this.#fail(new Error(`${name} ended with code ${code}.`)));
