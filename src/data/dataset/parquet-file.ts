@@ -5,6 +5,9 @@ import type { Classes } from './classes.ts';
 import { DamagedFile } from './problems.ts';
 import { readFully } from './tar.ts';
 
+/** The next row group may be somewhat larger. */
+export const SPARE = 1.25;
+
 /** Bytes that know their offset in the file. */
 class PlacedBuffer extends ArrayBuffer {
   start = Number.NaN;
@@ -22,6 +25,8 @@ export class SliceFile implements AsyncBuffer {
   readonly byteLength: number;
   readonly #descriptor: number;
   readonly #pulse: Int32Array;
+  readonly #buffers: PlacedBuffer[] = [];
+  #used = 0;
 
   /** @param pulse of ParquetReader */
   constructor(path: string, pulse: Int32Array) {
@@ -31,7 +36,7 @@ export class SliceFile implements AsyncBuffer {
   }
 
   slice(start: number, end = this.byteLength): ArrayBuffer {
-    const buffer = new PlacedBuffer(Math.max(0, Math.min(end, this.byteLength) - start));
+    const buffer = this.#buffer(Math.max(0, Math.min(end, this.byteLength) - start));
     Atomics.store(this.#pulse, 0, 1);
     readFully(this.#descriptor, new Uint8Array(buffer), start);
     Atomics.store(this.#pulse, 2, buffer.byteLength >> 10);
@@ -41,9 +46,30 @@ export class SliceFile implements AsyncBuffer {
     return buffer;
   }
 
+  /** Lets later slices have the memory of those before: new memory costs a thread much time. */
+  reuse(): void {
+    this.#used = 0;
+  }
+
+  /** Bytes without an offset. */
+  memory(length: number): ArrayBuffer {
+    const buffer = this.#buffer(length);
+    buffer.start = Number.NaN;
+    return buffer;
+  }
+
+  #buffer(length: number): PlacedBuffer {
+    const place = this.#used++;
+    const known = this.#buffers[place];
+    if (known && known.maxByteLength >= length) known.resize(length);
+    else this.#buffers[place] = new PlacedBuffer(length, { maxByteLength: Math.ceil(length * SPARE) });
+    return this.#buffers[place]!;
+  }
+
   /** Offset of `value` in the file; undefined for a decompressed copy. */
   offsetOf(value: Uint8Array): number | undefined {
-    return value.buffer instanceof PlacedBuffer ? value.buffer.start + value.byteOffset : undefined;
+    const start = value.buffer instanceof PlacedBuffer ? value.buffer.start : Number.NaN;
+    return Number.isNaN(start) ? undefined : start + value.byteOffset;
   }
 
   close(): void {

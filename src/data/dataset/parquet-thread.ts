@@ -1,9 +1,9 @@
 // Reads Parquet in a thread of its own: a damaged file can keep its decoder busy for ever, or fill the memory.
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { type FileMetaData, parquetReadObjects } from 'hyparquet';
+import { type FileMetaData, parquetReadObjects, snappyUncompress } from 'hyparquet';
 import { isMachineFailure, systemFailure } from '../../io/system-error.ts';
 import { answerRequests } from '../thread-channel.ts';
-import { checkRowCounts, openMetadata, SliceFile, topLevelColumns } from './parquet-file.ts';
+import { checkRowCounts, openMetadata, SliceFile, SPARE, topLevelColumns } from './parquet-file.ts';
 import { decodeText } from './text.ts';
 import { isUnreadable, type Unreadable } from './values.ts';
 
@@ -27,7 +27,8 @@ export interface ParquetRows {
   offsets: Float64Array;
   /** [count]: bytes of the picture, 0 for none. */
   lengths: Uint32Array;
-  unpacked: Uint8Array<ArrayBuffer>;
+  /** Valid until the answer after the next. */
+  unpacked: Uint8Array;
   captions: unknown[];
   labels: unknown[];
 }
@@ -35,6 +36,11 @@ export interface ParquetRows {
 export type ParquetAnswer = ParquetFacts | ParquetRows | { damaged: string };
 
 const compressors = {
+  SNAPPY: (input: Uint8Array, size: number) => {
+    const output = new Uint8Array(open!.file.memory(size));
+    snappyUncompress(input, output);
+    return output;
+  },
   GZIP: (input: Uint8Array, size: number) =>
     new Uint8Array(gunzipSync(input, { maxOutputLength: size || 1 })),
   BROTLI: (input: Uint8Array, size: number) =>
@@ -77,6 +83,7 @@ async function rowsOf({
   label,
 }: ParquetRequest & { type: 'rows' }): Promise<ParquetRows> {
   const { file, metadata } = open!;
+  file.reuse();
   const columns = [image, caption, label].filter((name) => name !== undefined);
   const rows = await parquetReadObjects({
     file,
@@ -106,8 +113,16 @@ function imageBytes(value: unknown): Uint8Array | undefined {
   return inner instanceof Uint8Array ? inner : undefined;
 }
 
-function joined(parts: readonly (Uint8Array | undefined)[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part!.length, 0));
+/** In turns: the reader writes one down while the next is filled. */
+const shared = [new SharedArrayBuffer(0), new SharedArrayBuffer(0)];
+let turn = 0;
+
+function joined(parts: readonly (Uint8Array | undefined)[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part!.length, 0);
+  if (length === 0) return new Uint8Array(0);
+  turn = 1 - turn;
+  if (shared[turn]!.byteLength < length) shared[turn] = new SharedArrayBuffer(Math.ceil(length * SPARE));
+  const whole = new Uint8Array(shared[turn]!, 0, length);
   let at = 0;
   for (const part of parts) {
     whole.set(part!, at);
@@ -126,4 +141,4 @@ function plain(value: unknown): unknown {
 const NOT_UTF8: Unreadable = { unreadable: 'is not UTF-8' };
 const OBJECT: Unreadable = { unreadable: 'is an object: expected a text' };
 
-answerRequests(answer, (response) => ('unpacked' in response ? [response.unpacked.buffer] : []));
+answerRequests(answer);

@@ -87,26 +87,33 @@ class ParquetScan {
     this.#scan = scan;
   }
 
+  /** The thread decodes a group while the one before is indexed. */
   async run(): Promise<void> {
     const { facts } = this.#scan;
     let start = 0;
     try {
-      for (const rows of facts.groups) {
-        await this.#group(start, start + rows);
-        start += rows;
+      let next = this.#read(0, facts.groups[0] ?? 0);
+      for (const [group, rows] of facts.groups.entries()) {
+        const end = start + rows;
+        const read = await next;
+        next = this.#read(end, end + (facts.groups[group + 1] ?? 0));
+        next.catch(() => {}); // told when its turn comes
+        if ('damaged' in read) this.#lose(start, end, read.damaged);
+        else this.#add(read, start, end);
+        start = end;
       }
+      await next;
     } finally {
       if (this.#spool) closeSync(this.#spool.descriptor);
     }
-    if (facts.rows > start) this.#lose(start, facts.rows, 'the file promises them, and has no data');
+    if (facts.rows > start) this.#lose(start, facts.rows, NO_DATA);
   }
 
-  async #group(start: number, end: number): Promise<void> {
-    const { reader, columns } = this.#scan;
-    let rows: ParquetRows;
+  async #read(start: number, end: number): Promise<ParquetRows | { damaged: string }> {
+    const { image, caption, label } = this.#scan.columns;
     try {
-      const { image, caption, label } = columns;
-      rows = await reader.rows({
+      if (start === end) return EMPTY;
+      return await this.#scan.reader.rows({
         start,
         end,
         image,
@@ -115,12 +122,8 @@ class ParquetScan {
       });
     } catch (error) {
       if (!(error instanceof DamagedFile)) throw error;
-      this.#lose(start, end, `cannot be read: ${error.message}`);
-      return;
+      return { damaged: `cannot be read: ${error.message}` };
     }
-    this.#add(rows, start);
-    if (rows.count < end - start)
-      this.#lose(start + rows.count, end, 'the file promises them, and has no data');
   }
 
   /** Rows from `start` to before `end`. */
@@ -128,9 +131,10 @@ class ParquetScan {
     this.#scan.writer.problems.add(`${this.#scan.path}: rows ${start} to ${end - 1}`, reason, end - start);
   }
 
-  #add({ count, offsets, lengths, unpacked, captions, labels: values }: ParquetRows, start: number): void {
+  #add(rows: ParquetRows, start: number, end: number): void {
     const { writer, labels, columns, path } = this.#scan;
-    let taken = 0;
+    const { count, offsets, lengths, captions, labels: values } = rows;
+    const unpacked = rows.unpacked.length > 0 ? this.#unpack(rows.unpacked) : undefined;
     for (let row = 0; row < count; row++) {
       const name = () => `${path}: row ${start + row}`;
       const length = lengths[row]!;
@@ -140,27 +144,42 @@ class ParquetScan {
       }
       const text = columns.caption ? writer.caption(captions[row], name) : noCaption;
       this.captioned ||= text.length > 0;
-      const isInPlace = offsets[row]! >= 0;
-      const slice = isInPlace
-        ? { container: writer.container(path), offset: offsets[row]!, length }
-        : this.#unpack(unpacked.subarray(taken, taken + length));
-      if (!isInPlace) taken += length;
-      writer.addSlice(slice, columns.label ? labels.read(values[row], name) : NO_LABEL, text);
+      const label = columns.label ? labels.read(values[row], name) : NO_LABEL;
+      if (offsets[row]! >= 0)
+        writer.addSlice({ container: writer.container(path), offset: offsets[row]!, length }, label, text);
+      else {
+        writer.addSlice({ container: unpacked!.container, offset: unpacked!.offset, length }, label, text);
+        unpacked!.offset += length;
+      }
     }
+    if (count < end - start) this.#lose(start + count, end, NO_DATA);
   }
 
-  #unpack(bytes: Uint8Array): { container: number; offset: number; length: number } {
+  /** @returns where the bytes are now */
+  #unpack(bytes: Uint8Array): { container: number; offset: number } {
     const { writer, path } = this.#scan;
     this.#spool ??= openSpool(writer, path);
     const { descriptor, size, container } = this.#spool;
     try {
-      this.#spool.size += writeSync(descriptor, bytes, 0, bytes.length, size);
+      for (let written = 0; written < bytes.length; )
+        written += writeSync(descriptor, bytes, written, bytes.length - written, size + written);
     } catch (error) {
       throw systemFailure(error, 'Cannot unpack pictures to', writer.spoolFolder());
     }
-    return { container, offset: size, length: bytes.length };
+    this.#spool.size += bytes.length;
+    return { container, offset: size };
   }
 }
+
+const NO_DATA = 'the file promises them, and has no data';
+const EMPTY: ParquetRows = {
+  count: 0,
+  offsets: new Float64Array(0),
+  lengths: new Uint32Array(0),
+  unpacked: new Uint8Array(0),
+  captions: [],
+  labels: [],
+};
 
 /** Class names of the source, or those in the metadata of its files, which must agree. */
 class ClassNames {
