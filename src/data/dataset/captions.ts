@@ -127,13 +127,19 @@ function classCaption(
 
 /**
  * Class names of joined sources.
- * @throws CoupletError with the first difference between two that name their classes
+ * @throws CoupletError with the first difference between two, or when some have names and others numbers
  */
 export function agreeOnClasses(
-  sources: readonly { name: string; classes: Classes | undefined }[],
+  sources: readonly { name: string; classes: Classes | undefined; labelled: boolean }[],
 ): Classes | undefined {
   const named = sources.filter(({ classes }) => classes !== undefined);
   const [first, ...others] = named;
+  const numbered = sources.find(({ classes, labelled }) => labelled && classes === undefined);
+  if (first && numbered)
+    throw new CoupletError(
+      `joined sources must agree on their classes. ${first.name} names them, and ${numbered.name} has numbers. ` +
+        'Give both the same classNames.',
+    );
   for (const other of others) {
     const ours = first!.classes!.map(([name]) => name);
     const theirs = other.classes!.map(([name]) => name);

@@ -74,9 +74,18 @@ export async function openDataset(
     if (writer.columns.size === 0) throw noSamples(indexed, writer.problems);
     return makeDataset(writer, indexed, spool);
   } catch (error) {
-    spool.remove();
+    removeQuietly(spool);
     if (error instanceof CoupletError) throw new CoupletError(`${key}: ${error.message}`);
     throw error;
+  }
+}
+
+/** After an error, which an error of the removal must not hide. */
+function removeQuietly(spool: Spool): void {
+  try {
+    spool.remove();
+  } catch {
+    // The folder is temporary.
   }
 }
 

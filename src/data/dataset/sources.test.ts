@@ -402,6 +402,33 @@ describe('joined sources', () => {
     await expect(openDataset(sources)).rejects.toThrow(/Label 1 is dog in folder .* and fox in/);
   });
 
+  test('names and numbers are refused, unless captions make labels needless: then labels are lost', async () => {
+    const folder = temporaryFolder();
+    put(folder, {
+      'a/cat/1.jpg': '',
+      'a/dog/1.jpg': '',
+      'n.csv': 'path,c\na/cat/1.jpg,0\na/dog/1.jpg,1\n',
+      'own.csv': 'path,title,c\na/cat/1.jpg,one,cat\n',
+      'other.csv': 'path,title,c\na/dog/1.jpg,two,0\n',
+    });
+    const table = (name: string) => ({
+      type: 'manifest' as const,
+      path: join(folder, name),
+      labelColumn: 'c',
+    });
+    const named = { type: 'folder' as const, path: join(folder, 'a') };
+    await expect(openDataset([named, table('n.csv')])).rejects.toThrow(
+      /a names them, and manifest .* has numbers/,
+    );
+    const captioned = await openDataset([table('own.csv'), table('other.csv')]);
+    expect([labelsOf(captioned), captioned.unlabelled.count, captioned.problems.count]).toEqual([
+      [-1, -1],
+      2,
+      0,
+    ]);
+    expect(await captionsOf(captioned)).toEqual(['one', 'two']);
+  });
+
   test('a misspelled key is named', async () => {
     const source = { type: 'folder', path: '.', template: ['a {}'] } as unknown as SourceInput;
     await expect(openDataset([source])).rejects.toThrow(CoupletError);
