@@ -28,6 +28,10 @@ const POSITION_BASE = 2 ** 30;
 const MAX_CACHED_WORDS = 200_000;
 const MAX_CACHED_LENGTH = 40;
 
+const encoder = new TextEncoder();
+
+export const utf8Bytes = (text: string): Uint8Array => encoder.encode(text);
+
 /** Two tokens, written `a b` or `["a", "b"]`. */
 export function pairOf(merge: unknown): readonly [string, string] | undefined {
   const pair: unknown = typeof merge === 'string' ? merge.split(' ', 3) : merge;
@@ -70,7 +74,7 @@ export class Bpe {
   }
 
   #symbols(word: string): Int32Array {
-    const bytes = Buffer.from(word, 'utf8');
+    const bytes = utf8Bytes(word);
     const ids = new Int32Array(bytes.length);
     for (let i = 0; i < bytes.length; i++) ids[i] = this.#byteIds[bytes[i] as number] as number;
     if (bytes.length > 0) ids[bytes.length - 1] = this.#byteIds[256 + (bytes.at(-1) as number)] as number;
@@ -124,7 +128,7 @@ export function decodeTokens(tokens: readonly string[]): string {
     const text = token.endsWith('</w>') ? `${token.slice(0, -4)}${BYTE_CHARS[0x20]}` : token;
     return Array.from(text, (char) => BYTE_VALUES.get(char) ?? 0x3f);
   });
-  return Buffer.from(bytes).toString('utf8').trim();
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes)).trim();
 }
 
 function byteOrder(): number[] {

@@ -103,7 +103,7 @@ function repairMojibake(line: string): string {
   let text = line;
   while (/[\u00c2-\u00f4]/.test(text)) {
     const bytes = asWindows1252(text);
-    if (!bytes || !SUSPICIOUS.test(bytes.toString('latin1'))) return text;
+    if (!bytes || !SUSPICIOUS.test(latin1(bytes))) return text;
     try {
       text = utf8.decode(bytes);
     } catch {
@@ -113,8 +113,11 @@ function repairMojibake(line: string): string {
   return text;
 }
 
-function asWindows1252(text: string): Buffer | undefined {
-  const bytes = Buffer.alloc(text.length);
+/** One character for each byte. */
+const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+
+function asWindows1252(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     const byte = code < 0x100 ? code : toC1(text[i] as string);

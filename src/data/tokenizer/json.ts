@@ -4,13 +4,11 @@ import { checkJson } from '../../io/json-file.ts';
 import { show } from '../../io/schema-problems.ts';
 import { addedTokenSchema } from './added-tokens.ts';
 import { pairOf } from './bpe.ts';
+import { END_OF_TEXT, START_OF_TEXT } from './clip.ts';
 import { decoderSchema, modelSchema } from './model.ts';
 import { normalizerSchema } from './normalizer.ts';
 import { preTokenizerSchema } from './pre-tokenizer.ts';
 import { shortList } from './short-list.ts';
-
-export const START_OF_TEXT = '<|startoftext|>';
-export const END_OF_TEXT = '<|endoftext|>';
 
 const jsonSchema = z.object({
   added_tokens: shortList(addedTokenSchema),

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { trainBpe } from './bpe-train.ts';
-import { clipMerges, clipTokenizerJson, clipTokens } from './clip.ts';
+import { clipTokenizerJson, clipTokens } from './clip.ts';
+import { clipMerges } from './clip-merges.ts';
 import type { TokenizerJson } from './json.ts';
 import { createTokenizer, type TokenizerSpec } from './tokenizer.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BYTE_CHARS } from './bpe.ts';
+import { BYTE_CHARS, utf8Bytes } from './bpe.ts';
 import { compilePattern, patternSchema, WORD_CHARACTERS } from './pattern.ts';
 import { shortList } from './short-list.ts';
 
@@ -90,7 +90,7 @@ function byteLevel(json: { add_prefix_space: boolean; use_regex: boolean }): Cut
   const cut: Cut = json.use_regex ? splitter(GPT2_WORDS, 'Isolated') : (text) => [text];
   return (text) =>
     cut(json.add_prefix_space && !text.startsWith(' ') ? ` ${text}` : text).map((word) =>
-      Array.from(Buffer.from(word, 'utf8'), (byte) => BYTE_CHARS[byte]).join(''),
+      Array.from(utf8Bytes(word), (byte) => BYTE_CHARS[byte]).join(''),
     );
 }
 

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CoupletError } from '../../errors.ts';
 import { trainBpe } from './bpe-train.ts';
-import { clipMerges, clipTokenizerJson, clipTokens } from './clip.ts';
+import { clipTokenizerJson, clipTokens } from './clip.ts';
+import { clipMerges } from './clip-merges.ts';
 import { createTokenizer, loadTokenizer, type Tokenizer, tokenizerConfigSchema } from './tokenizer.ts';
 
 /** CLIP's tokenizer as a tokenizer.json. */

@@ -3,11 +3,10 @@ import { z } from 'zod';
 import { CoupletError } from '../../errors.ts';
 import { writeFileAtomically } from '../../io/atomic.ts';
 import { readJsonFile } from '../../io/json-file.ts';
-import { Bpe, CLIP_WORDS, decodeTokens, wordRegExp } from './bpe.ts';
 import { trainBpe } from './bpe-train.ts';
-import { cleanCaption } from './clean.ts';
-import { clipMerges, clipTokens } from './clip.ts';
-import { type CheckedJson, parseTokenizerJson, specialIds, type TokenizerJson } from './json.ts';
+import { clipMerges } from './clip-merges.ts';
+import { clipEncoder, type Encoder, frameEncoder } from './encoder.ts';
+import { parseTokenizerJson, specialIds, type TokenizerJson } from './json.ts';
 import { makeJsonEncoder } from './json-encoder.ts';
 
 /** Plain data, from which a worker thread makes the same tokenizer. */
@@ -50,18 +49,6 @@ export const tokenizerConfigSchema = z.discriminatedUnion('type', [
 ]);
 export type TokenizerConfig = z.infer<typeof tokenizerConfigSchema>;
 
-/** Ids without frame and padding. */
-interface Encoder {
-  readonly vocabSize: number;
-  readonly startOfText: number;
-  readonly endOfText: number;
-  /** What was read of the tokenizer.json. */
-  readonly json?: CheckedJson;
-  /** At least the first `limit` ids. */
-  ids(text: string, limit: number): ArrayLike<number>;
-  text(ids: number[]): string;
-}
-
 /**
  * @param path of the tokenizer.json, for the errors
  * @throws CoupletError for a bad `contextLength` or an unfit tokenizer.json
@@ -73,39 +60,8 @@ export function createTokenizer(spec: TokenizerSpec, path = 'The tokenizer'): To
       `contextLength must be a whole number of at least 2 (start and end of text), got ${contextLength}. CLIP uses 77.`,
     );
   }
-  const encoder = spec.type === 'clip' ? clipEncoder() : fileEncoder(spec.json, path);
-  const { vocabSize, startOfText, endOfText, json } = encoder;
-  const write = (out: Int32Array, row: number, text: string): void => {
-    const ids = encoder.ids(text, contextLength - 2);
-    const count = Math.min(ids.length, contextLength - 2);
-    const rowStart = row * contextLength;
-    out[rowStart] = startOfText;
-    for (let i = 0; i < count; i++) out[rowStart + 1 + i] = ids[i] as number;
-    out[rowStart + 1 + count] = endOfText;
-  };
-  const encodeBatch = (texts: readonly string[]): Int32Array => {
-    const out = new Int32Array(texts.length * contextLength);
-    texts.forEach((text, row) => {
-      write(out, row, text);
-    });
-    return out;
-  };
-  return {
-    spec: json ? { type: 'json', json, contextLength } : spec,
-    vocabSize,
-    contextLength,
-    startOfText,
-    endOfText,
-    encode: (text) => encodeBatch([text]),
-    encodeBatch,
-    decode: (ids) => encoder.text(withoutFrame(ids, startOfText, endOfText)),
-  };
-}
-
-function withoutFrame(ids: ArrayLike<number>, start: number, end: number): number[] {
-  const all = Array.from(ids);
-  const stop = all.indexOf(end);
-  return all.slice(all[0] === start ? 1 : 0, stop < 0 ? all.length : stop);
+  const encoder = spec.type === 'clip' ? clipEncoder(clipMerges()) : fileEncoder(spec.json, path);
+  return frameEncoder(encoder, encoder.json ? { type: 'json', json: encoder.json, contextLength } : spec);
 }
 
 function fileEncoder(json: unknown, path: string): Encoder {
@@ -116,31 +72,6 @@ function fileEncoder(json: unknown, path: string): Encoder {
     vocabSize,
     json: checked,
     ...makeJsonEncoder(checked, tokens),
-  };
-}
-
-/** As open_clip: a caption that contains `<start_of_text>` gets its id, unless other marks stand right before it. */
-function clipEncoder(): Encoder {
-  const merges = clipMerges();
-  const tokens = clipTokens(merges.map(([left, right]) => left + right));
-  const vocabSize = tokens.length;
-  const bpe = new Bpe({ vocab: new Map(tokens.map((token, id) => [token, id])), merges });
-  const special = ['<start_of_text>', '<end_of_text>'];
-  const specials = new Map(special.map((token, i) => [token, Int32Array.of(vocabSize - 2 + i)]));
-  const words = wordRegExp([...special, CLIP_WORDS].join('|'));
-  return {
-    vocabSize,
-    startOfText: vocabSize - 2,
-    endOfText: vocabSize - 1,
-    ids(text, limit) {
-      const out: number[] = [];
-      for (const word of cleanCaption(text).matchAll(words)) {
-        if (out.length >= limit) break;
-        for (const id of specials.get(word[0]) ?? bpe.encodeWord(word[0])) out.push(id);
-      }
-      return out;
-    },
-    text: (ids) => decodeTokens(ids.map((id) => tokens[id] ?? '')),
   };
 }
 
