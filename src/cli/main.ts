@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addAnalyze } from './analyze.ts';
 import { addDoctor } from './doctor.ts';
+import { addEmbed } from './embed.ts';
 import { addEval } from './eval.ts';
 import { fail } from './fail.ts';
 import { addSchedule } from './schedule.ts';
@@ -36,6 +37,7 @@ Next:
 
 addTrain(program);
 addEval(program);
+addEmbed(program);
 addAnalyze(program);
 addSchedule(program);
 addDoctor(program);
