@@ -7,6 +7,7 @@ import { addEmbed } from './embed.ts';
 import { addEval } from './eval.ts';
 import { fail } from './fail.ts';
 import { addSchedule } from './schedule.ts';
+import { addSearch } from './search.ts';
 import { addTrain } from './train.ts';
 
 function version(): string {
@@ -38,6 +39,7 @@ Next:
 addTrain(program);
 addEval(program);
 addEmbed(program);
+addSearch(program);
 addAnalyze(program);
 addSchedule(program);
 addDoctor(program);

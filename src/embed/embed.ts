@@ -72,7 +72,7 @@ export async function embedSource(
             );
           const dtype = options.dtype ?? (format === 'parquet' ? 'float32' : 'float16');
           const choices = { dtype, format, texts, patches };
-          const plan = await planOf(runDir, run, { dataset, sources: list, choices });
+          const plan = planOf(runDir, run, { dataset, sources: list, choices });
           if (there) return alreadyDone(out, plan);
           return embed({ run: { ...run, maxBadShare: 1 }, dataset, plan, out }, options);
         },

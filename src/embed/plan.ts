@@ -1,27 +1,25 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { basename, resolve } from 'node:path';
 import { type Dataset, fingerprintOf, type SourceInput } from '../data/index.ts';
 import { microBatchSize } from '../evaluate/features.ts';
-import { MODEL_FILE } from '../io/checkpoint-files.ts';
 import type { LoadedRun } from '../run/load-run.ts';
+import { scope } from '../torch/index.ts';
 import type { EmbedPlan } from './record.ts';
 
 type Choices = Pick<EmbedPlan, 'dtype' | 'format' | 'texts' | 'patches'>;
 
-export async function planOf(
+export function planOf(
   runDir: string,
   run: LoadedRun,
   { dataset, sources, choices }: { dataset: Dataset; sources: readonly SourceInput[]; choices: Choices },
-): Promise<EmbedPlan> {
+): EmbedPlan {
   const { method, model, precision, data } = run.config;
   return {
     version: 1,
     run: resolve(runDir),
     checkpoint: basename(run.checkpoint),
     step: run.step,
-    weights: await weightsOf(run),
+    weights: weightsOf(run),
     method: method.name,
     model,
     source: sources.length === 1 ? sources[0] : sources,
@@ -42,11 +40,15 @@ export async function planOf(
   };
 }
 
-/** SHA-256 (hex) of a checkpoint's weights; those before the first step follow from the config's seed. */
-export async function weightsOf(run: LoadedRun): Promise<string> {
+/** SHA-256 (hex) of the weights that a run was loaded with, which may be averaged ones. */
+export function weightsOf({ method }: LoadedRun): string {
   const hash = createHash('sha256');
-  if (run.checkpoint === 'start') hash.update(JSON.stringify([run.config.seed, run.config.model]));
-  else await pipeline(createReadStream(join(run.checkpoint, MODEL_FILE)), hash);
+  for (const [name, tensor] of method.model) {
+    const { buffer, byteOffset, byteLength } = scope(() => tensor.toArray());
+    hash
+      .update(`${name} ${tensor.dtype} ${tensor.shape}\n`)
+      .update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
   return hash.digest('hex');
 }
 
