@@ -26,7 +26,7 @@ export class GrowingFile {
         throw new CoupletError(
           `${path} has ${size} bytes: expected at least ${length}. Remove its folder and begin again.`,
         );
-      await file.truncate(length);
+      if (size > length) await file.truncate(length);
       return new GrowingFile(path, file, length);
     } catch (error) {
       return withCleanUp<GrowingFile>(

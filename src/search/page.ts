@@ -1,8 +1,7 @@
 import sharp from 'sharp';
-import type { Row } from '../embed/row-lines.ts';
+import { nameOfRow, type Row } from '../embed/row-lines.ts';
 import { escaped } from '../io/html.ts';
 import { formatCount } from '../io/human.ts';
-import { nameOfRow } from './names.ts';
 import type { Search } from './search.ts';
 import type { Match } from './shard.ts';
 
