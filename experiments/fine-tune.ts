@@ -33,7 +33,12 @@ const WAYS: Record<string, Way> = {
     epochs: EPOCHS / 5,
     set: { ...from(), 'optimizer.layerDecay': 0.75 },
   },
-  'locked-image': { rates: [3e-4, 6e-4, 1.2e-3], best: 1, epochs: EPOCHS / 5, set: from({ freeze: 'image' }) },
+  'locked-image': {
+    rates: [3e-4, 6e-4, 1.2e-3],
+    best: 1,
+    epochs: EPOCHS / 5,
+    set: from({ freeze: 'image' }),
+  },
 };
 
 function run(name: string, { epochs, set }: Way, { rate, seed }: { rate: number; seed: number }): SweepRun {

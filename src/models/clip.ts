@@ -26,7 +26,9 @@ class ProjectedVit extends Module {
     super();
     const { width, projection = true } = spec;
     if (!projection && width !== embedDim)
-      throw new RangeError(`embedDim ${embedDim} is not the width ${width} of an image tower without projection`);
+      throw new RangeError(
+        `embedDim ${embedDim} is not the width ${width} of an image tower without projection`,
+      );
     this.#projection = projection
       ? this.parameter('proj', init.normal([width, embedDim], width ** -0.5))
       : null;

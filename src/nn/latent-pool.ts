@@ -57,7 +57,10 @@ export class LatentPool extends Module {
   forward(x: Tensor): Tensor {
     const [batch, count, width] = x.shape;
     const heads = this.#heads;
-    const query = this.#query.forward(this.#latent).view(1, 1, heads, width / heads).transpose(1, 2);
+    const query = this.#query
+      .forward(this.#latent)
+      .view(1, 1, heads, width / heads)
+      .transpose(1, 2);
     const [key, value] = this.#keyValue
       .forward(x)
       .view(batch, count, 2, heads, width / heads)

@@ -13,6 +13,7 @@ import { findCheckpoint } from './find-checkpoint.ts';
 import { readBestStep } from './journal.ts';
 import { prepareProcess } from './process.ts';
 import { modelWith, resolveConfig } from './resolve.ts';
+import { startFromWeights } from './weights.ts';
 
 /** A trained model, ready for evaluations. `close()` frees it. */
 export interface LoadedRun extends Encoder {
@@ -56,8 +57,9 @@ export async function loadRun(
   if (device === 'cpu') refuseHugeModel(model, 1);
   const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });
   try {
-    // The weights before the first step follow from the seed.
-    if (checkpoint !== 'start') await loadTensorsInto(join(place.path, MODEL_FILE), method.model);
+    // The weights before the first step follow from the seed, or come from files.
+    if (checkpoint === 'start') await startFromWeights(config, { method, model });
+    else await loadTensorsInto(join(place.path, MODEL_FILE), method.model);
   } catch (error) {
     method.dispose();
     throw error;
