@@ -198,6 +198,9 @@ const classTokens = ({ classToken = true }: VitSpec): number => (classToken ? 1 
 /** C + R: tokens that stand for no patch. */
 export const prefixTokens = (spec: VitSpec): number => classTokens(spec) + (spec.registers ?? 0);
 
+/** What a spec leaves to its style. */
+export const styleFields = ({ preNorm, patchBias, normEps }: VitStyle) => ({ preNorm, patchBias, normEps });
+
 /** A style, and what a spec says otherwise. */
 export function styleOf(
   { preNorm, patchBias, normEps }: Pick<VitSpec, 'preNorm' | 'patchBias' | 'normEps'>,

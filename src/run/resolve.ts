@@ -37,6 +37,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     const trained = needsTexts ? model : { image: model.image };
     checkFreeze(freeze, { model: trained, method: config.method.name });
   }
+  checkTuning(config);
   const compression = fullCompression(config, model);
   return {
     config: compression ? { ...config, compression } : config,
@@ -44,6 +45,24 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     ...(freeze && { freeze }),
     ...(needsTexts && hasTexts(model) && { contextLength: model.text.contextLength }),
   };
+}
+
+function checkTuning({ model, method, optimizer, emaWeights }: RunConfig): void {
+  const { averages } = findMethod(method.name);
+  if (emaWeights && averages)
+    throw new CoupletError(
+      `emaWeights: method ${method.name} evaluates its ${averages}, a moving average of the weights already. Leave emaWeights out.`,
+    );
+  if (optimizer.loadedRate !== undefined && !namesFile(model))
+    throw new CoupletError(
+      'optimizer.loadedRate is the rate of loaded weights, and the model loads none: give model.from, or leave it out.',
+    );
+}
+
+/** Whether a model, or one of its towers, comes from a file. */
+function namesFile(model: unknown): boolean {
+  if (typeof model !== 'object' || model === null) return false;
+  return 'from' in model || Object.values(model).some(namesFile);
 }
 
 /** The model with the tokenizer's vocabulary; without a tokenizer its image tower alone. */

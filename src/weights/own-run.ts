@@ -5,6 +5,7 @@ import { CoupletError } from '../errors.ts';
 import { MODEL_FILE, runPaths, stepOfCheckpoint } from '../io/checkpoint-files.ts';
 import { readJsonFile } from '../io/json-file.ts';
 import { type AnyModelSpec, hasTexts, modelSpec } from '../models/registry.ts';
+import { OPEN_CLIP_VIT, styleFields, TIMM_VIT } from '../models/vit.ts';
 import { openWeights, type WeightFiles, withoutPrefix } from './files.ts';
 import type { FoundWeights } from './find.ts';
 import { openClip } from './layouts/open-clip.ts';
@@ -56,8 +57,10 @@ function newestCheckpoint(runDir: string): string {
 function specOf(model: unknown, { tensors }: WeightFiles): AnyModelSpec {
   const named = modelSpec(model as string | AnyModelSpec);
   const rows = tensors.get('token_embedding.weight')?.shape[0];
-  if (!hasTexts(named) || rows === undefined) return { image: named.image };
-  const { embedDim, image, text } = named;
+  const style = rows === undefined ? TIMM_VIT : OPEN_CLIP_VIT;
+  const image = named.image.type === 'resnet' ? named.image : { ...styleFields(style), ...named.image };
+  if (!hasTexts(named) || rows === undefined) return { image };
+  const { embedDim, text } = named;
   return { embedDim, image, text: { ...text, vocabSize: rows } };
 }
 

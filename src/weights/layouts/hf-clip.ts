@@ -1,6 +1,6 @@
 import { type AnyModelSpec, hasTexts } from '../../models/registry.ts';
 import type { TextSpec } from '../../models/text.ts';
-import type { VitSpec } from '../../models/vit.ts';
+import { OPEN_CLIP_VIT, styleFields, type VitSpec } from '../../models/vit.ts';
 import { type Correspondence, pair, same, transposed } from '../correspondence.ts';
 import type { Json, WeightFiles } from '../files.ts';
 import { defineLayout } from '../layout.ts';
@@ -161,11 +161,15 @@ export const hfClip = defineLayout({
     const vision = partOf(config, 'vision_config');
     const embedDim = sizeOf(files, 'visual_projection.weight', 0);
     agree(files, config, { projection_dim: embedDim });
-    const image = { ...hfVisionSpec(files, vision, CLIP), pool: 'class' as const };
-    const bias = files.tensors.has(`${HF_VISION.patches}bias`);
+    const image = {
+      ...styleFields(OPEN_CLIP_VIT),
+      ...hfVisionSpec(files, vision, CLIP),
+      pool: 'class' as const,
+      patchBias: files.tensors.has(`${HF_VISION.patches}bias`),
+    };
     return {
       embedDim,
-      image: bias ? { ...image, patchBias: true } : image,
+      image,
       text: hfTextSpec(files, partOf(config, 'text_config'), CLIP),
     };
   },

@@ -1,6 +1,6 @@
 import { type AnyModelSpec, hasTexts } from '../../models/registry.ts';
 import type { TextSpec } from '../../models/text.ts';
-import { OPEN_CLIP_VIT } from '../../models/vit.ts';
+import { OPEN_CLIP_VIT, styleFields } from '../../models/vit.ts';
 import { OPEN_CLIP_BLOCK } from '../../nn/block.ts';
 import { type Correspondence, same } from '../correspondence.ts';
 import type { Json, WeightFiles } from '../files.ts';
@@ -77,7 +77,8 @@ function vitSpec(files: WeightFiles, said: Json) {
     mlpRatio: hidden / width,
     pool,
     positionEmbedding: 'learned' as const,
-    ...(files.tensors.has('visual.conv1.bias') && { patchBias: true }),
+    ...styleFields(OPEN_CLIP_VIT),
+    patchBias: files.tensors.has('visual.conv1.bias'),
   };
 }
 
