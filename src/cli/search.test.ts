@@ -66,7 +66,7 @@ it('as JSON, and as a page that needs no other file', () => {
   expect(json).toEqual({
     query: 'pictures/0007.png',
     matches: [
-      { row: 6, score: expect.closeTo(1, 5), id: 4, path: 'pictures/0007.png', caption: expect.any(String) },
+      { row: 6, score: expect.closeTo(1, 5), id: 7, path: 'pictures/0007.png', caption: expect.any(String) },
     ],
   });
   const { status, stdout } = couplet(

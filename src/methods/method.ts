@@ -58,6 +58,8 @@ export interface Method<Next = unknown> {
   lossKey?(context: StepContext): string;
   /** After the optimizer's update, stores what loss() computed. The only method that changes state. */
   commit(next: Next, context: StepContext): void;
+  /** Parameters of these names get no gradient, and leave `params`. In copies of nets they stay too. */
+  freeze(names: ReadonlySet<string>): void;
   /** Names of parameters that this step does not update. */
   frozen?(context: StepContext): ReadonlySet<string>;
   /** Whether weight decay applies to a parameter. Default: open_clip's rule (optim/groups.ts). */
@@ -122,6 +124,8 @@ export interface MethodParts<Schema extends z.ZodObject = z.ZodObject> {
   options: Schema;
   /** Whether it needs texts. Methods without texts need a ViT. */
   needs: { tokens: boolean };
+  /** The net that encodes, where it is a moving average already: such as 'teacher'. */
+  averages?: string;
   /** One recipe a view, in the order of Batch.views. */
   views(context: ViewContext<z.output<Schema>>): ViewRecipe[];
   /** Features and costs follow from the passes. */
