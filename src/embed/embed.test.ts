@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { jpegOf, put } from '../../tests/data/make.ts';
 import { contentsOf, tinyRun } from '../../tests/embed/tiny.ts';
@@ -162,6 +163,51 @@ describe('embedSource', () => {
       values,
       ids.flatMap((id) => [...whole.subarray(id * 32, id * 32 + 32)]),
     );
+  });
+
+  it.each<[{ format?: 'parquet' }]>([[{}], [{ format: 'parquet' }]])(
+    'writes patch tokens whose mean is the embedding of a ViT that pools by it, %j',
+    async (options) => {
+      const out = `patches ${options.format}`;
+      await embed(out, { patches: true, dtype: options.format ? 'float32' : 'float16', ...options });
+      const { shape, values } = readNpy(at(out, 'patch_embeddings.npy'));
+      expect(shape).toEqual([600, 9, 32]);
+      const path = join(run, 'checkpoints/step-00000004/model.safetensors');
+      const proj = new Float32Array((await readSafetensors(path)).tensors.get('visual.proj')!.data.buffer);
+      const { images } = await features(source, false);
+      for (const row of [0, 300, 599]) {
+        const mean = Array.from({ length: 32 }, (_, d) => {
+          let sum = 0;
+          for (let token = 0; token < 9; token++) sum += values[(row * 9 + token) * 32 + d]! / 9;
+          return sum;
+        });
+        const projected = Array.from({ length: 32 }, (_, e) =>
+          mean.reduce((sum, value, d) => sum + value * proj[d * 32 + e]!, 0),
+        );
+        const length = Math.hypot(...projected);
+        // Nine tokens of about 1, each rounded to float16 (2^-11).
+        for (const [e, value] of projected.entries())
+          expect(Math.abs(value / length - images[row * 32 + e]!)).toBeLessThan(2e-3);
+      }
+    },
+  );
+
+  it('writes Parquet: path, caption, class and lists of one size', async () => {
+    await embed('parquet', { format: 'parquet', texts: true });
+    const file = await asyncBufferFromFile(at('parquet/embeddings.parquet'));
+    const rows = await parquetReadObjects({ file });
+    const { images, texts } = await features(source, true);
+    expect(rows).toHaveLength(600);
+    for (const [id, row] of rows.entries())
+      expect(row).toEqual({
+        id: BigInt(id),
+        path: at('pictures/pictures', `${String(id).padStart(4, '0')}.png`),
+        caption: samples[id]!.caption,
+        class: null,
+        embedding: images.slice(id * 32, id * 32 + 32),
+        text_embedding: texts!.slice(id * 32, id * 32 + 32),
+      });
+    expect(Object.keys(contentsOf(at('parquet')))).toEqual(['embed.json', 'embeddings.parquet']);
   });
 
   it('does nothing when it is done already', async () => {

@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { z } from 'zod';
 import { type Dataset, listProblems, type Problem, type Problems } from '../data/index.ts';
 import { writeFileAtomically } from '../io/atomic.ts';
+import { checkJson, parseJson } from '../io/json-file.ts';
 import { npyHeader } from '../io/npy.ts';
 import { weightNotFinite } from '../nn/finite.ts';
 import type { LoadedRun } from '../run/load-run.ts';
@@ -49,14 +51,16 @@ export async function nothingEmbedded(work: WorkFolder, run: LoadedRun, dataset:
 }
 
 const LISTED = 10;
+const problemSchema = z.object({ name: z.string(), reason: z.string() });
 
 async function skippedOf(work: WorkFolder, dataset: Dataset): Promise<Problems> {
   const first: Problem[] = [...dataset.problems.first];
-  const lines = createInterface({ input: createReadStream(join(work.path, EMBED_FILES.skipped)) });
+  const path = join(work.path, EMBED_FILES.skipped);
+  const lines = createInterface({ input: createReadStream(path) });
   for await (const line of lines) {
     if (first.length >= LISTED) break;
-    const { name, reason } = JSON.parse(line) as Problem;
-    first.push({ name, reason });
+    const place = { where: path, todo: 'Remove its folder and begin again.' };
+    first.push(checkJson(parseJson(line, place), problemSchema, place));
   }
   return { count: dataset.problems.count + work.journal.skipped, first };
 }
