@@ -29,6 +29,7 @@ export { defineMethod, type Method, type MethodDefinition } from './methods/meth
 export { scaledLr } from './methods/shared/scaled-lr.ts';
 export { type AnyClipSpec, Clip, type ClipSpec } from './models/clip.ts';
 export { clipModels, resnetClipModels } from './models/registry.ts';
+export { type OnnxFile, type OnnxModel, type OnnxOptions, openOnnx, writeOnnx } from './onnx/index.ts';
 export { evaluateRun } from './run/evaluate-run.ts';
 export { type LoadedRun, loadRun } from './run/load-run.ts';
 export * as torch from './torch/index.ts';

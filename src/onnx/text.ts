@@ -1,0 +1,50 @@
+// B batch, L tokens, D width, E embedding.
+import type { TextSpec } from '../models/text.ts';
+import { OPEN_CLIP_BLOCK } from '../nn/block.ts';
+import type { Value } from './graph.ts';
+import type { Layers } from './layers.ts';
+
+/** What a text tower gives. */
+export interface TextOutputs {
+  /** After the last norm, [B, L, D]. */
+  tokens: Value;
+  /** [B, E], of any length. */
+  features: Value;
+}
+
+/** Ids, int64 [B, L] with L up to the context length, through CLIP's text transformer. */
+export function text(layers: Layers, ids: Value, spec: TextSpec, embedDim: number): TextOutputs {
+  const { graph } = layers;
+  const { width, heads } = spec;
+  const eps = 1e-5;
+  const length = graph.op('Slice', [graph.op('Shape', [ids]), graph.ints(1), graph.ints(2)]);
+  const table = layers.weights.take('token_embedding.weight', [spec.vocabSize, width]);
+  const positions = graph.weight(layers.weights.take('positional_embedding', [spec.contextLength, width]));
+  let x = layers.add(
+    layers.variant.rows(graph, table, ids),
+    graph.op('Slice', [positions, graph.ints(0), length, graph.ints(0)]),
+  );
+  const mask = causalMask(layers, length);
+  for (let i = 0; i < spec.layers; i++)
+    x = layers.block(
+      x,
+      `transformer.resblocks.${i}.`,
+      { names: OPEN_CLIP_BLOCK, width, heads, hidden: 4 * width, normEps: eps, activation: 'gelu' },
+      mask,
+    );
+  const tokens = layers.layerNorm(x, 'ln_final.', { width, eps });
+  const pooled = graph.op('GatherND', [tokens, endOfText(layers, ids)], { attributes: { batch_dims: 1 } });
+  return { tokens, features: layers.project(pooled, 'text_projection', { in: width, out: embedDim }) };
+}
+
+/** The place of the largest id, the first one of equal ones: [B, 1]. */
+function endOfText({ graph }: Layers, ids: Value): Value {
+  return graph.op('ArgMax', [graph.cast(ids, 'int32')], { attributes: { axis: 1, keepdims: 1 } });
+}
+
+/** [L, L]: zero where a token may look, minus infinity at later tokens. */
+function causalMask({ graph }: Layers, length: Value): Value {
+  const place = graph.op('Range', [graph.int(0), graph.op('Squeeze', [length]), graph.int(1)]);
+  const later = graph.op('Less', [graph.op('Unsqueeze', [place, graph.ints(1)]), place]);
+  return graph.op('Where', [later, graph.scalar(Number.NEGATIVE_INFINITY), graph.scalar(0)]);
+}
