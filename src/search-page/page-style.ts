@@ -24,6 +24,7 @@ svg { flex: none; display: block; }
 #search { display: flex; align-items: center; gap: 0.6rem; max-width: 46rem; padding: 0.35rem 0.4rem 0.35rem 1rem; background: var(--card); border: 1px solid var(--rule); border-radius: 99px; box-shadow: var(--shadow); color: var(--soft); }
 #search:focus-within { border-color: var(--accent); box-shadow: 0 0 0 3px var(--wash); }
 #words { flex: 1; min-width: 0; border: 0; padding: 0.55rem 0; background: none; outline: none; font-size: 1.1rem; color: var(--ink); appearance: none; }
+#words::-webkit-search-cancel-button { appearance: none; width: 0.85rem; height: 0.85rem; cursor: pointer; background: var(--soft); clip-path: polygon(0 14%, 14% 0, 50% 36%, 86% 0, 100% 14%, 64% 50%, 100% 86%, 86% 100%, 50% 64%, 14% 100%, 0 86%, 36% 50%); }
 #words::placeholder { color: var(--soft); opacity: 1; }
 #pick { display: flex; align-items: center; gap: 0.45rem; border: 0; border-radius: 99px; padding: 0.6rem 1rem; background: var(--wash); color: var(--accent); font-weight: 600; }
 #pick:hover { filter: brightness(0.97) saturate(1.2); }
@@ -35,7 +36,7 @@ svg { flex: none; display: block; }
 #clear { border: 0; border-radius: 99px; padding: 0.55rem; background: none; color: var(--soft); }
 #clear:hover { background: var(--wash); color: var(--accent); }
 #error { max-width: 46rem; margin: 1rem 0 0; padding: 0.7rem 1rem; border-left: 4px solid var(--accent); border-radius: 0 10px 10px 0; background: var(--wash); overflow-wrap: anywhere; }
-#loading { display: flex; flex-wrap: wrap; align-items: center; gap: 0.3rem 0.8rem; max-width: 46rem; margin: 0.9rem 0 0 1rem; font-size: 0.9rem; color: var(--soft); font-variant-numeric: tabular-nums; }
+#loading { display: flex; flex-wrap: wrap; align-items: center; gap: 0.3rem 0.8rem; max-width: 44rem; margin: 0.9rem 0 0 1rem; font-size: 0.9rem; color: var(--soft); font-variant-numeric: tabular-nums; }
 progress { flex: 1; min-width: 8rem; height: 6px; appearance: none; border: 0; border-radius: 99px; overflow: hidden; background: var(--rule); }
 progress::-webkit-progress-bar { background: var(--rule); }
 progress::-webkit-progress-value { background: var(--accent); }
@@ -47,8 +48,9 @@ progress::-moz-progress-bar { background: var(--accent); }
 .plate { display: grid; place-items: center; aspect-ratio: 1; overflow: hidden; border: 1px solid var(--rule); border-radius: 14px; background: #fff; transition: border-color 0.15s, box-shadow 0.15s; }
 .plate img { width: 100%; height: 100%; object-fit: contain; }
 .card:hover .plate { border-color: var(--accent); box-shadow: var(--shadow); }
-.caption { margin: 0.45rem 0.15rem 0; font-size: 0.86rem; line-height: 1.35; min-height: 1.35em; display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; overflow-wrap: anywhere; unicode-bidi: isolate; }
-.score { position: absolute; top: 0.45rem; inset-inline-end: 0.45rem; padding: 0.05rem 0.4rem; border-radius: 99px; background: rgb(255 255 255 / 88%); color: #67615a; font-size: 0.74rem; font-variant-numeric: tabular-nums; }
+.text { display: flex; gap: 0.5rem; align-items: baseline; margin: 0.45rem 0.15rem 0; font-size: 0.86rem; line-height: 1.35; min-height: 1.35em; }
+.caption { flex: 1; min-width: 0; display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; overflow-wrap: anywhere; unicode-bidi: isolate; }
+.score { color: var(--soft); font-size: 0.78rem; font-variant-numeric: tabular-nums; }
 #more { display: block; margin: 2rem auto 0; padding: 0.65rem 1.6rem; border: 1px solid var(--rule); border-radius: 99px; background: var(--card); }
 #more:hover { border-color: var(--accent); color: var(--accent); }
 footer { padding-block: 2.5rem; color: var(--soft); font-size: 0.85rem; }

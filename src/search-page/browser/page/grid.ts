@@ -55,21 +55,23 @@ export class Grid {
     plate.append(image);
     const caption = element('span', 'caption');
     caption.dir = 'auto';
-    card.append(plate, caption);
-    if (score !== undefined) card.append(scoreOf(score));
+    const text = element('span', 'text');
+    text.append(caption);
+    if (score !== undefined) text.append(scoreOf(score));
+    card.append(plate, text);
     item.append(card);
-    this.#texts.of(row).then((text) => describe(text, row, { caption, image }));
+    this.#texts.of(row).then((facts) => describe(facts, row, { caption, image }));
     return item;
   }
 }
 
 function describe(
-  text: PageRow,
+  facts: PageRow,
   row: number,
   { caption, image }: { caption: HTMLElement; image: HTMLImageElement },
 ): void {
-  caption.textContent = text.caption ?? text.name ?? `Picture ${row + 1}`;
-  if (text.thumbnail === false) image.remove();
+  caption.textContent = facts.caption ?? facts.name ?? `Picture ${row + 1}`;
+  if (facts.thumbnail === false) image.remove();
 }
 
 function scoreOf(score: number): HTMLElement {

@@ -1,10 +1,11 @@
 import type { Tokenizer } from '../../../data/tokenizer/tokenizer.ts';
+import { idsOf } from '../../ids.ts';
 import type { PageFacts, PageFile, PageTokenizer, TowerFile } from '../../layout.ts';
 import type { Part } from '../../protocol.ts';
 import { download, downloadJson } from './download.ts';
 import { Tower } from './engine.ts';
 import { pixelsForTower } from './picture.ts';
-import { idsOf, tokenizerOf } from './words.ts';
+import { tokenizerOf } from './words.ts';
 
 type OnBytes = (part: Part, loaded: number, total: number) => void;
 

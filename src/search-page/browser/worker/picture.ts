@@ -2,6 +2,7 @@ import { centerCrop } from '../../../data/pictures/crop.ts';
 import type { Pixels } from '../../../data/pictures/pixel-cache.ts';
 import { resample } from '../../../data/pictures/resample.ts';
 import type { ImageTower } from '../../layout.ts';
+import { towerPixels } from '../../tower-pixels.ts';
 
 /** Of a browser's canvas, on phones too. */
 const MOST_PIXELS = 100_000_000;
@@ -18,7 +19,7 @@ export async function pixelsForTower(picture: Blob, tower: ImageTower): Promise<
   const box = { x: 0, y: 0, width: pixels.width, height: pixels.height };
   const { interpolation } = tower;
   resample(pixels, { box, ...centerCrop(pixels, side), flip: false, interpolation }, square);
-  return normalise(square, tower);
+  return towerPixels(square, tower);
 }
 
 async function decode(picture: Blob): Promise<Pixels> {
@@ -50,13 +51,4 @@ function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
     rgb[to + 2] = rgba[from + 2]!;
   }
   return rgb;
-}
-
-/** Channels last to channels first: (x / 255 - mean) / std. */
-function normalise(rgb: Uint8Array, { mean, std }: ImageTower): Float32Array {
-  const area = rgb.length / 3;
-  return Float32Array.from({ length: rgb.length }, (_, at) => {
-    const channel = Math.floor(at / area);
-    return (rgb[(at % area) * 3 + channel]! - mean[channel]! * 255) / (std[channel]! * 255);
-  });
 }

@@ -30,10 +30,3 @@ function byId(vocab: Readonly<Record<string, number>>): string[] {
   for (const [token, id] of Object.entries(vocab)) tokens[id] = token;
   return tokens;
 }
-
-/** [1, L] ids of a text, as the tower takes them. */
-export function idsOf(text: string, tokenizer: Tokenizer, cut: boolean): BigInt64Array {
-  const ids = tokenizer.encode(text);
-  const end = ids.indexOf(tokenizer.endOfText);
-  return BigInt64Array.from(cut ? ids.subarray(0, end + 1) : ids, BigInt);
-}
