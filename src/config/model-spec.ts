@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Freeze } from '../models/freeze.ts';
 
 // Far above any model, so that a slip of the keyboard is an error and not a full memory.
 const size = z.int().min(1).max(65_536);
@@ -81,11 +82,34 @@ const textTower = z
     },
   });
 
+const frozenPart = z.union([z.literal('all'), z.int().min(0)], {
+  error: "expected 'all' or a number of blocks",
+});
+
+/** 'image' is short for { image: 'all' }. */
+const freezeSchema = z
+  .union([
+    z.enum(['image', 'text']).transform((tower) => ({ [tower]: 'all' as const })),
+    z
+      .strictObject({
+        image: frozenPart.optional().describe("frozen part of the image tower: 'all', or a number of blocks"),
+        text: frozenPart.optional().describe("frozen part of the text tower: 'all', or a number of blocks"),
+      })
+      .refine(({ image, text }) => image !== undefined || text !== undefined, {
+        error: 'expected a tower: image, text or both',
+      }),
+  ])
+  .transform((freeze): Freeze => freeze)
+  .describe(
+    "part that keeps its weights: 'image', 'text', or a number of first blocks with the embeddings before them",
+  );
+
 export const modelSpecSchema = z
   .strictObject({
     embedDim: size.optional().describe('width of the embeddings'),
     image: imageTower.describe('image tower'),
     text: textTower.optional().describe('text tower, for methods with texts'),
+    freeze: freezeSchema.optional(),
   })
   .refine(({ text, embedDim }) => !text || embedDim !== undefined, {
     path: ['embedDim'],

@@ -56,6 +56,8 @@ export interface Method<Next = unknown> {
   lossKey?(context: StepContext): string;
   /** After the optimizer's update, stores what loss() computed. The only method that changes state. */
   commit(next: Next, context: StepContext): void;
+  /** Parameters of these names get no gradient, and leave `params`. In copies of nets they stay too. */
+  freeze(names: ReadonlySet<string>): void;
   /** Names of parameters that this step does not update. */
   frozen?(context: StepContext): ReadonlySet<string>;
   /** Whether weight decay applies to a parameter. Default: open_clip's rule (optim/groups.ts). */

@@ -92,7 +92,10 @@ export interface Normalized {
   variance: Tensor;
 }
 
-/** Batch normalisation of [B, C] or [B, C, H, W] (Ioffe & Szegedy 2015). */
+/**
+ * Batch normalisation of [B, C] or [B, C, H, W] (Ioffe & Szegedy 2015). A frozen one uses its running statistics in training too, and
+ * they stay.
+ */
 export class BatchNorm extends Module {
   readonly weight: Tensor | null; // [C]
   readonly bias: Tensor | null; // [C]
@@ -116,7 +119,7 @@ export class BatchNorm extends Module {
 
   forward(x: Tensor): Tensor {
     const { weight, bias, runningMean, runningVar } = this;
-    if (!activeStatistics)
+    if (!activeStatistics || this.isFrozen)
       return ops.batch_norm(x, weight, bias, runningMean, runningVar, false, 0, this.eps, true);
     const { out, mean, variance } = this.byBatch(x, { weight, bias });
     activeStatistics.observe(this, mean, variance);

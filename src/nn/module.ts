@@ -9,6 +9,7 @@ export abstract class Module {
   readonly #buffers = new Map<string, Tensor>();
   readonly #constants = new Map<string, Tensor>();
   readonly #children: [prefix: string, module: Module][] = [];
+  #isFrozen = false;
 
   /** Registers a learnable tensor. */
   protected parameter(name: string, tensor: Tensor): Tensor {
@@ -52,6 +53,21 @@ export abstract class Module {
     for (const [name, tensor] of tensorsOf(this)) into.set(prefix + name, tensor);
     for (const [name, module] of this.#children) module.#named(tensorsOf, prefix + name, into);
     return into;
+  }
+
+  /** Parameters of these names have no gradient from now on. */
+  freeze(names: ReadonlySet<string>, prefix = ''): void {
+    for (const [name, tensor] of this.#parameters) {
+      if (!names.has(prefix + name)) continue;
+      tensor.requireGrad(false);
+      this.#isFrozen = true;
+    }
+    for (const [inner, module] of this.#children) module.freeze(names, prefix + inner);
+  }
+
+  /** Whether freeze() named a parameter of this part itself. */
+  protected get isFrozen(): boolean {
+    return this.#isFrozen;
   }
 
   dispose(): void {

@@ -1,6 +1,14 @@
 import { CoupletError } from '../errors.ts';
 import { halves } from './half.ts';
-import type { Attribute, ElementType, GraphProto, Initializer, NodeProto, ValueInfo } from './proto.ts';
+import {
+  type Attribute,
+  ELEMENT,
+  type ElementType,
+  type GraphProto,
+  type Initializer,
+  type NodeProto,
+  type ValueInfo,
+} from './proto.ts';
 import type { Weight } from './weights.ts';
 
 /** Name of a tensor in the graph. */
@@ -53,9 +61,8 @@ export class Graph {
     return outputs;
   }
 
-  cast(value: Value, to: FloatType | 'int32', as?: string): Value {
-    const code = { float32: 1, int32: 6, float16: 10 }[to];
-    return this.op('Cast', [value], { attributes: { to: code }, ...(as !== undefined && { as }) });
+  cast(value: Value, to: ElementType, as?: string): Value {
+    return this.op('Cast', [value], { attributes: { to: ELEMENT[to] }, ...(as !== undefined && { as }) });
   }
 
   /** A constant. The same name twice is the same constant. */

@@ -2,7 +2,7 @@
 import { bytes, float, int, type LateBytes, type Message, string } from './protobuf.ts';
 
 /** TensorProto.DataType. */
-const ELEMENT = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
+export const ELEMENT = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 export type ElementType = keyof typeof ELEMENT;
 
 /** Numbers of type float are given as `{ float }`. */

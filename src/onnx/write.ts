@@ -27,7 +27,7 @@ export interface OnnxOptions {
   variant?: VariantName;
   /** Default clip. */
   family?: Family;
-  /** Data of tensors beyond so many bytes is written into files of at most so many, `NAME.onnx_data`, `NAME.onnx_data_1`, .... Default 2e9. */
+  /** Tensors of more bytes in all go to files of at most so many each, `NAME.onnx_data`, `NAME.onnx_data_1` and so on. Default 2e9. */
   limit?: number;
 }
 

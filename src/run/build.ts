@@ -7,6 +7,7 @@ import { CoupletError } from '../errors.ts';
 import type { Encoder } from '../evaluate/features.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { findMethod, type Method } from '../methods/index.ts';
+import { frozenNames } from '../models/freeze.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import { refuseHugeModel } from '../models/size.ts';
 import { adamOptions, createOptimizer, decayGroups, type Optimizer } from '../optim/index.ts';
@@ -52,13 +53,14 @@ export async function openTrainData(config: RunConfig): Promise<Dataset> {
 
 /** Makes the run's folder, the tokenizer, model, method and optimizer. */
 export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<RunParts> {
-  const { config, contextLength } = plan;
+  const { config, contextLength, freeze } = plan;
   const { runDir, dataset, device, ranks } = surroundings;
   if (ranks.rank === 0) await mkdir(runDir, { recursive: true });
   const tokenizer = await openTokenizer(plan, surroundings);
   const model = modelWith(plan, tokenizer);
   if (device === 'cpu') refuseHugeModel(model, WITH_GRADIENT_AND_MOMENT);
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
+  if (freeze) method.freeze(frozenNames(method.params.keys(), { freeze, model }));
   const { weightDecay, decayPositions: positions } = config.optimizer;
   const groups = decayGroups(method.params, weightDecay, { rule: method.decays, positions });
   const optimizer = createOptimizer(config.optimizer, groups);

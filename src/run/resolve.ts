@@ -2,6 +2,7 @@ import type { RunConfig } from '../config/index.ts';
 import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
+import { checkFreeze, type Freeze } from '../models/freeze.ts';
 import { type AnyModelSpec, hasTexts, modelSpec } from '../models/registry.ts';
 import { fullCompression } from './compression.ts';
 
@@ -11,22 +12,31 @@ export interface ResolvedConfig {
   config: RunConfig;
   /** Without the tokenizer's vocabulary, which modelWith() adds. */
   model: AnyModelSpec;
+  /** Towers, or first blocks of towers, that keep their weights. */
+  freeze?: Freeze;
   /** Tokens of a caption. Absent where the method has no texts. */
   contextLength?: number;
 }
 
-/** Throws a CoupletError for a method with texts on a model without a text tower, and for a compression that does not fit the image. */
+/** Throws a CoupletError for a method with texts on a model without a text tower, a compression that does not fit the image, and a wrong `freeze`. */
 export function resolveConfig(config: RunConfig): ResolvedConfig {
-  const model = modelSpec(config.model as string | AnyModelSpec);
+  const { freeze, ...model } = modelSpec(config.model as string | AnyModelSpec) as AnyModelSpec & {
+    freeze?: Freeze;
+  };
   const { tokens: needsTexts } = findMethod(config.method.name).needs;
   if (needsTexts && !hasTexts(model))
     throw new CoupletError(
       `method ${config.method.name} needs a text tower: give model.embedDim and model.text beside model.image, or a name such as ViT-B-32.`,
     );
+  if (freeze) {
+    const trained = needsTexts ? model : { image: model.image };
+    checkFreeze(freeze, { model: trained, method: config.method.name });
+  }
   const compression = fullCompression(config, model);
   return {
     config: compression ? { ...config, compression } : config,
     model,
+    ...(freeze && { freeze }),
     ...(needsTexts && hasTexts(model) && { contextLength: model.text.contextLength }),
   };
 }

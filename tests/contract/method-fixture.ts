@@ -15,9 +15,10 @@ export const BATCH = 6;
 const IMAGE = 16;
 const LENGTH = 6;
 const VOCABULARY = 32;
-const OPTIMIZER = { peakLr: 3e-3, beta1: 0.9, beta2: 0.98, eps: 1e-6 };
+export const RATE = 3e-3;
+const OPTIMIZER = { peakLr: RATE, beta1: 0.9, beta2: 0.98, eps: 1e-6 };
 
-const MODEL = {
+export const MODEL = {
   embedDim: 8,
   image: {
     imageSize: IMAGE,

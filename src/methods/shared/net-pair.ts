@@ -46,9 +46,14 @@ export function startAsCopy(copy: Module, original: Module): void {
  * copy <- m copy + (1 - m) original (He et al. 2020, equation 2), except running statistics of batch norms.
  * @equation FastCL 7.1: the key net: k <- m k + (1 - m) q; m(s) = 1 - (1 - m_0) (1 + cos(pi s)) / 2
  */
-export function follow(copy: Module, original: Module, { emaMomentum }: { emaMomentum: number }): void {
-  const followers = [...copy.namedParameters().values()];
-  const leaders = [...original.namedParameters().values()];
+export function follow(
+  copy: Module,
+  original: Module,
+  { emaMomentum, except = new Set() }: { emaMomentum: number; except?: ReadonlySet<string> },
+): void {
+  const moving = (module: Module) =>
+    [...module.namedParameters()].flatMap(([name, tensor]) => (except.has(name) ? [] : [tensor]));
+  const [followers, leaders] = [moving(copy), moving(original)];
   noGrad(() => {
     ops._foreach_mul__Scalar(followers, emaMomentum);
     ops._foreach_add__List(followers, leaders, 1 - emaMomentum);
@@ -69,10 +74,17 @@ export abstract class PairMethod<
   Next = null,
 > extends ViewMethod<Options, NetPair<Head, Predictor>, Next> {
   readonly #emaMomentum: Schedule;
+  /** The follower's are equal; averaging them would round. */
+  #frozen: ReadonlySet<string> = new Set();
 
   constructor(context: MethodContext<Options>, parts: PairParts<Head, Predictor>) {
     super(context, (init, spec) => new NetPair(init, spec, parts));
     this.#emaMomentum = cosine(context.options.emaMomentum, 1);
+  }
+
+  override freeze(names: ReadonlySet<string>): void {
+    super.freeze(names);
+    this.#frozen = names;
   }
 
   protected metricsOf(loss: Tensor, { progress }: StepContext): Record<string, Tensor> {
@@ -81,6 +93,7 @@ export abstract class PairMethod<
   }
 
   override commit(_next: Next, { progress }: StepContext): void {
-    follow(this.nets.follower, this.nets.leader, { emaMomentum: this.#emaMomentum(progress) });
+    const { follower, leader } = this.nets;
+    follow(follower, leader, { emaMomentum: this.#emaMomentum(progress), except: this.#frozen });
   }
 }

@@ -49,6 +49,11 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
     [this.#pass] = context.passes;
   }
 
+  freeze(names: ReadonlySet<string>): void {
+    this.clip.freeze(names);
+    for (const name of names) this.params.delete(name);
+  }
+
   encodeImages = (images: Tensor) => this.#encodeImages(images);
 
   encodeTexts = (tokens: Tensor) => autocast(this.#mode, () => this.clip.encodeText(tokens));

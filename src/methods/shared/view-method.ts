@@ -43,6 +43,11 @@ export abstract class ViewMethod<Options extends { name: string }, Own extends N
     this.params = learnedParameters(this.nets);
   }
 
+  freeze(names: ReadonlySet<string>): void {
+    this.nets.freeze(names);
+    for (const name of names) this.params.delete(name);
+  }
+
   encodeImages = (images: Tensor) => this.encoder.encode(this.nets.leader.backbone, images);
 
   /** [b, V, D] by the passes' names; passes of one name are concatenated. */

@@ -2,6 +2,9 @@ import { bytesOf, type Graph, sizeOf, type Value } from '../graph.ts';
 import type { Weight } from '../weights.ts';
 import { defineVariant } from './variant.ts';
 
+/** The step of an activation of zero. */
+const ZERO = 128;
+
 /** A scale for each row of [R, C], such that the largest magnitude is 127. */
 function scalesOf(values: Float32Array, rows: number): Float32Array {
   const columns = values.length / rows;
@@ -19,10 +22,8 @@ function quantize(values: Float32Array, rows: number, transpose: boolean): Int8A
   const columns = values.length / rows;
   const out = new Int8Array(values.length);
   for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) {
-      const place = transpose ? c * rows + r : r * columns + c;
-      out[place] = Math.round(values[r * columns + c]! / scales[r]!);
-    }
+    for (let c = 0; c < columns; c++)
+      out[transpose ? c * rows + r : r * columns + c] = Math.round(values[r * columns + c]! / scales[r]!);
   return out;
 }
 
@@ -60,12 +61,24 @@ export function int8Kernel(graph: Graph, weight: Weight): Value {
   return graph.op('Mul', [graph.cast(values, graph.float), scales]);
 }
 
-/** Sums of products of integers: weights by output channel, activations by tensor, whose range is found while it runs. */
+/**
+ * Sums of products of integers. Weights have a scale by output channel; activations one by token, found while the file runs, so that
+ * neither an unusual token nor the rest of the batch makes others coarse.
+ */
 function int8MatMul(graph: Graph, x: Value, weight: Weight): Value {
   const { values, scales } = int8(graph, weight, { transpose: true, scaleShape: [weight.shape[0]!] });
-  const [steps, scale, zero] = graph.ops('DynamicQuantizeLinear', [x], 3) as [Value, Value, Value];
-  const sums = graph.op('MatMulInteger', [steps, values, zero]);
-  return graph.op('Mul', [graph.cast(sums, graph.float), graph.op('Mul', [scale, scales])]);
+  const largest = graph.op('ReduceMax', [graph.op('Abs', [x]), graph.ints(-1)], {
+    attributes: { keepdims: 1 },
+  });
+  const scale = graph.op('Mul', [graph.op('Max', [largest, graph.scalar(1e-12)]), graph.scalar(1 / 127)]);
+  // From 1 to 255 around 128; the cast cuts.
+  const shifted = graph.op('Add', [graph.op('Div', [x, scale]), graph.scalar(ZERO + 0.5)]);
+  const zero = graph.constant('zero step', 'uint8', [], {
+    length: 1,
+    bytes: async () => Uint8Array.of(ZERO),
+  });
+  const sums = graph.op('MatMulInteger', [graph.cast(shifted, 'uint8'), values, zero]);
+  return graph.op('Mul', [graph.op('Mul', [graph.cast(sums, graph.float), scale]), scales]);
 }
 
 export const q8 = defineVariant({

@@ -28,7 +28,8 @@ function pack(values: Float32Array, inner: number): Uint8Array {
   const scales = scalesOf(values, inner);
   const out = new Uint8Array((scales.length * BLOCK) / 2).fill(ZERO | (ZERO << 4));
   values.forEach((value, i) => {
-    const [row, column] = [Math.floor(i / inner), i % inner];
+    const row = Math.floor(i / inner);
+    const column = i - row * inner;
     const scale = scales[row * blocks + Math.floor(column / BLOCK)]!;
     const step = scale === 0 ? ZERO : Math.min(15, Math.max(0, Math.round(value / scale) + ZERO));
     const place = (row * blocks * BLOCK + column) >> 1;
