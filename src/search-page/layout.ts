@@ -8,6 +8,8 @@ export interface PageFacts {
   readonly count: number;
   /** E, numbers of a vector. */
   readonly dim: number;
+  /** Rows without a thumbnail: their pictures could not be read. */
+  readonly unreadable: readonly number[];
   readonly vectors: PageFile;
   readonly engine: PageFile;
   readonly image?: ImageTower;
@@ -57,8 +59,6 @@ export interface PageRow {
   readonly caption?: string;
   /** Path of the picture below the folder that all pictures share. */
   readonly name?: string;
-  /** False where the picture could not be read. */
-  readonly thumbnail?: false;
 }
 
 export const FILES = {

@@ -6,16 +6,14 @@ const LONGEST_CAPTION = 400; // characters
 
 /**
  * What the page says about each picture. Of paths only what is below the folder that all share: a home folder's name is nobody's business.
- * @param unreadable rows without a thumbnail
  */
-export function rowTexts(rows: readonly PictureRow[], unreadable: ReadonlySet<number>): PageRow[] {
+export function rowTexts(rows: readonly PictureRow[]): PageRow[] {
   const shared = sharedFolder(rows.flatMap(({ path }) => (path === undefined ? [] : [path])));
-  return rows.map(({ caption, path }, row) => {
+  return rows.map(({ caption, path }) => {
     const short = caption && shortened(caption.trim());
     return {
       ...(short && { caption: short }),
       ...(path !== undefined && { name: path.slice(shared.length) }),
-      ...(unreadable.has(row) && { thumbnail: false as const }),
     };
   });
 }

@@ -49,8 +49,15 @@ async function fill(folder: string, { title, pictures, run, onProgress }: PageOp
   const { remarks, ...towers } = await writeTowers(folder, run, pictures);
   const vectors = await writeVectors(folder, pictures);
   const unreadable = await writeThumbnails(folder, pictures, onProgress ?? (() => undefined));
-  await writeRows(folder, pictures, new Set(unreadable.keys()));
-  const facts: PageFacts = { count: pictures.rows.length, dim: pictures.dim, vectors, engine, ...towers };
+  await writeRows(folder, pictures);
+  const facts: PageFacts = {
+    count: pictures.rows.length,
+    dim: pictures.dim,
+    unreadable: [...unreadable.keys()],
+    vectors,
+    engine,
+    ...towers,
+  };
   await writeFile(join(folder, FILES.facts), JSON.stringify(facts));
   await writeFile(join(folder, FILES.html), pageHtml(facts, title));
   return { facts, unreadable, remarks };
@@ -62,12 +69,8 @@ async function writeVectors(folder: string, { vectors, dim }: PagePictures): Pro
   return { file: FILES.vectors, bytes: bytes.length };
 }
 
-async function writeRows(
-  folder: string,
-  { rows }: PagePictures,
-  unreadable: ReadonlySet<number>,
-): Promise<void> {
-  const texts = rowTexts(rows, unreadable);
+async function writeRows(folder: string, { rows }: PagePictures): Promise<void> {
+  const texts = rowTexts(rows);
   await mkdir(join(folder, 'rows'));
   for (let part = 0; part * ROWS_PER_FILE < texts.length; part++) {
     const some = texts.slice(part * ROWS_PER_FILE, (part + 1) * ROWS_PER_FILE);

@@ -1,4 +1,4 @@
-import { type PageRow, thumbnailFile } from '../../layout.ts';
+import { thumbnailFile } from '../../layout.ts';
 import type { Texts } from './texts.ts';
 
 export interface Shown {
@@ -14,12 +14,18 @@ export class Grid {
   readonly #list: HTMLElement;
   readonly #more: HTMLButtonElement;
   readonly #texts: Texts;
+  readonly #unreadable: ReadonlySet<number>;
   #rest: Iterator<Shown> = [].values();
 
-  constructor(list: HTMLElement, more: HTMLButtonElement, texts: Texts) {
+  constructor(
+    { results: list, more }: { results: HTMLElement; more: HTMLButtonElement },
+    texts: Texts,
+    unreadable: readonly number[],
+  ) {
     this.#list = list;
     this.#more = more;
     this.#texts = texts;
+    this.#unreadable = new Set(unreadable);
     more.addEventListener('click', () => {
       const before = list.childElementCount;
       this.#add();
@@ -50,9 +56,7 @@ export class Grid {
     card.dataset.row = String(row);
     card.title = 'Show pictures like this one';
     const plate = element('span', 'plate');
-    const image = element('img', '');
-    Object.assign(image, { loading: 'lazy', decoding: 'async', alt: '', src: thumbnailFile(row) });
-    plate.append(image);
+    if (!this.#unreadable.has(row)) plate.append(thumbnailOf(row));
     const caption = element('span', 'caption');
     caption.dir = 'auto';
     const text = element('span', 'text');
@@ -60,18 +64,17 @@ export class Grid {
     if (score !== undefined) text.append(scoreOf(score));
     card.append(plate, text);
     item.append(card);
-    this.#texts.of(row).then((facts) => describe(facts, row, { caption, image }));
+    this.#texts.of(row).then((facts) => {
+      caption.textContent = facts.caption ?? facts.name ?? `Picture ${row + 1}`;
+    });
     return item;
   }
 }
 
-function describe(
-  facts: PageRow,
-  row: number,
-  { caption, image }: { caption: HTMLElement; image: HTMLImageElement },
-): void {
-  caption.textContent = facts.caption ?? facts.name ?? `Picture ${row + 1}`;
-  if (facts.thumbnail === false) image.remove();
+function thumbnailOf(row: number): HTMLElement {
+  const image = element('img', '');
+  // The caption stands beside it.
+  return Object.assign(image, { loading: 'lazy', decoding: 'async', alt: '', src: thumbnailFile(row) });
 }
 
 function scoreOf(score: number): HTMLElement {

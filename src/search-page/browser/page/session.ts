@@ -24,10 +24,10 @@ export class Session {
   readonly #grid: Grid;
   readonly #client: SearchClient;
 
-  constructor({ count }: PageFacts, view: View) {
+  constructor({ count, unreadable }: PageFacts, view: View) {
     this.#count = count;
     this.#view = view;
-    this.#grid = new Grid(view.results, view.more, this.#texts);
+    this.#grid = new Grid(view, this.#texts, unreadable);
     this.#client = new SearchClient({
       progress: ({ part, loaded, total }) => view.loading(LOADING[part], loaded, total),
       ready: () => view.loaded(),
