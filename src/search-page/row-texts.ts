@@ -19,7 +19,7 @@ export function rowTexts(rows: readonly PictureRow[]): PageRow[] {
 }
 
 function shortened(caption: string): string {
-  const characters = Array.from(caption.slice(0, 2 * LONGEST_CAPTION));
+  const characters = Array.from(caption.slice(0, 2 * LONGEST_CAPTION + 2));
   if (characters.length <= LONGEST_CAPTION) return caption;
   return `${characters.slice(0, LONGEST_CAPTION - 1).join('')}…`;
 }
@@ -28,7 +28,7 @@ function shortened(caption: string): string {
 function sharedFolder(paths: readonly string[]): string {
   let shared = (paths[0] ?? '').slice(0, (paths[0] ?? '').lastIndexOf('/') + 1);
   for (const path of paths) {
-    while (!path.startsWith(shared)) shared = shared.slice(0, shared.lastIndexOf('/', shared.length - 2) + 1);
+    while (!path.startsWith(shared)) shared = shared.slice(0, shared.slice(0, -1).lastIndexOf('/') + 1);
   }
   return shared;
 }

@@ -12,7 +12,8 @@ export async function writeTokenizer(folder: string, tokenizer: Tokenizer): Prom
   return { file: FILES.tokenizer, bytes: (await stat(path)).size };
 }
 
-function pageTokenizer({ spec, contextLength, startOfText, endOfText }: Tokenizer): PageTokenizer {
+/** What the browser needs of a tokenizer. */
+export function pageTokenizer({ spec, contextLength, startOfText, endOfText }: Tokenizer): PageTokenizer {
   if (spec.type === 'clip') return { type: 'clip', contextLength, merges: clipMerges() };
   // createTokenizer() leaves in its spec what it has checked.
   return { type: 'json', contextLength, json: spec.json as CheckedJson, startOfText, endOfText };
