@@ -1,10 +1,12 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { EvaluateRunOptions } from '../run/evaluate-run.ts';
 import { collect, SET_HELP } from './options.ts';
 import { sourceFlag } from './source.ts';
 
 interface EvalFlags {
   checkpoint: string;
+  weights?: 'ema' | 'last';
+  blend?: number;
   set?: string[];
   knn?: boolean;
   linear?: boolean;
@@ -27,6 +29,17 @@ export function addEval(program: Command): void {
       '--checkpoint <which>',
       "checkpoint: 'latest', 'best', 'start' (before the first step) or a path",
       'latest',
+    )
+    .addOption(
+      new Option('--weights <which>', 'averages of emaWeights, or weights of the last step').choices([
+        'ema',
+        'last',
+      ]),
+    )
+    .option(
+      '--blend <share>',
+      'share of the trained weights between those that the run began with and them, as 0.5 (WiSE-FT)',
+      share,
     )
     .option('--knn', 'accuracy of classification by the nearest labelled pictures')
     .option('--linear', 'accuracy of a linear classifier, trained on frozen features')
@@ -59,11 +72,21 @@ function count(text: string): number {
   throw new InvalidArgumentError('Expected a whole number, 1 or more.');
 }
 
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('Expected a share from 0 to 1.');
+}
+
 async function evalVerb(run: string, { json, ...flags }: EvalFlags): Promise<void> {
   const { evalLines } = await import('../evaluate/index.ts');
   const { evaluateRun } = await import('../run/evaluate-run.ts');
   const report = await evaluateRun(run, optionsOf(flags));
-  const table = [`${report.checkpoint}, step ${report.step}`, ...evalLines(report)];
+  const kind = [
+    report.weights === 'ema' ? ', averaged weights' : '',
+    flags.blend === undefined ? '' : `, blend ${flags.blend}`,
+  ].join('');
+  const table = [`${report.checkpoint}, step ${report.step}${kind}`, ...evalLines(report)];
   console.log(json ? JSON.stringify(report, null, 2) : table.join('\n'));
 }
 

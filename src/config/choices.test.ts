@@ -40,11 +40,11 @@ test.each([
   [{ name: 'sgd', nesterv: true }, 'optimizer.nesterv is not known; did you mean optimizer.nesterov?'],
   [
     { name: 'lion', eps: 1 },
-    'optimizer.eps is not known; expected name, peakLr, weightDecay, decayPositions, clipGradNorm, clipEachGradNorm, beta1 or beta2',
+    'optimizer.eps is not known; expected name, peakLr, weightDecay, decayPositions, layerDecay, loadedRate, clipGradNorm, clipEachGradNorm, beta1 or beta2',
   ],
   [
     { nesterov: true }, // of another choice: not suggested
-    'optimizer.nesterov is not known; expected name, peakLr, weightDecay, decayPositions, clipGradNorm, clipEachGradNorm, beta1, beta2 or eps',
+    'optimizer.nesterov is not known; expected name, peakLr, weightDecay, decayPositions, layerDecay, loadedRate, clipGradNorm, clipEachGradNorm, beta1, beta2 or eps',
   ],
 ])('optimizer %j is refused', (optimizer, problem) => {
   expect(() => parse({ optimizer })).toThrow(`the config has a problem:\n  ${problem}`);

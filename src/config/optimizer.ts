@@ -12,6 +12,14 @@ const shared = z.strictObject({
     .describe(
       "weight decay of learned positions and class tokens too: true as in open_clip's former script, false as in its present one",
     ),
+  layerDecay: positive
+    .max(1)
+    .optional()
+    .describe('factor of the learning rate for each block further from the output; default 1'),
+  loadedRate: positive
+    .max(1)
+    .optional()
+    .describe('factor of the learning rate of weights that model.from loaded; default 1'),
   clipGradNorm: positive.optional().describe('greatest norm of all gradients together'),
   clipEachGradNorm: positive.optional().describe("greatest norm of each parameter's gradient"),
 });

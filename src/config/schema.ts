@@ -6,7 +6,7 @@ import { tokenizerConfigSchema } from '../data/tokenizer/tokenizer.ts';
 import { evaluateShape } from '../evaluate/registry.ts';
 import { budgetSchema, durationOrNoneSchema, durationSchema } from './duration.ts';
 import { type MethodRegistry, methodSchema } from './methods.ts';
-import { modelSpecSchema } from './model-spec.ts';
+import { modelSpecSchema, weightsSchema } from './model-spec.ts';
 import { optimizerSchema } from './optimizer.ts';
 
 const positive = z.number().positive();
@@ -78,6 +78,15 @@ const schedule = z.strictObject({
     .describe('weight decay at the end, along a cosine; default unchanged'),
 });
 
+const emaWeights = z.strictObject({
+  momentum: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.9999)
+    .describe('share that the average keeps in a step; at most (1 + t) / (10 + t) after t steps'),
+});
+
 const evaluate = z.strictObject({
   every: durationSchema.optional().describe('interval of evaluations; default the end only'),
   ...evaluateShape,
@@ -123,8 +132,8 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
       .describe('recording of the step as CUDA graphs, for small models on one GPU'),
     threads: threads.optional().describe('CPU threads of libtorch; default the physical cores'),
     model: z
-      .union([z.string().min(1), modelSpecSchema])
-      .describe("named model such as 'ViT-B-32', or { embedDim, image, text }"),
+      .union([z.string().min(1), modelSpecSchema, weightsSchema])
+      .describe("named model such as 'ViT-B-32', { embedDim, image, text }, or { from: weights }"),
     method: methodSchema(methods).describe('training method'),
     data: data.describe('training data'),
     compression: compressionSchema
@@ -148,6 +157,9 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
         'measured seconds of a step for each compression, which replace the clock of a duration in seconds',
       ),
     optimizer: optimizerSchema.prefault({}).describe('update rule of the weights'),
+    emaWeights: emaWeights
+      .optional()
+      .describe('moving average of the weights, which evaluations measure; default none'),
     schedule: schedule.prefault({}).describe('course of the learning rate'),
     evaluate: evaluate.prefault({}).describe('measurements on held-out data'),
     checkpoint: checkpoint.prefault({}).describe('saving'),

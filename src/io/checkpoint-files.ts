@@ -9,6 +9,8 @@ import { systemCode } from './system-error.ts';
 
 export const MODEL_FILE = 'model.safetensors';
 export const STATE_TENSORS_FILE = 'state.safetensors';
+/** Of runs with `emaWeights`. */
+export const EMA_FILE = 'ema.safetensors';
 export const STATE_FILE = 'state.json';
 
 /** Paths of a run's files. Checkpoints are `checkpoints/step-00001200/{model.safetensors, state.safetensors, state.json}`. */
@@ -75,6 +77,14 @@ const stateSchema = z
         seconds: amount.describe('seconds of training'),
       })
       .optional(),
+    loaded: z
+      .array(z.string())
+      .default([])
+      .describe('parameters that the run began with from a file, by name'),
+    ema: z
+      .object({ updates: count.describe('updates of the averaged weights') })
+      .optional()
+      .describe('averaged weights'),
     online: z.unknown().optional().describe('state of compression.online'),
     skipped: z.object({ count, first: z.array(problem), ids: z.array(count).optional() }).optional(),
   })
@@ -107,10 +117,10 @@ export function readState({ path, step }: CheckpointPlace): CheckpointState {
   throw new CoupletError(`${file} is damaged: expected "step": ${step}, as in the folder's name. ${todo}`);
 }
 
-/** Checks state.json, and the sizes of both safetensors files. Throws a CoupletError. */
+/** Checks state.json, and the sizes of the safetensors files. Throws a CoupletError. */
 export async function verifyCheckpoint(place: CheckpointPlace): Promise<void> {
-  readState(place);
-  for (const name of [MODEL_FILE, STATE_TENSORS_FILE]) {
+  const { ema } = readState(place);
+  for (const name of [MODEL_FILE, STATE_TENSORS_FILE, ...(ema ? [EMA_FILE] : [])]) {
     const file = await openSafetensors(join(place.path, name));
     await file.close();
   }

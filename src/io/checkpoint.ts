@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CoupletError } from '../errors.ts';
 import { type Tensor, tensorFromBits } from '../torch/index.ts';
 import { writeFolderAtomically } from './atomic.ts';
-import { checkpointPath, MODEL_FILE, STATE_FILE, STATE_TENSORS_FILE } from './checkpoint-files.ts';
+import { checkpointPath, EMA_FILE, MODEL_FILE, STATE_FILE, STATE_TENSORS_FILE } from './checkpoint-files.ts';
 import type { HostTensor } from './host-tensor.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 
@@ -12,6 +12,8 @@ export interface CheckpointParts {
   model: Map<string, Tensor>;
   /** state.safetensors: optimizer, method, random generators. */
   state: Map<string, Tensor>;
+  /** ema.safetensors: averaged parameters. */
+  average?: Map<string, Tensor>;
   /** state.json; `step` counts optimizer steps. */
   json: { step: number; [key: string]: unknown };
 }
@@ -32,12 +34,13 @@ export const onHost = (tensors: ReadonlyMap<string, Tensor>): Map<string, HostTe
 /** Writes a checkpoint, complete or not at all (`writeFolderAtomically`). Returns its folder. */
 export async function saveCheckpoint(
   runDir: string,
-  { model, state, json }: CheckpointParts,
+  { model, state, average, json }: CheckpointParts,
 ): Promise<string> {
   const path = checkpointPath(runDir, json.step);
   await writeFolderAtomically(path, async (folder) => {
     await writeSafetensors(join(folder, MODEL_FILE), onHost(model));
     await writeSafetensors(join(folder, STATE_TENSORS_FILE), onHost(state));
+    if (average) await writeSafetensors(join(folder, EMA_FILE), onHost(average));
     await writeFile(join(folder, STATE_FILE), `${JSON.stringify(json, null, 1)}\n`);
   });
   return path;

@@ -132,6 +132,7 @@ export const dino = defineMethod({
   name: 'dino',
   options: dinoOptions,
   needs: { tokens: false },
+  averages: 'teacher',
   views: viewsOf,
   /**
    * FastCL 1.2: local crops are never compressed.

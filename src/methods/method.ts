@@ -122,6 +122,8 @@ export interface MethodParts<Schema extends z.ZodObject = z.ZodObject> {
   options: Schema;
   /** Whether it needs texts. Methods without texts need a ViT. */
   needs: { tokens: boolean };
+  /** The net that encodes, where it is a moving average already: such as 'teacher'. */
+  averages?: string;
   /** One recipe a view, in the order of Batch.views. */
   views(context: ViewContext<z.output<Schema>>): ViewRecipe[];
   /** Features and costs follow from the passes. */

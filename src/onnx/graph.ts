@@ -36,10 +36,9 @@ export class Graph {
     this.float = float;
   }
 
-  /** A graph's input; one of floats is float32, whatever the activations are. */
   input(name: string, type: ElementType, shape: ValueInfo['shape']): Value {
     this.#inputs.push({ name, type, shape });
-    return type === 'float32' && this.float !== 'float32' ? this.cast(name, this.float) : name;
+    return name;
   }
 
   /** Names a value as an output of float32. */

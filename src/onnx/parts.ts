@@ -5,6 +5,7 @@ import { type AnyModelSpec, hasTexts } from '../models/registry.ts';
 import { OPEN_CLIP_VIT, TIMM_VIT } from '../models/vit-style.ts';
 import { Graph, type Value } from './graph.ts';
 import { Layers } from './layers.ts';
+import { centerCrop, type PixelOptions } from './pixels.ts';
 import { resnet } from './resnet.ts';
 import { text } from './text.ts';
 import type { Variant } from './variants/variant.ts';
@@ -27,17 +28,20 @@ export interface PartOptions {
   spec: AnyModelSpec;
   family: Family;
   variant: Variant;
+  /** Takes pictures of any size, and cuts them itself. Default: pixels of the model's size. */
+  pixels?: PixelOptions | undefined;
 }
 
 /** The graph of a part. Throws a CoupletError for tensors that the spec does not have, or lacks. */
-export function buildPart(weights: Weights, { part, spec, family, variant }: PartOptions): Graph {
+export function buildPart(weights: Weights, options: PartOptions): Graph {
+  const { part, spec, variant } = options;
   const layers = new Layers(new Graph(variant.float), weights, variant);
-  if (part === 'encoder') encoder(layers, spec);
+  if (part === 'encoder') encoder(layers, options);
   else {
     if (!hasTexts(spec)) throw new CoupletError(`ONNX: the part ${part} needs a model with a text tower.`);
-    if (part === 'image') imageFile(layers, spec, family);
-    else if (part === 'text') textFile(layers, spec, family);
-    else joint(layers, spec, family);
+    if (part === 'image') imageFile(layers, spec, options);
+    else if (part === 'text') textFile(layers, spec, options);
+    else joint(layers, spec, options);
   }
   refuseUnused(weights, part);
   return layers.graph;
@@ -57,8 +61,13 @@ function refuseUnused(weights: Weights, part: Part): void {
     );
 }
 
-function pixelsOf({ graph }: Layers, { image }: AnyModelSpec, batch = 'batch_size'): Value {
-  return graph.input('pixel_values', 'float32', [batch, 3, image.imageSize, image.imageSize]);
+/** Pixels of the model's size, in its float type. */
+function pixelsOf({ graph }: Layers, { spec, pixels }: PartOptions, batch = 'batch_size'): Value {
+  const side = spec.image.imageSize;
+  const size = pixels ? ['height', 'width'] : [side, side];
+  const input = graph.input('pixel_values', 'float32', [batch, 3, ...size]);
+  const cut = pixels ? centerCrop(graph, input, side, pixels) : input;
+  return graph.float === 'float32' ? cut : graph.cast(cut, graph.float);
 }
 
 /** A pair's image tower; `pooled` is [B, E]. */
@@ -68,9 +77,10 @@ function image(layers: Layers, { image: spec, embedDim }: AnyClipSpec, pixels: V
   return { ...tokens, pooled: layers.project(pooled, `${VISUAL}proj`, { in: spec.width, out: embedDim }) };
 }
 
-function imageFile(layers: Layers, spec: AnyClipSpec, family: Family): void {
-  const { tokens, pooled } = image(layers, spec, pixelsOf(layers, spec));
+function imageFile(layers: Layers, spec: AnyClipSpec, options: PartOptions): void {
   const { graph } = layers;
+  const { family } = options;
+  const { tokens, pooled } = image(layers, spec, pixelsOf(layers, options));
   if (family === 'siglip') putTokens(layers, spec, tokens);
   graph.output(family === 'siglip' ? 'pooler_output' : 'image_embeds', pooled, ['batch_size', spec.embedDim]);
 }
@@ -81,7 +91,7 @@ function putTokens({ graph }: Layers, { image }: AnyModelSpec, tokens: Value | u
   graph.output('last_hidden_state', tokens, ['batch_size', count, image.width]);
 }
 
-function textFile(layers: Layers, { text: spec, embedDim }: AnyClipSpec, family: Family): void {
+function textFile(layers: Layers, { text: spec, embedDim }: AnyClipSpec, { family }: PartOptions): void {
   const { graph } = layers;
   const ids = graph.input('input_ids', 'int64', ['batch_size', 'sequence_length']);
   const { tokens, features } = text(layers, ids, spec, embedDim);
@@ -91,13 +101,13 @@ function textFile(layers: Layers, { text: spec, embedDim }: AnyClipSpec, family:
 }
 
 /** Features of unit length, and their similarities divided by the temperature. */
-function joint(layers: Layers, spec: AnyClipSpec, family: Family): void {
+function joint(layers: Layers, spec: AnyClipSpec, options: PartOptions): void {
   const { graph, weights } = layers;
   const [images, texts] = ['image_batch_size', 'text_batch_size'];
   const ids = graph.input('input_ids', 'int64', [texts, 'sequence_length']);
-  const pixels = pixelsOf(layers, spec, images);
+  const pixels = pixelsOf(layers, options, images);
   // transformers gives it; no token before the end of the text looks at the padding.
-  if (family === 'clip') graph.input('attention_mask', 'int64', [texts, 'sequence_length']);
+  if (options.family === 'clip') graph.input('attention_mask', 'int64', [texts, 'sequence_length']);
   const imageRows = layers.unitRows(image(layers, spec, pixels).pooled);
   const textRows = layers.unitRows(text(layers, ids, spec.text, spec.embedDim).features);
   const columns = graph.op('Transpose', [textRows], { attributes: { perm: [1, 0] } });
@@ -112,9 +122,10 @@ function joint(layers: Layers, spec: AnyClipSpec, family: Family): void {
   graph.output('image_embeds', imageRows, [images, spec.embedDim], 'float32');
 }
 
-function encoder(layers: Layers, spec: AnyModelSpec): void {
+function encoder(layers: Layers, options: PartOptions): void {
+  const { spec } = options;
   if (spec.image.type === 'resnet') throw new CoupletError('ONNX: an encoder of pictures alone is a ViT.');
-  const { tokens, pooled } = vit(layers, pixelsOf(layers, spec), spec.image, TIMM_VIT, BACKBONE);
+  const { tokens, pooled } = vit(layers, pixelsOf(layers, options), spec.image, TIMM_VIT, BACKBONE);
   putTokens(layers, spec, tokens);
   layers.graph.output('pooler_output', pooled, ['batch_size', spec.image.width]);
 }

@@ -5,6 +5,7 @@ import type { HostTensor } from '../io/host-tensor.ts';
 import { systemFailure } from '../io/system-error.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import { buildPart, type Family, type Part } from './parts.ts';
+import type { PixelOptions } from './pixels.ts';
 import { type ExternalPlace, type GraphProto, type Initializer, modelProto } from './proto.ts';
 import type { Message } from './protobuf.ts';
 import { lengthOf } from './protobuf.ts';
@@ -27,6 +28,8 @@ export interface OnnxOptions {
   variant?: VariantName;
   /** Default clip. */
   family?: Family;
+  /** Takes pictures of any size, and cuts them as an evaluation does. Default: pixels of the model's size. */
+  pixels?: PixelOptions;
   /** Tensors of more bytes in all go to files of at most so many each, `NAME.onnx_data`, `NAME.onnx_data_1` and so on. Default 2e9. */
   limit?: number;
 }
@@ -44,23 +47,28 @@ export interface OnnxFile {
  * The file is complete or absent. Throws a CoupletError for weights that do not belong to the spec, and for errors of the system.
  */
 export async function writeOnnx(path: string, options: OnnxOptions): Promise<OnnxFile> {
-  const { weights, limit = LIMIT, variant = 'fp32', family = 'clip', ...part } = options;
-  const graph = buildPart(new Weights(weights), { ...part, family, variant: variants[variant] }).proto(
-    options.part,
-  );
+  const { weights, limit, variant = 'fp32', family = 'clip', ...part } = options;
+  const graph = buildPart(new Weights(weights), { ...part, family, variant: variants[variant] });
+  return writeGraph(path, graph.proto(options.part), limit);
+}
+
+export async function writeGraph(path: string, graph: GraphProto, limit = LIMIT): Promise<OnnxFile> {
   const external = placesBeyond(limit, graph, `${basename(path)}_data`);
-  const model = modelProto(graph, external.places);
-  const dataPaths = [...external.files.keys()].map((location) => join(dirname(path), location));
+  const contents = [
+    [path, modelProto(graph, external.places)],
+    ...[...external.files].map(([location, each]) => [join(dirname(path), location), padded(each)]),
+  ] as [string, Message][];
   try {
-    await writeMessage(path, model);
-    for (const [i, initializers] of [...external.files.values()].entries())
-      await writeMessage(dataPaths[i]!, padded(initializers));
+    for (const [file, content] of contents) await writeMessage(file, content);
   } catch (cause) {
-    for (const each of [path, ...dataPaths]) await rm(each, { force: true }).catch(() => undefined);
+    for (const [file] of contents) await rm(file, { force: true }).catch(() => undefined);
     throw systemFailure(cause, 'Cannot write', path);
   }
-  const dataBytes = [...external.files.values()].reduce((sum, each) => sum + lengthOf(padded(each)), 0);
-  return { path, dataPaths, bytes: lengthOf(model) + dataBytes };
+  return {
+    path,
+    dataPaths: contents.slice(1).map(([file]) => file),
+    bytes: contents.reduce((sum, [, content]) => sum + lengthOf(content), 0),
+  };
 }
 
 interface External {

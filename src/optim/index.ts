@@ -10,9 +10,11 @@ import { sgd } from './sgd.ts';
 export { AdamW } from './adamw.ts';
 export { clipEachGradNorm, clipGradNorm } from './clip-grad.ts';
 export { decayGroups, type ParamGroup } from './groups.ts';
+export { lrScaleOf } from './lr-scale.ts';
 export type { AdamOptions } from './moments.ts';
 export type { Optimizer, StepCounts } from './optimizer.ts';
 export { Sgd } from './sgd.ts';
+export { WeightAverage } from './weight-average.ts';
 
 /** The first is the default. To add one: write its file, and put it here. */
 export const optimizers = { adamw, lamb, lion, sgd };

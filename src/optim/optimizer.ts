@@ -33,5 +33,7 @@ export interface Optimizer {
   state(): StepCounts & { tensors: Map<string, Tensor> };
   /** Sets the counts; the caller overwrites the tensors of state(). */
   restore(counts: StepCounts): void;
+  /** Other groups of the same parameters, with their state. */
+  regroup(groups: readonly ParamGroup[]): void;
   dispose(): void;
 }

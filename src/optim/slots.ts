@@ -21,7 +21,7 @@ export interface Rates {
 
 /** Keeps state tensors per parameter, zero at the start. `update` runs for each group, in a scope without gradients. */
 export abstract class SlotOptimizer<Slot extends string> implements Optimizer {
-  readonly #groups: readonly ParamGroup[];
+  #groups: readonly ParamGroup[];
   readonly #slots: [Slot, Map<string, Tensor>][];
   #steps = 0;
   /** Steps in which a parameter had no gradient; absent: none. */
@@ -46,8 +46,8 @@ export abstract class SlotOptimizer<Slot extends string> implements Optimizer {
       noGrad(() => {
         for (const group of this.#groups) {
           const decay = group.weightDecay === 0 ? 0 : (weightDecay ?? group.weightDecay);
-          for (const [updates, live] of this.#live(group))
-            this.update(live, { lr, weightDecay: decay, updates });
+          const rates = { lr: lr * (group.lrScale ?? 1), weightDecay: decay };
+          for (const [updates, live] of this.#live(group)) this.update(live, { ...rates, updates });
         }
       }),
     );
@@ -78,6 +78,10 @@ export abstract class SlotOptimizer<Slot extends string> implements Optimizer {
   #emptyLive(): Live<Slot> {
     const slots = Object.fromEntries(this.#slots.map(([slot]) => [slot, []])) as unknown;
     return { names: [], params: [], grads: [], slots: slots as Record<Slot, Tensor[]> };
+  }
+
+  regroup(groups: readonly ParamGroup[]): void {
+    this.#groups = groups;
   }
 
   state(): StepCounts & { tensors: Map<string, Tensor> } {

@@ -10,10 +10,11 @@ import { findMethod, type Method } from '../methods/index.ts';
 import { frozenNames } from '../models/freeze.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import { refuseHugeModel } from '../models/size.ts';
-import { adamOptions, createOptimizer, decayGroups, type Optimizer } from '../optim/index.ts';
+import { adamOptions, createOptimizer, type Optimizer, type WeightAverage } from '../optim/index.ts';
 import type { GradientAverager, Ranks } from '../ranks/index.ts';
 import { StepGraphs } from '../step/graphs/step-graphs.ts';
 import { coresOfRank } from '../torch/cores.ts';
+import { optimizerGroups } from './optimizer-groups.ts';
 import type { Plan } from './plan.ts';
 import { modelWith } from './resolve.ts';
 
@@ -27,7 +28,11 @@ export interface RunParts {
   tokenizer?: Tokenizer;
   model: AnyModelSpec;
   method: Method;
+  /** Names of the parameters that came from a file; a resume takes them from its checkpoint. */
+  loaded: ReadonlySet<string>;
   optimizer: Optimizer;
+  /** Of the weights, with `emaWeights`: on the rank that evaluates and saves. */
+  average?: WeightAverage;
   encoder: Encoder;
   ranks: Ranks;
   averager: GradientAverager;
@@ -61,8 +66,8 @@ export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<
   if (device === 'cpu') refuseHugeModel(model, WITH_GRADIENT_AND_MOMENT);
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
   if (freeze) method.freeze(frozenNames(method.params.keys(), { freeze, model }));
-  const { weightDecay, decayPositions: positions } = config.optimizer;
-  const groups = decayGroups(method.params, weightDecay, { rule: method.decays, positions });
+  const loaded: ReadonlySet<string> = new Set();
+  const groups = optimizerGroups({ config, method, model, loaded });
   const optimizer = createOptimizer(config.optimizer, groups);
   const encoder = {
     ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),
@@ -74,6 +79,7 @@ export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<
     ...(tokenizer && { tokenizer }),
     model,
     method,
+    loaded,
     optimizer,
     encoder,
     averager: averagerOf(config, { method, ranks }),

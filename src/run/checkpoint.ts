@@ -5,6 +5,7 @@ import { loadTensorsInto, saveCheckpoint } from '../io/checkpoint.ts';
 import {
   type CheckpointPlace,
   checkpointPath,
+  EMA_FILE,
   MODEL_FILE,
   readState,
   STATE_TENSORS_FILE,
@@ -13,6 +14,7 @@ import type { Method } from '../methods/index.ts';
 import type { StepCounts } from '../optim/index.ts';
 import { Generator, type Tensor } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
+import { optimizerGroups } from './optimizer-groups.ts';
 
 /** Tensors of method and optimizer, by their names in a checkpoint. */
 function liveState({ method, optimizer }: Pick<RunParts, 'method' | 'optimizer'>): Map<string, Tensor> {
@@ -47,16 +49,20 @@ export async function saveRun(
   const tables = gatheredTables(parts.method);
   const state = new Map([...liveState(parts), ...tables, ['random.cpu', random]]);
   const { steps, missed } = parts.optimizer.state();
+  const average = parts.average?.state();
   try {
     if (parts.ranks.rank > 0) return checkpointPath(parts.runDir, step);
     return await saveCheckpoint(parts.runDir, {
       model: parts.method.model,
       state,
+      ...(average && { average: average.tensors }),
       json: {
         step,
         optimizer: { steps, missed },
         datasetSize: parts.dataset.size,
+        ...(parts.loaded.size > 0 && { loaded: [...parts.loaded] }),
         spent: parts.plan.budget.spent,
+        ...(average && { ema: { updates: average.updates } }),
         ...(parts.plan.online && { online: parts.plan.online.state() }),
         skipped: { count, first, ids: ids.slice(0, MAX_SKIPPED_IDS) },
       },
@@ -114,7 +120,19 @@ export async function restoreRun(parts: RunParts, place: CheckpointPlace): Promi
   for (const tensor of [random, ...tables.values()]) tensor.dispose();
   const { steps, missed = missedByFreezing(parts, steps) } = json.optimizer;
   parts.optimizer.restore({ steps, missed });
+  parts.loaded = new Set(json.loaded);
+  parts.optimizer.regroup(optimizerGroups(parts)); // rates depend on what was loaded when the run began
+  await restoreAverage(parts, place);
   parts.plan.budget.restore(json.spent);
   parts.plan.online?.restore(json.online, path);
   return { skipped: json.skipped };
+}
+
+/** A checkpoint without one, of a run that began without `emaWeights`: the average starts there. */
+async function restoreAverage({ average }: RunParts, place: CheckpointPlace): Promise<void> {
+  if (!average) return;
+  const { ema } = readState(place);
+  if (!ema) return average.restart();
+  await loadTensorsInto(join(place.path, EMA_FILE), average.state().tensors);
+  average.restore(ema);
 }

@@ -26,7 +26,7 @@ export interface Evaluation {
 }
 
 /**
- * Rank 0 evaluates; all ranks learn the outcome. An evaluation that fails is a warning, and `eval/failed` in metrics.jsonl; the run goes
+ * Rank 0 evaluates, with `emaWeights` the averages; all ranks learn the outcome. An evaluation that fails is a warning, and `eval/failed` in metrics.jsonl; the run goes
  * on without its metrics.
  */
 export async function evaluateStep(
@@ -41,7 +41,7 @@ export async function evaluateStep(
 const NOT_BEST: Evaluation = { isBest: false };
 
 async function evaluateHere(
-  { encoder, plan, evalData }: RunParts & { evalData: EvalData },
+  { encoder, average, plan, evalData }: RunParts & { evalData: EvalData },
   { step, context, journal, onEvent }: Moment & { context: StepContext; journal: Journal },
 ): Promise<Evaluation> {
   if (Object.keys(evalData).length === 0) return NOT_BEST;
@@ -50,9 +50,10 @@ async function evaluateHere(
     failures.push(`${what} failed after step ${step}, and the run goes on without it: ${causeOf(error)}`);
     onEvent({ type: 'warning', message: failures.at(-1)! });
   };
-  const report = await evaluate(evalData, encoder, {
-    onFailure: (name, error) => fail(`evaluate.${name}`, error),
-  }).catch((error: unknown) => fail('the evaluation', error));
+  const measure = () =>
+    evaluate(evalData, encoder, { onFailure: (name, error) => fail(`evaluate.${name}`, error) });
+  const measured = average ? average.during(measure) : measure();
+  const report = await measured.catch((error: unknown) => fail('the evaluation', error));
   if (report?.notFinite) onEvent({ type: 'warning', message: `after step ${step} ${report.notFinite}` });
   const row = {
     step,

@@ -8,13 +8,10 @@ import type { LinearProbeOptions } from '../evaluate/linear-probe.ts';
 import type { EvalReport } from '../evaluate/metrics.ts';
 import { type NeighboursOptions, neighboursEvaluator } from '../evaluate/neighbours.ts';
 import { evaluatorList } from '../evaluate/registry.ts';
-import { type LoadedRun, loadRun } from './load-run.ts';
+import { type LoadedRun, type LoadRunOptions, loadRun } from './load-run.ts';
+import type { Weights } from './load-weights.ts';
 
-export interface EvaluateRunOptions {
-  /** 'latest', 'best', the folder of a checkpoint, or 'start': the weights before the first step. */
-  checkpoint?: string;
-  /** `path=value` changes to the saved config, e.g. another data set or device. */
-  set?: readonly string[];
+export interface EvaluateRunOptions extends LoadRunOptions {
   /** Evaluations on labelled pictures in place of the config's; `true` takes all defaults. */
   knn?: boolean | Partial<NeighboursOptions>;
   linear?: boolean | Partial<LinearProbeOptions>;
@@ -28,6 +25,7 @@ export interface EvaluateRunOptions {
 export interface RunReport extends EvalReport {
   checkpoint: string;
   step: number;
+  weights: Weights;
 }
 
 /**
@@ -43,7 +41,8 @@ export async function evaluateRun(runDir: string, options: EvaluateRunOptions = 
       ? await classifyRun(run, options)
       : await evaluateConfigured(run, runDir);
     if (report.notFinite !== undefined) throw new CoupletError(`${run.checkpoint}: ${report.notFinite}`);
-    return { ...report, checkpoint: run.checkpoint, step: run.step };
+    const { checkpoint, step, weights } = run;
+    return { ...report, checkpoint, step, weights };
   } finally {
     run.close();
   }

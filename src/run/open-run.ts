@@ -5,6 +5,7 @@ import { runAll, withCleanUp } from '../errors.ts';
 import { checkBestBy, closeEvalData, type EvalData, openEvalData } from '../evaluate/index.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import { lockRun, type RunLock } from '../io/run-lock.ts';
+import { WeightAverage } from '../optim/index.ts';
 import { ranksFromEnvironment } from '../ranks/index.ts';
 import { buildRun, disposeParts, openTrainData, type RunParts } from './build.ts';
 import { planOf } from './plan.ts';
@@ -49,7 +50,10 @@ export async function openRun(
     if (!resume && isWriter) await rm(runPaths(runDir).tokenizer, { force: true }); // of a run that was refused
     const parts = await buildRun(plan, { runDir, dataset, device, ranks });
     closers.push(() => disposeParts(parts));
-    return { ...parts, ...(lock && { lock }), evalData, close };
+    const average =
+      isWriter && config.emaWeights ? new WeightAverage(parts.method.params, config.emaWeights) : undefined;
+    if (average) closers.push(() => average.dispose());
+    return { ...parts, ...(average && { average }), ...(lock && { lock }), evalData, close };
   } catch (error) {
     const failure = ranks.failed(error);
     return withCleanUp(() => Promise.reject(failure), close);

@@ -20,8 +20,13 @@ export interface ResolvedConfig {
 
 /** Throws a CoupletError for a method with texts on a model without a text tower, a compression that does not fit the image, and a wrong `freeze`. */
 export function resolveConfig(config: RunConfig): ResolvedConfig {
-  const { freeze, ...model } = modelSpec(config.model as string | AnyModelSpec) as AnyModelSpec & {
+  const {
+    freeze,
+    from: _,
+    ...model
+  } = modelSpec(config.model as string | AnyModelSpec) as AnyModelSpec & {
     freeze?: Freeze;
+    from?: string;
   };
   const { tokens: needsTexts } = findMethod(config.method.name).needs;
   if (needsTexts && !hasTexts(model))
@@ -32,6 +37,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     const trained = needsTexts ? model : { image: model.image };
     checkFreeze(freeze, { model: trained, method: config.method.name });
   }
+  checkTuning(config);
   const compression = fullCompression(config, model);
   return {
     config: compression ? { ...config, compression } : config,
@@ -39,6 +45,24 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     ...(freeze && { freeze }),
     ...(needsTexts && hasTexts(model) && { contextLength: model.text.contextLength }),
   };
+}
+
+function checkTuning({ model, method, optimizer, emaWeights }: RunConfig): void {
+  const { averages } = findMethod(method.name);
+  if (emaWeights && averages)
+    throw new CoupletError(
+      `emaWeights: method ${method.name} evaluates its ${averages}, a moving average of the weights already. Leave emaWeights out.`,
+    );
+  if (optimizer.loadedRate !== undefined && !namesFile(model))
+    throw new CoupletError(
+      'optimizer.loadedRate is the rate of loaded weights, and the model loads none: give model.from, or leave it out.',
+    );
+}
+
+/** Whether a model, or one of its towers, comes from a file. */
+function namesFile(model: unknown): boolean {
+  if (typeof model !== 'object' || model === null) return false;
+  return 'from' in model || Object.values(model).some(namesFile);
 }
 
 /** The model with the tokenizer's vocabulary; without a tokenizer its image tower alone. */

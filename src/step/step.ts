@@ -2,7 +2,7 @@
 import type { RunConfig } from '../config/index.ts';
 import type { Batch, Method, MethodLoss } from '../methods/index.ts';
 import { BatchStatistics } from '../nn/batch-norm.ts';
-import { clipEachGradNorm, clipGradNorm, type Optimizer } from '../optim/index.ts';
+import { clipEachGradNorm, clipGradNorm, type Optimizer, type WeightAverage } from '../optim/index.ts';
 import type { GradientAverager, Ranks } from '../ranks/index.ts';
 import type { StepContext } from '../time/clock.ts';
 import { clearGrads, noGrad, scope, type Tensor } from '../torch/index.ts';
@@ -20,6 +20,8 @@ export interface GradientParts {
 
 export interface StepParts extends GradientParts {
   optimizer: Optimizer;
+  /** Follows the weights. */
+  average?: WeightAverage;
   ranks: Ranks;
 }
 
@@ -38,7 +40,7 @@ export function trainStep(
   context: StepContext,
   { log }: { log: boolean },
 ): Record<string, number> | undefined {
-  const { method, optimizer, ranks, config } = parts;
+  const { method, optimizer, average, ranks, config } = parts;
   const { lr, weightDecay } = context;
   return scope(() => {
     const { next, metrics, statistics } = computeGradients(parts, batch, context, { log });
@@ -46,6 +48,7 @@ export function trainStep(
     optimizer.step({ lr, ...(weightDecay !== undefined && { weightDecay }) });
     method.commit(next, context);
     statistics.commit();
+    average?.update();
     return metrics && readMetrics({ ...metrics, ...(gradNorm && { grad_norm: gradNorm }) }, ranks);
   });
 }
