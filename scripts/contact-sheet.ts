@@ -16,7 +16,7 @@ import { boxView, cutLarge, openPicture } from '../src/data/pictures/decode.ts';
 import { Draws, purpose } from '../src/data/random.ts';
 import { CoupletError } from '../src/errors.ts';
 import { methods } from '../src/methods/index.ts';
-import { modelSpec } from '../src/models/registry.ts';
+import { type AnyModelSpec, modelSpec } from '../src/models/registry.ts';
 import { resolveDevice, scope, tensor } from '../src/torch/index.ts';
 import {
   applyPhotometric,
@@ -83,7 +83,7 @@ async function sheetOfConfig(path: string): Promise<Sheet> {
   const pictures = spread(Array.from({ length: dataset.size }, (_, id) => id)).map((id) => reader.image(id));
   reader.close();
   dataset.close();
-  const imageSize = modelSpec(config.model).image.imageSize;
+  const imageSize = modelSpec(config.model as string | AnyModelSpec).image.imageSize;
   const context = { options: config.method, imageSize, data: config.data };
   return { recipes: methods[config.method.name].views(context as never), pictures };
 }

@@ -31,6 +31,6 @@ export { type AnyClipSpec, Clip, type ClipSpec } from './models/clip.ts';
 export { clipModels, resnetClipModels } from './models/registry.ts';
 export { type OnnxFile, type OnnxModel, type OnnxOptions, openOnnx, writeOnnx } from './onnx/index.ts';
 export { evaluateRun } from './run/evaluate-run.ts';
-export { type LoadedRun, loadRun } from './run/load-run.ts';
+export { type LoadedRun, type LoadRunOptions, loadRun } from './run/load-run.ts';
 export * as torch from './torch/index.ts';
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from './train.ts';

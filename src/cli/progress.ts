@@ -64,12 +64,12 @@ export class Progress {
   }
 
   #start({ step, totalSteps, facts }: Event<'start'>): void {
-    const { runDir, parameters, device, precision, samples, skipped, data } = facts;
+    const { runDir, parameters, device, precision, samples, skipped, data, weights = [] } = facts;
     const size = `${formatCount(parameters)} parameters on ${device} in ${precision}`;
     const end = stepsInWords(totalSteps) ?? 'the end of its budget';
     const steps = step > 0 || end !== `${totalSteps}` ? `from step ${step} to ${end}` : `${end} steps`;
     this.say(`${runDir}: ${size}, ${samples} samples, ${steps}`);
-    for (const text of descriptionLines(data)) this.say(text);
+    for (const text of [...weights, ...descriptionLines(data)]) this.say(text);
     for (const text of skippedLines(skipped)) this.say(text);
     this.#step = step;
     this.#line = new StatusLine({ totalSteps, startStep: step, ...this.#options });

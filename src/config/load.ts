@@ -11,6 +11,7 @@ import { migrateConfig, RENAMED } from './migrate.ts';
 import { assertPlainData } from './plain.ts';
 import { type RunConfigSchema, runConfigSchema } from './schema.ts';
 import { applySets } from './set.ts';
+import { withWeights } from './weights.ts';
 
 export interface LoadOptions<Registry extends MethodRegistry> {
   methods: Registry;
@@ -30,7 +31,7 @@ export function parseConfig<Registry extends MethodRegistry>(
   { methods, origin = 'the config' }: { methods: Registry; origin?: string },
 ): z.output<RunConfigSchema<Registry>> {
   const schema = runConfigSchema(methods);
-  const result = schema.safeParse(withMethodDefaults(config, methods));
+  const result = schema.safeParse(withMethodDefaults(withWeights(config, methods), methods));
   if (result.success) return result.data;
   const problems = explain(result.error.issues, { schema, config, renamed: RENAMED });
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 export interface MethodEntry {
   readonly name: string;
   readonly options: z.ZodObject;
+  readonly needs?: { readonly tokens: boolean };
   /** Parts of a config that its runs start from. */
   readonly defaults?: object;
 }

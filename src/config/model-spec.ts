@@ -6,6 +6,10 @@ const size = z.int().min(1).max(65_536);
 const side = z.int().min(1).max(8192);
 const depth = z.int().min(1).max(1000);
 
+const activation = z.enum(['gelu', 'quick-gelu', 'gelu-tanh']);
+const normEps = z.number().positive().max(0.1);
+const from = z.string().min(1);
+
 const vit = z
   .strictObject({
     type: z.literal('vit').optional().default('vit').describe('family of the image tower'),
@@ -20,8 +24,23 @@ const vit = z
       .max(100)
       .default(4)
       .describe('hidden width of the MLP, as a multiple of width'),
-    pool: z.enum(['class', 'mean']).default('class').describe('output: class token, or mean of patch tokens'),
+    pool: z
+      .enum(['class', 'mean', 'attention'])
+      .default('class')
+      .describe("output: class token, mean of patch tokens, or SigLIP's attention to all of them"),
     positionEmbedding: z.enum(['learned', 'sincos']).default('learned').describe('position embedding'),
+    activation: activation.optional().describe('activation of the MLPs; default gelu'),
+    classToken: z.boolean().optional().describe('whether there is a class token; default true'),
+    registers: z.int().min(0).max(64).optional().describe('tokens without a place in the picture; default 0'),
+    layerScale: z.boolean().optional().describe('learned factors of each branch of a block; default false'),
+    preNorm: z.boolean().optional().describe("norm before the first block; default the method's"),
+    patchBias: z.boolean().optional().describe("bias of the patch projection; default the method's"),
+    normEps: normEps.optional().describe("epsilon of the norms; default the method's"),
+    projection: z
+      .boolean()
+      .optional()
+      .describe('matrix between the output and the embedding, where there are texts; default true'),
+    from: from.optional().describe('weights of this tower'),
   })
   .refine((image) => image.imageSize % image.patchSize === 0, {
     path: ['patchSize'],
@@ -29,6 +48,10 @@ const vit = z
       const { imageSize, patchSize } = input as { imageSize: number; patchSize: number };
       return `expected a divisor of imageSize (${imageSize}), got ${patchSize}`;
     },
+  })
+  .refine(({ pool, classToken }) => pool !== 'class' || classToken !== false, {
+    path: ['pool'],
+    error: "expected 'mean' or 'attention', since there is no class token",
   })
   .refine(({ width, heads }) => width % (heads ?? 64) === 0, {
     path: ['heads'],
@@ -49,6 +72,7 @@ const resnet = z
     layers: z.tuple([depth, depth, depth, depth]).describe('bottleneck blocks of each part'),
     width: size.multipleOf(2).describe('channels after the stem; the output has 32 times as many'),
     heads: size.optional().describe('attention heads of the final pool; default width / 2'),
+    from: from.optional().describe('weights of this tower'),
   })
   .refine((image) => (32 * image.width) % resnetHeads(image) === 0, {
     path: ['heads'],
@@ -73,6 +97,17 @@ const textTower = z
     width: size.describe('channels of a token'),
     heads: size.describe('attention heads; must divide width'),
     layers: depth.describe('transformer blocks'),
+    mlpRatio: z.number().positive().max(100).optional().describe('hidden width of the MLP; default 4 widths'),
+    activation: activation.optional().describe('activation of the MLPs; default gelu'),
+    normEps: normEps.optional().describe('epsilon of the norms; default 1e-5'),
+    causal: z.boolean().optional().describe('whether a token sees only those before it; default true'),
+    pool: z
+      .enum(['end', 'last'])
+      .optional()
+      .describe('token that is read: the end of the text, or the last of the context; default end'),
+    projectionBias: z.boolean().optional().describe('bias of the text projection; default false'),
+    padId: z.int().min(0).optional().describe('id after the end of a text; default 0'),
+    from: from.optional().describe('weights of this tower'),
   })
   .refine((text) => text.width % text.heads === 0, {
     path: ['heads'],
@@ -110,6 +145,9 @@ export const modelSpecSchema = z
     image: imageTower.describe('image tower'),
     text: textTower.optional().describe('text tower, for methods with texts'),
     freeze: freezeSchema.optional(),
+    from: from
+      .optional()
+      .describe('weights to start from: a safetensors file, its folder, or a run; all sizes follow from it'),
   })
   .refine(({ text, embedDim }) => !text || embedDim !== undefined, {
     path: ['embedDim'],
@@ -119,5 +157,27 @@ export const modelSpecSchema = z
     path: ['text'],
     error: 'expected a text tower, since there is an embedDim',
   });
+
+/** Before the sizes are read (weights.ts). */
+export const weightsSchema = z
+  .strictObject({
+    from: from.describe('weights to start from'),
+    image: z
+      .strictObject({
+        imageSize: side.optional().describe('side of the input square in pixels; positions are resized'),
+        patchSize: size.optional().describe('side of a patch in pixels; the patch projection is resized'),
+        pool: z.enum(['class', 'mean']).optional().describe('output'),
+      })
+      .optional()
+      .describe('changes to the image tower'),
+    text: z
+      .strictObject({
+        contextLength: size.optional().describe('tokens of a caption, at most those of the file'),
+      })
+      .optional()
+      .describe('changes to the text tower'),
+    freeze: freezeSchema.optional(),
+  })
+  .describe('weights, and changes to their model');
 
 export type ModelSpec = z.output<typeof modelSpecSchema>;

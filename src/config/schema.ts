@@ -6,7 +6,7 @@ import { tokenizerConfigSchema } from '../data/tokenizer/tokenizer.ts';
 import { evaluateShape } from '../evaluate/registry.ts';
 import { budgetSchema, durationOrNoneSchema, durationSchema } from './duration.ts';
 import { type MethodRegistry, methodSchema } from './methods.ts';
-import { modelSpecSchema } from './model-spec.ts';
+import { modelSpecSchema, weightsSchema } from './model-spec.ts';
 import { optimizerSchema } from './optimizer.ts';
 
 const positive = z.number().positive();
@@ -132,8 +132,8 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
       .describe('recording of the step as CUDA graphs, for small models on one GPU'),
     threads: threads.optional().describe('CPU threads of libtorch; default the physical cores'),
     model: z
-      .union([z.string().min(1), modelSpecSchema])
-      .describe("named model such as 'ViT-B-32', or { embedDim, image, text }"),
+      .union([z.string().min(1), modelSpecSchema, weightsSchema])
+      .describe("named model such as 'ViT-B-32', { embedDim, image, text }, or { from: weights }"),
     method: methodSchema(methods).describe('training method'),
     data: data.describe('training data'),
     compression: compressionSchema

@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { CoupletError, withCleanUp } from '../errors.ts';
 import { byteLength, checkHostTensor, type HostTensor } from './host-tensor.ts';
@@ -138,19 +139,49 @@ export async function readSafetensors(
 
 async function readHeader(file: FileHandle, path: string): Promise<SafetensorsHeader> {
   const { size } = await file.stat();
-  if (size < 8)
+  const bytes = (offset: number, count: number) => readExactly(file, { offset, size: count, path });
+  const headerSize = headerSizeOf(size < 8 ? undefined : await bytes(0, 8), { size, path });
+  const text = Buffer.from((await bytes(8, headerSize)).buffer);
+  return parseHeader(text, { path, dataStart: 8 + headerSize, dataSize: size - 8 - headerSize });
+}
+
+/** Names, dtypes and shapes of a file, without its numbers. Throws a CoupletError when it is missing, cut or invalid. */
+export function readSafetensorsHeader(path: string): SafetensorsHeader {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const { size } = fstatSync(file);
+      const bytes = (offset: number, count: number) => {
+        const out = Buffer.alloc(count);
+        for (let done = 0; done < count; ) {
+          const read = readSync(file, out, done, count - done, offset + done);
+          if (read === 0) throw new CoupletError(`${path} became shorter while it was read. Read it again.`);
+          done += read;
+        }
+        return out;
+      };
+      const headerSize = headerSizeOf(size < 8 ? undefined : bytes(0, 8), { size, path });
+      const text = bytes(8, headerSize);
+      return parseHeader(text, { path, dataStart: 8 + headerSize, dataSize: size - 8 - headerSize });
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw systemFailure(error, 'Cannot read', path);
+  }
+}
+
+/** @param start the first 8 bytes. Throws a CoupletError. */
+function headerSizeOf(start: Uint8Array | undefined, { size, path }: { size: number; path: string }): number {
+  if (!start)
     throw new CoupletError(
       `${path} is not a safetensors file: it has ${size} bytes, expected at least 8. Check the path.`,
     );
-  const length = (await readExactly(file, { offset: 0, size: 8, path })).buffer;
-  const headerSize = Number(new DataView(length).getBigUint64(0, true));
-  if (headerSize > MAX_HEADER_BYTES || 8 + headerSize > size) {
-    throw new CoupletError(
-      `${path} is cut or not a safetensors file: its header should have ${headerSize} bytes, the file has ${size}. Copy or write it again.`,
-    );
-  }
-  const text = Buffer.from((await readExactly(file, { offset: 8, size: headerSize, path })).buffer);
-  return parseHeader(text, { path, dataStart: 8 + headerSize, dataSize: size - 8 - headerSize });
+  const headerSize = Number(new DataView(start.buffer, start.byteOffset).getBigUint64(0, true));
+  if (headerSize <= MAX_HEADER_BYTES && 8 + headerSize <= size) return headerSize;
+  throw new CoupletError(
+    `${path} is cut or not a safetensors file: its header should have ${headerSize} bytes, the file has ${size}. Copy or write it again.`,
+  );
 }
 
 async function readExactly(

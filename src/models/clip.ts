@@ -20,16 +20,24 @@ export type AnyClipSpec = ClipSpec<ImageSpec>;
 /** open_clip's `visual`. */
 class ProjectedVit extends Module {
   readonly #trunk: VisionTransformer;
-  readonly #projection: Tensor; // [D, E]
+  readonly #projection: Tensor | null; // [D, E]
 
   constructor(init: Init, spec: VitSpec, embedDim: number) {
     super();
-    this.#projection = this.parameter('proj', init.normal([spec.width, embedDim], spec.width ** -0.5));
+    const { width, projection = true } = spec;
+    if (!projection && width !== embedDim)
+      throw new RangeError(
+        `embedDim ${embedDim} is not the width ${width} of an image tower without projection`,
+      );
+    this.#projection = projection
+      ? this.parameter('proj', init.normal([width, embedDim], width ** -0.5))
+      : null;
     this.#trunk = this.child('', new VisionTransformer(init, spec, OPEN_CLIP_VIT));
   }
 
   forward(images: Tensor, plan?: SequencePlan): Tensor {
-    return this.#trunk.forward(images, plan).matmul(this.#projection);
+    const features = this.#trunk.forward(images, plan);
+    return this.#projection ? features.matmul(this.#projection) : features;
   }
 }
 

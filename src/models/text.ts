@@ -1,4 +1,5 @@
 // B batch, L tokens, D width, E embedding.
+import type { Activation } from '../nn/activation.ts';
 import { Block, OPEN_CLIP_BLOCK } from '../nn/block.ts';
 import type { Init } from '../nn/init.ts';
 import { LayerNorm } from '../nn/layer-norm.ts';
@@ -12,6 +13,20 @@ export interface TextSpec {
   width: number;
   heads: number;
   layers: number;
+  /** Default: GELU. */
+  activation?: Activation;
+  /** Default: 4. */
+  mlpRatio?: number;
+  /** Default: 1e-5. */
+  normEps?: number;
+  /** Whether a token sees only those before it. Default: true. */
+  causal?: boolean;
+  /** Where a text is read: at its end, the token of the largest id, or at the last position. Default: end. */
+  pool?: 'end' | 'last';
+  /** Default: false. */
+  projectionBias?: boolean;
+  /** Id that fills a row after its text. Default: 0. */
+  padId?: number;
 }
 
 /** CLIP's text transformer (Radford et al. 2021) with open_clip's names and initialisation. */
@@ -22,10 +37,11 @@ export class TextTransformer extends Module {
   readonly #blocks: Block[];
   readonly #norm: LayerNorm;
   readonly #projection: Tensor; // [D, E]
+  readonly #projectionBias: Tensor | null; // [E]
 
   constructor(init: Init, spec: TextSpec, embedDim: number) {
     super();
-    const { width, layers } = spec;
+    const { width, layers, normEps = 1e-5 } = spec;
     this.spec = spec;
     this.#positions = this.parameter('positional_embedding', init.normal([spec.contextLength, width], 0.01));
     this.#projection = this.parameter('text_projection', init.normal([width, embedDim], width ** -0.5));
@@ -38,25 +54,36 @@ export class TextTransformer extends Module {
     const options = {
       width,
       heads: spec.heads,
-      mlpRatio: 4,
-      causal: true,
+      mlpRatio: spec.mlpRatio ?? 4,
+      causal: spec.causal ?? true,
       names: OPEN_CLIP_BLOCK,
-      normEps: 1e-5,
+      normEps,
+      activation: spec.activation ?? 'gelu',
       std,
     };
     this.#blocks = Array.from({ length: layers }, (_, i) =>
       this.child(`transformer.resblocks.${i}.`, new Block(init, options)),
     );
-    this.#norm = this.child('ln_final.', new LayerNorm(init, width));
+    this.#norm = this.child('ln_final.', new LayerNorm(init, width, normEps));
+    this.#projectionBias = spec.projectionBias
+      ? this.parameter('text_projection_bias', init.zeros([embedDim]))
+      : null;
   }
 
-  /** Integers [B, L] -> [B, E], read at the end-of-text token, which has the largest id. L may be below contextLength. */
+  /** Integers [B, L] -> [B, E]. Where attention is causal, L may be below contextLength. */
   forward(tokens: Tensor): Tensor {
-    const [batch, length] = tokens.shape;
-    const width = this.spec.width;
+    const [, length] = tokens.shape;
     let x = ops.embedding(this.#tokenEmbedding, tokens).add(this.#positions.narrow(0, 0, length));
     for (const block of this.#blocks) x = block.forward(x);
+    const features = this.#norm.forward(this.#read(x, tokens)).matmul(this.#projection);
+    return this.#projectionBias ? features.add(this.#projectionBias) : features;
+  }
+
+  /** [B, L, D] -> [B, D] */
+  #read(x: Tensor, tokens: Tensor): Tensor {
+    const [batch, length, width] = x.shape;
+    if (this.spec.pool === 'last') return x.select(1, length - 1);
     const end = tokens.argmax(1).view(batch, 1, 1).expand(batch, 1, width);
-    return this.#norm.forward(x.gather(1, end).squeeze(1)).matmul(this.#projection);
+    return x.gather(1, end).squeeze(1);
   }
 }

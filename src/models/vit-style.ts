@@ -13,6 +13,8 @@ export interface VitStyle {
     preNorm: string;
     blocks: string;
     norm: string;
+    registers: string;
+    pool: string;
     block: BlockNames;
   };
   /** Whether class token and positions lack leading dimensions of one. */
@@ -47,6 +49,8 @@ export const OPEN_CLIP_VIT: VitStyle = {
     preNorm: 'ln_pre.',
     blocks: 'transformer.resblocks.',
     norm: 'ln_post.',
+    registers: 'registers',
+    pool: 'attn_pool.',
     block: OPEN_CLIP_BLOCK,
   },
   flatTokens: true,
@@ -65,6 +69,8 @@ export const TIMM_VIT: VitStyle = {
     preNorm: 'norm_pre.',
     blocks: 'blocks.',
     norm: 'norm.',
+    registers: 'reg_token',
+    pool: 'attn_pool.',
     block: TIMM_BLOCK,
   },
   flatTokens: false,

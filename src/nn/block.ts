@@ -1,5 +1,5 @@
-import type { Tensor } from '../torch/index.ts';
-import * as ops from '../torch/ops.ts';
+import { full, type Tensor } from '../torch/index.ts';
+import { type Activation, activation } from './activation.ts';
 import { multiHeadAttention } from './attention.ts';
 import type { Init } from './init.ts';
 import { LayerNorm } from './layer-norm.ts';
@@ -14,6 +14,9 @@ export interface BlockNames {
   norm2: string;
   mlpIn: string;
   mlpOut: string;
+  /** Factors of LayerScale. */
+  scale1: string;
+  scale2: string;
 }
 
 export const OPEN_CLIP_BLOCK: BlockNames = {
@@ -23,6 +26,8 @@ export const OPEN_CLIP_BLOCK: BlockNames = {
   norm2: 'ln_2.',
   mlpIn: 'mlp.c_fc.',
   mlpOut: 'mlp.c_proj.',
+  scale1: 'ls_1.gamma',
+  scale2: 'ls_2.gamma',
 };
 
 export const TIMM_BLOCK: BlockNames = {
@@ -32,6 +37,8 @@ export const TIMM_BLOCK: BlockNames = {
   norm2: 'norm2.',
   mlpIn: 'mlp.fc1.',
   mlpOut: 'mlp.fc2.',
+  scale1: 'ls1.gamma',
+  scale2: 'ls2.gamma',
 };
 
 /** Standard deviations of initial weights. */
@@ -52,11 +59,17 @@ export interface BlockOptions {
   causal: boolean;
   names: BlockNames;
   normEps: number;
+  activation?: Activation;
+  /** Whether each branch is multiplied by learned factors (Touvron et al. 2021, "Going deeper with image transformers"). */
+  layerScale?: boolean;
   /** Default: PyTorch's initialisation. */
   std?: BlockStd;
   /** Initialises all weights, with zero biases, instead of `std`. */
   start?: WeightStart;
 }
+
+/** Initial factors of LayerScale: DINOv2's. */
+const LAYER_SCALE = 1e-5;
 
 /** A pre-norm transformer block, [B, N, D] -> [B, N, D]. */
 export class Block extends Module {
@@ -67,6 +80,8 @@ export class Block extends Module {
   readonly #norm2: LayerNorm;
   readonly #mlpIn: Linear;
   readonly #mlpOut: Linear;
+  readonly #activation: (x: Tensor) => Tensor;
+  readonly #gammas: { attention: Tensor; mlp: Tensor } | null; // [D]
 
   constructor(init: Init, options: BlockOptions) {
     super();
@@ -76,6 +91,7 @@ export class Block extends Module {
       start?.(init, shape, parts) ?? (deviation === undefined ? undefined : init.normal(shape, deviation));
     const bias = (size: number) => (start ? init.zeros([size]) : undefined);
     this.#options = options;
+    this.#activation = activation(options.activation);
     this.#norm1 = this.child(names.norm1, new LayerNorm(init, width, options.normEps));
     this.#qkv = this.child(
       names.qkv,
@@ -113,16 +129,22 @@ export class Block extends Module {
         { weight: weight([width, hidden], std?.mlpOut), bias: bias(width) },
       ),
     );
+    const gamma = (name: string) => this.parameter(name, full([width], LAYER_SCALE, init));
+    this.#gammas = options.layerScale ? { attention: gamma(names.scale1), mlp: gamma(names.scale2) } : null;
   }
 
   /** @param scales [2, B]: factors of each sample's attention and MLP (stochastic depth) */
   forward(x: Tensor, scales?: Tensor): Tensor {
     const attended = multiHeadAttention(this.#qkv.forward(this.#norm1.forward(x)), this.#options);
-    const afterAttention = x.add(scaled(this.#attentionOut.forward(attended), scales?.select(0, 0)));
-    const hidden = ops.gelu(this.#mlpIn.forward(this.#norm2.forward(afterAttention)));
-    return afterAttention.add(scaled(this.#mlpOut.forward(hidden), scales?.select(0, 1)));
+    const attention = weighted(this.#attentionOut.forward(attended), this.#gammas?.attention);
+    const afterAttention = x.add(scaled(attention, scales?.select(0, 0)));
+    const hidden = this.#activation(this.#mlpIn.forward(this.#norm2.forward(afterAttention)));
+    const mlp = weighted(this.#mlpOut.forward(hidden), this.#gammas?.mlp);
+    return afterAttention.add(scaled(mlp, scales?.select(0, 1)));
   }
 }
+
+const weighted = (x: Tensor, gamma: Tensor | undefined) => (gamma ? x.mul(gamma) : x);
 
 function scaled(x: Tensor, scale: Tensor | undefined): Tensor {
   return scale ? x.mul(scale.view(-1, 1, 1)) : x;

@@ -159,7 +159,10 @@ describe('learned positions', () => {
       scope(() => {
         const positions = randn([1 + 16, 5], new Generator('cpu', 3), 'float64');
         const matrix = bicubicGridMatrix(4, { rows: 2, columns: 3 }, { resize, device: 'cpu' });
-        const [resized, picture] = [resizePositions(positions, matrix), positions.narrow(0, 1, 16)];
+        const [resized, picture] = [
+          resizePositions(positions, { matrix, prefixTokens: 1 }),
+          positions.narrow(0, 1, 16),
+        ];
         const one = matrix.matmul(picture.narrow(1, 2, 1));
         const channel = resized.narrow(0, 1, 6).narrow(1, 2, 1);
         for (const off of channel.sub(one).toNumbers()) expect(Math.abs(off)).toBeLessThan(1e-14);

@@ -79,12 +79,15 @@ export function bicubicGridMatrix(
   return resized.view(cells, rows * columns).t.contiguous();
 }
 
-/** Positions [1 + N, D] -> [1 + N', D] by R [N', N], with gradient; the class token's, the first, stays. */
-export function resizePositions(positions: Tensor, resize: Tensor): Tensor {
-  const patches = positions.shape[0] - 1;
+/** Positions [C + N, D] -> [C + N', D] by a matrix [N', N], with gradient; those of the C prefix tokens stay. */
+export function resizePositions(
+  positions: Tensor,
+  { matrix, prefixTokens }: { matrix: Tensor; prefixTokens: number },
+): Tensor {
+  const patches = positions.shape[0] - prefixTokens;
   // In float64, which autocast leaves alone.
-  const resized = resize.matmul(positions.narrow(0, 1, patches).to('float64')).to(positions.dtype);
-  return ops.cat([positions.narrow(0, 0, 1), resized], 0);
+  const resized = matrix.matmul(positions.narrow(0, prefixTokens, patches).to('float64')).to(positions.dtype);
+  return ops.cat([positions.narrow(0, 0, prefixTokens), resized], 0);
 }
 
 /**
@@ -99,8 +102,12 @@ export function sinCosOnGrid(
   return tensor(table, [table.length / options.width, options.width], like);
 }
 
-/** Positions [1 + N, D], keep [B, K] -> [B, 1 + K, D]. */
-export function keptPositions(positions: Tensor, keep: Tensor): Tensor {
+/** Positions [C + N, D], keep [B, K] -> [B, C + K, D]; C is 0 or 1. */
+export function keptPositions(
+  positions: Tensor,
+  { keep, prefixTokens }: { keep: Tensor; prefixTokens: number },
+): Tensor {
+  if (prefixTokens === 0) return ops.embedding(positions, keep);
   const classTokens = ops.zeros_like(keep.narrow(1, 0, 1));
   return ops.embedding(positions, ops.cat([classTokens, keep.add(1)], 1));
 }

@@ -26,6 +26,8 @@ export interface RunFacts {
   samples: number;
   skipped: Problems;
   data: DatasetDescription;
+  /** What the weights come from, where not from the seed: one sentence a file. */
+  weights?: string[];
 }
 
 export function factsOf({ runDir, device, config, method, dataset, tokenizer }: RunParts): RunFacts {

@@ -12,6 +12,7 @@ import { readBestStep } from './journal.ts';
 import { loadWeights, type WeightOptions, type Weights } from './load-weights.ts';
 import { prepareProcess } from './process.ts';
 import { modelWith, resolveConfig } from './resolve.ts';
+import { startFromWeights } from './weights.ts';
 
 /** A trained model, ready for evaluations. `close()` frees it. */
 export interface LoadedRun extends Encoder {
@@ -65,9 +66,9 @@ export async function loadRun(
   const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });
   let weights: Weights = 'last';
   try {
-    // The weights before the first step follow from the seed.
-    if (checkpoint !== 'start')
-      weights = await loadWeights(method, place, { ...options, model, ...(freeze && { freeze }) });
+    // The weights before the first step follow from the seed, or come from files.
+    if (checkpoint === 'start') await startFromWeights(config, { method, model });
+    else weights = await loadWeights(method, place, { ...options, model, ...(freeze && { freeze }) });
   } catch (error) {
     method.dispose();
     throw error;

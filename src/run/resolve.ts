@@ -20,8 +20,13 @@ export interface ResolvedConfig {
 
 /** Throws a CoupletError for a method with texts on a model without a text tower, a compression that does not fit the image, and a wrong `freeze`. */
 export function resolveConfig(config: RunConfig): ResolvedConfig {
-  const { freeze, ...model } = modelSpec(config.model as string | AnyModelSpec) as AnyModelSpec & {
+  const {
+    freeze,
+    from: _,
+    ...model
+  } = modelSpec(config.model as string | AnyModelSpec) as AnyModelSpec & {
     freeze?: Freeze;
+    from?: string;
   };
   const { tokens: needsTexts } = findMethod(config.method.name).needs;
   if (needsTexts && !hasTexts(model))

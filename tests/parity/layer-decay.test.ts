@@ -1,7 +1,7 @@
 // Rates by depth against torch.optim's groups (make-layer-decay-goldens.py), and against an optimizer of its own for each parameter.
 import { expect, test } from 'vitest';
 import { createOptimizer, decayGroups, lrScaleOf, type OptimizerConfig } from '../../src/optim/index.ts';
-import { backward, type DType, scope, tensor } from '../../src/torch/index.ts';
+import { backward, cudaCount, type DType, scope, tensor } from '../../src/torch/index.ts';
 import { error, type Precision, readJson } from './golden.ts';
 
 type Values = Record<string, number[]>;
@@ -104,6 +104,28 @@ test.each(Object.keys(configs))(
     });
   },
 );
+
+test('the fused kernel on a GPU takes the rate of each group', ({ skip }) => {
+  skip(cudaCount() === 0, 'fused kernels need a CUDA device');
+  scope(() => {
+    const { params } = leaves('float32');
+    const device = 'cuda:0';
+    const there = new Map(
+      [...params].map(([name, param]) => [name, param.detach().toDevice(device).requireGrad()]),
+    );
+    const optimizer = createOptimizer(configs.adamw, decayGroups(there, weightDecay, { lrScale }));
+    golden.rates.forEach((lr, step) => {
+      for (const [name, param] of there) {
+        const gradient = tensor(golden.grads[step][name], golden.shapes[name]).toDevice(device);
+        backward(param.mul(gradient).sum());
+      }
+      optimizer.step({ lr });
+      for (const [name, param] of there)
+        expect(error(param.toNumbers(), golden.runs.adamw[step][name]), name).toBeLessThan(TOLERANCE.float32);
+    });
+    optimizer.dispose();
+  });
+});
 
 test('groups that change, as when a resume learns what was loaded, keep the moments', () => {
   scope(() => {

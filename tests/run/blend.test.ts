@@ -84,3 +84,21 @@ test('batch norms of a tower: refused where statistics moved, blended where they
     (await valuesOf('still', { checkpoint: 'start' })).get('visual.bn1.running_mean'),
   );
 });
+
+test("MoCo's momentum encoder is blended too, and batch norms of heads keep the trained statistics", async () => {
+  const image = { ...tinyModel.image, pool: 'class' as const };
+  const method = { name: 'moco-v3', heads: { hidden: 16, embedDim: 8 }, frozenPatches: false } as const;
+  const { emaWeights: _, ...plain } = base;
+  const config = tinyConfig({ ...plain, name: 'moco', model: { image }, method, evaluate: {} });
+  await trainTiny(config, { runsDir: folder });
+  const [start, end] = [await valuesOf('moco', { checkpoint: 'start' }), await valuesOf('moco', {})];
+  const half = await valuesOf('moco', { blend: 0.5 });
+  const copied = 'momentum_encoder.backbone.blocks.0.mlp.fc1.weight';
+  half.get(copied)!.forEach((value, i) => {
+    expect(value).toBeCloseTo((start.get(copied)![i] + end.get(copied)![i]) / 2, 6);
+  });
+  expect(half.get(copied)).not.toEqual(end.get(copied));
+  const statistics = [...end.keys()].filter((name) => name.endsWith('running_mean'));
+  expect(statistics.length).toBeGreaterThan(0);
+  for (const name of statistics) expect(half.get(name), name).toEqual(end.get(name));
+});

@@ -4,6 +4,8 @@ import { batchAt, clock, makeMethod } from '../../../tests/contract/method-fixtu
 
 import { error } from '../../../tests/contract/numbers.ts';
 import { type Method, methods } from '../../methods/index.ts';
+import { frozenNames } from '../../models/freeze.ts';
+import type { AnyModelSpec } from '../../models/registry.ts';
 import { BatchStatistics } from '../../nn/batch-norm.ts';
 import { takeProbe } from '../../online-compression/probe.ts';
 import { nothingToAverage } from '../../ranks/index.ts';
@@ -66,6 +68,24 @@ test('backward() leaves a gradient with each parameter of the features, and none
     const without = names.filter((_, i) => grads[i] === null);
     expect(without.length).toBeGreaterThan(0);
     expect(without).toEqual(names.filter((name) => name.startsWith('projector.')));
+    clearGrads([...method.params.values()]);
+  });
+  graphs.dispose();
+  method.dispose();
+});
+
+test('a frozen tower has no gradient to capture, and the other learns', () => {
+  const method = makeMethod('clip');
+  const model = { image: { layers: 1 }, text: { layers: 1 } } as AnyModelSpec;
+  method.freeze(frozenNames(method.params.keys(), { freeze: { image: 'all', text: 0 }, model }));
+  const graphs = new StepGraphs(method, { contextLength: 6 });
+  scope(() => {
+    const found = graphs.run(batchAt(0, 'clip'), at(0), { loss: false })!;
+    expect(found.learned).toEqual(['text']);
+    found.backward({ text: found.features.text });
+    const grads = gradsOf([...method.params.values()]);
+    const without = [...method.params.keys()].filter((_, i) => grads[i] === null);
+    expect(without).toEqual(['logit_scale']);
     clearGrads([...method.params.values()]);
   });
   graphs.dispose();
