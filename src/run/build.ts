@@ -66,7 +66,7 @@ export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<
   if (device === 'cpu') refuseHugeModel(model, WITH_GRADIENT_AND_MOMENT);
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
   if (freeze) method.freeze(frozenNames(method.params.keys(), { freeze, model }));
-  const loaded: ReadonlySet<string> = new Set();
+  const loaded: ReadonlySet<string> = new Set(); // until the run starts
   const groups = optimizerGroups({ config, method, model, loaded });
   const optimizer = createOptimizer(config.optimizer, groups);
   const encoder = {

@@ -4,6 +4,7 @@ import { loadTokenizer } from '../data/tokenizer/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import type { Encoder } from '../evaluate/features.ts';
 import { checkpointPath, runPaths } from '../io/checkpoint-files.ts';
+import type { AnyModelSpec } from '../models/registry.ts';
 import { refuseHugeModel } from '../models/size.ts';
 import { alone } from '../ranks/index.ts';
 import { createMethod, encoderOf } from './build.ts';
@@ -17,6 +18,8 @@ import { startFromWeights } from './weights.ts';
 /** A trained model, ready for evaluations. `close()` frees it. */
 export interface LoadedRun extends Encoder {
   config: RunConfig;
+  /** With the tokenizer's vocabulary. */
+  model: AnyModelSpec;
   checkpoint: string;
   step: number;
   weights: Weights;
@@ -67,8 +70,10 @@ export async function loadRun(
   let weights: Weights = 'last';
   try {
     // The weights before the first step follow from the seed, or come from files.
-    if (checkpoint === 'start') await startFromWeights(config, { method, model });
-    else weights = await loadWeights(method, place, { ...options, model, ...(freeze && { freeze }) });
+    if (checkpoint === 'start' || options.blend !== undefined)
+      await startFromWeights(config, { method, model });
+    if (checkpoint !== 'start')
+      weights = await loadWeights(method, place, { ...options, model, ...(freeze && { freeze }) });
   } catch (error) {
     method.dispose();
     throw error;
@@ -76,6 +81,7 @@ export async function loadRun(
   return {
     ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),
     config,
+    model,
     checkpoint: place.path,
     step: place.step,
     weights,
