@@ -27,7 +27,8 @@ function toHost(tensor: Tensor): HostTensor {
   };
 }
 
-const onHost = (tensors: Map<string, Tensor>) =>
+/** Copies of tensors by name. */
+export const onHost = (tensors: ReadonlyMap<string, Tensor>): Map<string, HostTensor> =>
   new Map([...tensors].map(([name, tensor]) => [name, toHost(tensor)]));
 
 /** Writes a checkpoint, complete or not at all (`writeFolderAtomically`). Returns its folder. */

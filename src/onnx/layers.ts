@@ -1,10 +1,9 @@
 // B batch, N tokens, D width, H heads, d = D / H.
+import type { Activation } from '../nn/activation.ts';
 import type { BlockNames } from '../nn/block.ts';
 import type { Graph, Value } from './graph.ts';
 import type { Variant } from './variants/variant.ts';
 import { transposed, type Weights } from './weights.ts';
-
-export type Activation = 'gelu' | 'quick-gelu' | 'gelu-tanh';
 
 export interface BlockShape {
   names: BlockNames;
@@ -13,8 +12,7 @@ export interface BlockShape {
   hidden: number;
   normEps: number;
   activation: Activation;
-  /** Name of LayerScale's gains, after `ls_1` and the like. */
-  gains?: readonly [attention: string, mlp: string];
+  layerScale?: boolean;
 }
 
 /** Layers of transformers, over the last dimension. */
@@ -88,9 +86,9 @@ export class Layers {
 
   /** A pre-norm block on [B, N, D]. */
   block(x: Value, prefix: string, shape: BlockShape, mask?: Value): Value {
-    const { names, width, heads, normEps: eps, gains } = shape;
-    const scaled = (branch: Value, i: 0 | 1) =>
-      gains ? this.graph.op('Mul', [branch, this.vector(prefix + gains[i], width)]) : branch;
+    const { names, width, heads, normEps: eps, layerScale } = shape;
+    const scaled = (branch: Value, name: string) =>
+      layerScale ? this.graph.op('Mul', [branch, this.vector(prefix + name, width)]) : branch;
     const qkv = this.linear(this.layerNorm(x, prefix + names.norm1, { width, eps }), prefix + names.qkv, {
       in: width,
       out: 3 * width,
@@ -98,8 +96,8 @@ export class Layers {
     const parts = this.graph.ops('Split', [qkv], 3, { attributes: { axis: -1, num_outputs: 3 } });
     const attended = this.attention(parts as [Value, Value, Value], { width, heads, mask });
     const out = this.linear(attended, prefix + names.attentionOut, { in: width, out: width });
-    const middle = this.add(x, scaled(out, 0));
-    return this.add(middle, scaled(this.mlp(middle, prefix, shape), 1));
+    const middle = this.add(x, scaled(out, names.scale1));
+    return this.add(middle, scaled(this.mlp(middle, prefix, shape), names.scale2));
   }
 
   /** Norm and MLP of a block. */

@@ -2,6 +2,7 @@
 import { CoupletError } from '../errors.ts';
 import type { AnyClipSpec } from '../models/clip.ts';
 import { type AnyModelSpec, hasTexts } from '../models/registry.ts';
+import { prefixTokens } from '../models/vit.ts';
 import { OPEN_CLIP_VIT, TIMM_VIT } from '../models/vit-style.ts';
 import { Graph, type Value } from './graph.ts';
 import { Layers } from './layers.ts';
@@ -73,7 +74,8 @@ function pixelsOf({ graph }: Layers, { spec, pixels }: PartOptions, batch = 'bat
 /** A pair's image tower; `pooled` is [B, E]. */
 function image(layers: Layers, { image: spec, embedDim }: AnyClipSpec, pixels: Value): ImageOutputs {
   if (spec.type === 'resnet') return { pooled: resnet(layers, pixels, spec, embedDim, VISUAL) };
-  const { pooled, ...tokens } = vit(layers, pixels, spec, OPEN_CLIP_VIT, VISUAL);
+  const { pooled, ...tokens } = vit(layers, pixels, { spec, style: OPEN_CLIP_VIT, prefix: VISUAL });
+  if (spec.projection === false) return { ...tokens, pooled };
   return { ...tokens, pooled: layers.project(pooled, `${VISUAL}proj`, { in: spec.width, out: embedDim }) };
 }
 
@@ -87,7 +89,7 @@ function imageFile(layers: Layers, spec: AnyClipSpec, options: PartOptions): voi
 
 function putTokens({ graph }: Layers, { image }: AnyModelSpec, tokens: Value | undefined): void {
   if (tokens === undefined || image.type === 'resnet') return;
-  const count = 1 + (image.imageSize / image.patchSize) ** 2;
+  const count = prefixTokens(image) + (image.imageSize / image.patchSize) ** 2;
   graph.output('last_hidden_state', tokens, ['batch_size', count, image.width]);
 }
 
@@ -125,7 +127,11 @@ function joint(layers: Layers, spec: AnyClipSpec, options: PartOptions): void {
 function encoder(layers: Layers, options: PartOptions): void {
   const { spec } = options;
   if (spec.image.type === 'resnet') throw new CoupletError('ONNX: an encoder of pictures alone is a ViT.');
-  const { tokens, pooled } = vit(layers, pixelsOf(layers, options), spec.image, TIMM_VIT, BACKBONE);
+  const { tokens, pooled } = vit(layers, pixelsOf(layers, options), {
+    spec: spec.image,
+    style: TIMM_VIT,
+    prefix: BACKBONE,
+  });
   putTokens(layers, spec, tokens);
   layers.graph.output('pooler_output', pooled, ['batch_size', spec.image.width]);
 }

@@ -22,7 +22,7 @@ export interface OnnxModel {
 /** Opens a model with the files that hold its tensors. Throws a CoupletError when it cannot be loaded. */
 export async function openOnnx(path: string, dataPaths: readonly string[] = []): Promise<OnnxModel> {
   const runtime = await import('onnxruntime-web');
-  runtime.env.wasm.numThreads = 1; // threads keep a process alive
+  runtime.env.wasm.numThreads = 1; // the same sums on every machine
   const read = (file: string) =>
     readFile(file).catch((cause) => {
       throw systemFailure(cause, 'Cannot read', file);

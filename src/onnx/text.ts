@@ -12,29 +12,29 @@ export interface TextOutputs {
   features: Value;
 }
 
-/** Ids, int64 [B, L] with L up to the context length, through CLIP's text transformer. */
+/** Ids, int64 [B, L] with L up to the context length, through a text transformer. */
 export function text(layers: Layers, ids: Value, spec: TextSpec, embedDim: number): TextOutputs {
   const { graph } = layers;
-  const { width, heads } = spec;
-  const eps = 1e-5;
-  const length = graph.op('Slice', [graph.op('Shape', [ids]), graph.ints(1), graph.ints(2)]);
+  const { width, heads, normEps = 1e-5, mlpRatio = 4, activation = 'gelu', causal = true } = spec;
+  const length = graph.op('Shape', [ids], { attributes: { start: 1, end: 2 } });
   const table = layers.weights.take('token_embedding.weight', [spec.vocabSize, width]);
   const positions = graph.weight(layers.weights.take('positional_embedding', [spec.contextLength, width]));
   let x = layers.add(
     layers.variant.rows(graph, table, ids),
     graph.op('Slice', [positions, graph.ints(0), length, graph.ints(0)]),
   );
-  const mask = causalMask(layers, length);
-  for (let i = 0; i < spec.layers; i++)
-    x = layers.block(
-      x,
-      `transformer.resblocks.${i}.`,
-      { names: OPEN_CLIP_BLOCK, width, heads, hidden: 4 * width, normEps: eps, activation: 'gelu' },
-      mask,
-    );
-  const tokens = layers.layerNorm(x, 'ln_final.', { width, eps });
-  const pooled = graph.op('GatherND', [tokens, endOfText(layers, ids)], { attributes: { batch_dims: 1 } });
-  return { tokens, features: layers.project(pooled, 'text_projection', { in: width, out: embedDim }) };
+  const mask = causal ? causalMask(layers, length) : undefined;
+  const hidden = Math.round(mlpRatio * width);
+  const shape = { names: OPEN_CLIP_BLOCK, width, heads, hidden, normEps, activation };
+  for (let i = 0; i < spec.layers; i++) x = layers.block(x, `transformer.resblocks.${i}.`, shape, mask);
+  const tokens = layers.layerNorm(x, 'ln_final.', { width, eps: normEps });
+  const pooled =
+    spec.pool === 'last'
+      ? graph.op('Gather', [tokens, graph.int(-1)], { attributes: { axis: 1 } })
+      : graph.op('GatherND', [tokens, endOfText(layers, ids)], { attributes: { batch_dims: 1 } });
+  const product = layers.project(pooled, 'text_projection', { in: width, out: embedDim });
+  const bias = spec.projectionBias ? layers.vector('text_projection_bias', embedDim) : undefined;
+  return { tokens, features: bias === undefined ? product : layers.add(product, bias) };
 }
 
 /** The place of the largest id, the first one of equal ones: [B, 1]. */

@@ -76,7 +76,8 @@ export async function buildRun(
   if (device === 'cpu') refuseHugeModel(model, WITH_GRADIENT_AND_MOMENT);
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
   if (freeze) method.freeze(frozenNames(method.params.keys(), { freeze, model }));
-  const { loaded, told } = startsAnew ? await startFromWeights(config, { method, model }) : NO_WEIGHTS;
+  const weights = startsAnew ? await startFromWeights(config, { method, model }) : NO_WEIGHTS;
+  const loaded = new Set([...method.params.keys()].filter((name) => weights.loaded.has(name)));
   const groups = optimizerGroups({ config, method, model, loaded });
   const optimizer = createOptimizer(config.optimizer, groups);
   const encoder = {
@@ -90,7 +91,7 @@ export async function buildRun(
     model,
     method,
     loaded,
-    told,
+    told: weights.told,
     optimizer,
     encoder,
     averager: averagerOf(config, { method, ranks }),

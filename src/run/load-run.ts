@@ -4,6 +4,7 @@ import { loadTokenizer } from '../data/tokenizer/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import type { Encoder } from '../evaluate/features.ts';
 import { checkpointPath, runPaths } from '../io/checkpoint-files.ts';
+import type { AnyModelSpec } from '../models/registry.ts';
 import { refuseHugeModel } from '../models/size.ts';
 import { alone } from '../ranks/index.ts';
 import { createMethod, encoderOf } from './build.ts';
@@ -17,6 +18,8 @@ import { startFromWeights } from './weights.ts';
 /** A trained model, ready for evaluations. `close()` frees it. */
 export interface LoadedRun extends Encoder {
   config: RunConfig;
+  /** With the tokenizer's vocabulary. */
+  model: AnyModelSpec;
   checkpoint: string;
   step: number;
   weights: Weights;
@@ -78,6 +81,7 @@ export async function loadRun(
   return {
     ...encoderOf(config, { method, device, model, ...(tokenizer && { tokenizer }) }),
     config,
+    model,
     checkpoint: place.path,
     step: place.step,
     weights,

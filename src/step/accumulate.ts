@@ -34,9 +34,7 @@ export function backwardInParts(
     scope(() => {
       const again = method.features(part, context);
       const rows = again[names[0]].shape[0];
-      const pulled = learned
-        .filter(([name]) => again[name].requiresGrad) // those of a frozen tower have none
-        .map(([name, pull]) => again[name].mul(pull.narrow(0, i * rows, rows)).sum());
+      const pulled = learned.map(([name, pull]) => again[name].mul(pull.narrow(0, i * rows, rows)).sum());
       backward(pulled.reduce((sum, next) => sum.add(next)));
     });
   });

@@ -25,6 +25,26 @@ const IMAGES: [string, ImageSpec][] = [
   ['ViT, class token', VIT],
   ['ViT, mean of patches', { ...VIT, pool: 'mean' }],
   ['ViT, fixed positions', { ...VIT, positionEmbedding: 'sincos', mlpRatio: 4 }],
+  ['ViT, QuickGELU', { ...VIT, activation: 'quick-gelu' }],
+  ['ViT, GELU by tanh, other epsilon', { ...VIT, activation: 'gelu-tanh', normEps: 1e-2 }],
+  [
+    'ViT, no class token, no norm before the blocks',
+    { ...VIT, classToken: false, preNorm: false, pool: 'mean' },
+  ],
+  ['ViT, registers, LayerScale', { ...VIT, registers: 3, layerScale: true, pool: 'mean' }],
+  ['ViT, registers without a class token', { ...VIT, registers: 2, classToken: false, pool: 'attention' }],
+  [
+    'ViT of SigLIP',
+    {
+      ...VIT,
+      width: 12,
+      heads: 2,
+      pool: 'attention',
+      activation: 'gelu-tanh',
+      normEps: 1e-6,
+      ...{ classToken: false, preNorm: false, patchBias: true, projection: false },
+    },
+  ],
   ['ResNet', { type: 'resnet', imageSize: 64, layers: [1, 2, 1, 1], width: 4, heads: 4 }],
 ];
 
@@ -66,6 +86,22 @@ describe('text towers', () => {
   });
 });
 
+describe("SigLIP's text tower", () => {
+  const text = { ...TEXT, causal: false, pool: 'last', projectionBias: true, normEps: 1e-6 } as const;
+  const { texts, ...model } = pair({
+    ...clip(VIT),
+    text: { ...text, activation: 'gelu-tanh', mlpRatio: 3, padId: 1 },
+  });
+
+  test('reads the last token, and all see all; names are its own', async () => {
+    const ids = idsOf([5, 6, 7, 1, 1, 1, 1], [8, 9, 1, 1, 1, 1, 1]);
+    const [out] = await runOnnx({ ...model, part: 'text', family: 'siglip' }, { input_ids: ids });
+    expect(Object.keys(out!)).toEqual(['last_hidden_state', 'pooler_output']);
+    expect(out!.last_hidden_state!.shape).toEqual([2, 7, 16]);
+    expect(difference(unit(out!.pooler_output!), texts(ids))).toBeLessThan(BAR);
+  });
+});
+
 describe('both towers', () => {
   test.each([['clip'], ['siglip']] as const)('%s: features and similarities', async (family) => {
     const { images, texts, ...model } = pair(clip(VIT));
@@ -100,12 +136,17 @@ describe('both towers', () => {
 });
 
 describe('encoders of pictures alone', () => {
-  test.each([['class'], ['mean']] as const)('pool %s', async (pool) => {
-    const { images, ...model } = encoder({ ...VIT, pool });
+  test.each<[string, Partial<VitSpec>, number]>([
+    ['class', {}, 10],
+    ['mean', { pool: 'mean' }, 10],
+    ['DINOv2 with registers', { registers: 4, layerScale: true, normEps: 1e-6 }, 14],
+    ['attention', { pool: 'attention', classToken: false }, 9],
+  ])('%s', async (_, change, tokens) => {
+    const { images, ...model } = encoder({ ...VIT, ...change });
     const pixels = pixelsOf(2, VIT.imageSize);
     const [out] = await runOnnx({ ...model, part: 'encoder' }, { pixel_values: pixels });
     expect(Object.keys(out!)).toEqual(['last_hidden_state', 'pooler_output']);
-    expect(out!.last_hidden_state!.shape).toEqual([2, 10, 24]);
+    expect(out!.last_hidden_state!.shape).toEqual([2, tokens, 24]);
     expect(difference(out!.pooler_output!, images(pixels))).toBeLessThan(BAR);
   });
 });
@@ -122,6 +163,12 @@ describe('refusals', () => {
       /no tensor visual.transformer.resblocks.2.ln_1.weight/,
     ],
     ['a tensor too many', { image: { ...VIT, layers: 1 } }, /12 tensors have no place.*resblocks.1/],
+    ['a part too many', { image: { ...VIT, projection: false } }, /1 tensors have no place.*visual.proj/],
+    [
+      'a register too few',
+      { image: { ...VIT, registers: 1 } },
+      /no tensor visual.registers, expected \[1, 24\]/,
+    ],
     ['another shape', { image: { ...VIT, patchSize: 12 } }, /is \[24, 3, 8, 8\], expected \[24, 3, 12, 12\]/],
     ['another width', { embedDim: 13 }, /visual.proj is \[24, 12\], expected \[24, 13\]/],
   ])('%s', async (_, change, message) => {

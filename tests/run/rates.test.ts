@@ -1,8 +1,9 @@
 // `optimizer.layerDecay` in whole runs.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { parseConfig, type RunConfigInput } from '../../src/config/index.ts';
-import { checkpointPath } from '../../src/io/checkpoint-files.ts';
+import { checkpointPath, STATE_FILE } from '../../src/io/checkpoint-files.ts';
 import { loadRun } from '../../src/run/load-run.ts';
 import { resolveConfig } from '../../src/run/resolve.ts';
 import { modelBytes, runsFolder, type TinyConfig, tinyConfig, tinyModel, trainTiny } from './harness.ts';
@@ -82,4 +83,14 @@ test.each([
 test('a rate for loaded weights needs a file to load', () => {
   const parsed = parseConfig(config('x', { loadedRate: 0.1 }, { model: tinyModel }));
   expect(() => resolveConfig(parsed)).toThrow('optimizer.loadedRate is the rate of loaded weights');
+});
+
+test('a resume keeps the names of what was loaded, from checkpoint to checkpoint', async () => {
+  const { runDir } = await trainTiny(config('names', {}), { runsDir: folder });
+  const stateOf = (step: number) => join(checkpointPath(runDir, step), STATE_FILE);
+  const state = JSON.parse(readFileSync(stateOf(3), 'utf8'));
+  expect('loaded' in state).toBe(false);
+  writeFileSync(stateOf(3), JSON.stringify({ ...state, loaded: ['visual.proj'] }));
+  await trainTiny(config('names', {}), { runsDir: folder, resume: checkpointPath(runDir, 3) });
+  expect(JSON.parse(readFileSync(stateOf(6), 'utf8')).loaded).toEqual(['visual.proj']);
 });
