@@ -23,7 +23,8 @@ export function withWeights(config: unknown, methods: MethodRegistry): unknown {
   if (!isPlain(config) || !isPlain(config.model)) return config;
   const { model } = config;
   const needsTexts = methods[(config.method as Plain | undefined)?.name as string]?.needs?.tokens ?? true;
-  const whole = typeof model.from === 'string' && !isWhole(model.image)
+  const whole =
+    typeof model.from === 'string' && !isWhole(model.image)
       ? findWeights(model.from, headsIn(model.image))
       : undefined;
   const image = whole ?? towerOf(model.image, 'image');

@@ -33,6 +33,7 @@ export interface StartWeights {
 }
 
 const headsOf = ({ image }: AnyModelSpec) => (image.type === 'resnet' ? {} : { heads: image.heads });
+export const NO_WEIGHTS: StartWeights = { loaded: new Set(), told: [] };
 
 /**
  * Overwrites a method's initial weights by those that its config names.

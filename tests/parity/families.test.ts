@@ -86,10 +86,7 @@ describe.each(readdirSync(FAMILIES))('%s', (family) => {
   test('gives the features of its own program', async () => {
     const goldens = await goldensOf(family);
     const from = `${FAMILIES}${family}`;
-    const { method } = await startRun(
-      { from, ...CHANGES[family] },
-      hasTexts(goldens) ? 'clip' : 'simclr',
-    );
+    const { method } = await startRun({ from, ...CHANGES[family] }, hasTexts(goldens) ? 'clip' : 'simclr');
     expect(imageDifference(method, goldens.get('pixels')!, goldens.get('image')!)).toBeLessThan(TOLERANCE);
     if (hasTexts(goldens)) expect(textDifference(method, goldens)).toBeLessThan(TOLERANCE);
     method.dispose();

@@ -1,8 +1,8 @@
 import { type AnyModelSpec, hasTexts } from '../../models/registry.ts';
 import { type Correspondence, same, transposed } from '../correspondence.ts';
 import { defineLayout } from '../layout.ts';
-import { HF_TEXT, HF_VISION, hfTextSpec, hfVisionSpec } from './hf-clip.ts';
 import { padIdOf } from '../pad-id.ts';
+import { HF_TEXT, HF_VISION, hfTextSpec, hfVisionSpec } from './hf-clip.ts';
 import { numberOf, partOf, sizeOf } from './reading.ts';
 import { textTable, vitTable } from './tables.ts';
 

@@ -145,7 +145,10 @@ export const openClipTrunk = defineLayout({
     const said = partOf(config, 'text_cfg');
     const embedDim = sizeOf(files, 'text.text_projection.weight', 0);
     const vision = partOf(config, 'vision_cfg');
-    const image = timmSpec({ ...files, config: { architecture: vision.timm_model_name, global_pool: vision.timm_pool } }, 'visual.trunk.');
+    const image = timmSpec(
+      { ...files, config: { architecture: vision.timm_model_name, global_pool: vision.timm_pool } },
+      'visual.trunk.',
+    );
     const unknown = [...files.tensors.keys()].find((name) => /^visual\.(?!trunk\.)/.test(name));
     if (unknown) refuse(files, `${unknown}: a projection behind a trunk from timm is not known to Couplet.`);
     if (!files.config)
