@@ -3,9 +3,7 @@ import { Lookahead } from '../feed/lookahead.ts';
 import type { RunParts } from './build.ts';
 import { factsOf, type OnEvent, slowPrecision } from './events.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { optimizerGroups } from './optimizer-groups.ts';
 import { BEGINNING, resumeRun } from './resume.ts';
-import { startFromWeights } from './weights.ts';
 
 export interface StartedRun {
   /** Updates done before. */
@@ -25,8 +23,6 @@ export async function startRun(
   const { ranks, plan, method, encoder } = run;
   const warn = (message: string) => onEvent({ type: 'warning', message });
   const { step, isForeign, skipped } = resume ? await resumeRun(run, { resume, warn }) : BEGINNING;
-  const weights = step === 0 ? await startFromWeights(run.config, run) : undefined;
-  if (weights) learnFrom(run, weights.loaded);
   ranks.checkSame('the step to start from', String(step));
   const totalSteps = plan.totalSteps(step);
   const warnings = [slowPrecision(run), method.advice?.(totalSteps)]; // may throw: before the feed has threads
@@ -44,16 +40,9 @@ export async function startRun(
     await feed.close();
     throw error;
   });
-  const facts = { ...factsOf(run), ...(weights && weights.told.length > 0 && { weights: weights.told }) };
+  const facts = factsOf(run);
   await journal?.writeData(facts.data);
   onEvent({ type: 'start', step, totalSteps, facts });
   for (const message of warnings) if (message) warn(message);
   return { step, isForeign, feed, journal };
-}
-
-/** Rates depend on what was loaded, and averages begin there. */
-function learnFrom(run: RunParts, loaded: ReadonlySet<string>): void {
-  run.loaded = new Set([...run.method.params.keys()].filter((name) => loaded.has(name)));
-  run.optimizer.regroup(optimizerGroups(run));
-  run.average?.restart();
 }
