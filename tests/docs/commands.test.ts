@@ -35,7 +35,7 @@ const named = (list: DocCommand[]) =>
   list.map((command) => [`${command.file}: ${command.text}`, command] as const);
 
 /** Data that people bring: nobody can pack it. */
-const BROUGHT = ['cc3m', 'cc12m', 'laion400m'];
+const BROUGHT = ['cc3m', 'cc12m', 'laion400m', 'products', 'apparel'];
 /** Words that stand for something of the reader's. */
 const isPlaceholder = (word: string) => /^[A-Z_/.]+$/.test(word.replace(/\.ts$/, '')) || !word.includes('/');
 
