@@ -1,5 +1,4 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { put, temporaryFolder } from '../../tests/data/make.ts';
 import { tinyConfig } from '../../tests/run/harness.ts';
