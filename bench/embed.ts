@@ -51,6 +51,7 @@ async function measure(): Promise<void> {
     optimizer: { peakLr: 1e-4 },
     data: {
       train: { type: 'manifest', path: join(folder, 'pairs.csv') },
+      hold: 'device',
       cache: join(folder, 'cache'),
       tokenizer: { type: 'bpe', vocabSize: 520 },
     },
