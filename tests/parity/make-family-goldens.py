@@ -15,6 +15,7 @@ import safetensors.torch
 import timm
 import torch
 import transformers
+from timm.layers import resample_patch_embed
 from timm.models import register_model
 from timm.models._hub import save_for_hf
 from timm.models.vision_transformer import VisionTransformer, _create_vision_transformer
@@ -61,6 +62,11 @@ def noisy(model, seed):
 
 def pixels(seed, side=IMAGE):
     return torch.randint(0, 256, (2, side, side, 3), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+
+
+def of_side(bytes_, side):
+    """Cut, or repeated."""
+    return bytes_.repeat(1, 2, 2, 1)[:, :side, :side]
 
 
 def normalised(bytes_, mean, std):
@@ -162,7 +168,9 @@ def hf_encoder(name, kind, seed, **options):
     model = noisy(model_class(config_class(**sizes, **options)), seed)
     bytes_, path = pixels(seed), folder(name)
     save_transformers(model, path)
-    hidden = model(normalised_as_transformers(bytes_)).last_hidden_state
+    # MAE hides no patch here, but orders them by noise.
+    noise = dict(noise=torch.arange(16.0).repeat(2, 1)) if kind == "ViTMAE" else {}
+    hidden = model(normalised_as_transformers(bytes_), **noise).last_hidden_state
     write(path, bytes_, hidden[:, 0])
 
 
@@ -200,7 +208,7 @@ def open_clip_model(name, seed, vision, quick=False, side=IMAGE, pad=0, **other)
             state = model.state_dict()
             open_clip.model.resize_pos_embed(state, larger)
             larger.load_state_dict(state)
-            more[f"image_{other_side}"] = larger.encode_image(normal(pixels(seed, other_side)))
+            more[f"image.{other_side}.8"] = larger.encode_image(normal(of_side(bytes_, other_side)))
     write(path, bytes_, model.encode_image(normal(bytes_)), tokens, model.encode_text(tokens), **more)
 
 
@@ -214,19 +222,23 @@ def timm_args(**options):
 
 @torch.no_grad()
 def timm_model(name, architecture, seed, **options):
-    """Also features after timm's resize of positions (resample_abs_pos_embed), and of patches (FlexiViT's resize)."""
+    """Also features after timm's resize of positions (resample_abs_pos_embed) and of patches."""
     args = timm_args(**options)
     model = noisy(timm.create_model(architecture, **args), seed)
     path = folder(name)
     save_for_hf(model, path, model_args={key: value for key, value in args.items() if key != "num_classes"}, safe_serialization=True)
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
-    features = lambda net, side: net(normalised(pixels(seed, side), mean, std))
+    bytes_ = pixels(seed)
+    features = lambda net, side: net(normalised(of_side(bytes_, side), mean, std))
     more = {}
     for side, patch in ((24, 8), (48, 8), (64, 16)):
         other = timm.create_model(architecture, **args | dict(img_size=side, patch_size=patch)).eval()
-        other.load_state_dict(timm.models.vision_transformer.checkpoint_filter_fn(model.state_dict(), other))
-        more[f"image_{side}_{patch}"] = features(other, side)
-    write(path, pixels(seed), features(model, IMAGE), **more)
+        state, kernel = model.state_dict(), "patch_embed.proj.weight"
+        if patch != VISION["patch"]:  # bilinear as FlexiViT's paper, where timm's default is bicubic
+            state[kernel] = resample_patch_embed(state[kernel], [patch, patch], interpolation="bilinear", antialias=False)
+        other.load_state_dict(timm.models.vision_transformer.checkpoint_filter_fn(state, other))
+        more[f"image.{side}.{patch}"] = features(other, side)
+    write(path, bytes_, features(model, IMAGE), **more)
 
 
 @register_model
