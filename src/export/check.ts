@@ -66,7 +66,7 @@ export async function inputsIn(folder: string, parity: Omit<Parity, 'files'>): P
   const length = texts[0]!.ids.length;
   const tokenizer = await loadTokenizer(
     { type: 'file', path: join(folder, 'tokenizer.json') },
-    { contextLength: length },
+    { contextLength: length, ...(parity.frame && { frame: parity.frame }) },
   );
   for (const { text, ids } of texts)
     if (tokenizer.encode(text).join() !== ids.join())

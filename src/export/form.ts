@@ -11,7 +11,7 @@ export interface Preprocessing {
 
 /** Ids of special tokens. */
 export interface SpecialIds {
-  start: number;
+  start?: number;
   end: number;
 }
 

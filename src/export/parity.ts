@@ -44,6 +44,10 @@ const paritySchema = z.strictObject({
     .array(z.strictObject({ text: z.string(), ids: z.array(z.int().min(0)) }))
     .optional()
     .describe('test texts and their ids'),
+  frame: z
+    .strictObject({ start: z.boolean(), padId: z.int().min(0) })
+    .optional()
+    .describe('what stands around the ids of a text; default a start, and zeros after the end'),
   features: z.strictObject({ image: rows, text: rows.optional() }).describe("the run's features, unit rows"),
   files: z.array(fileSchema).describe('what to compare'),
 });
@@ -91,6 +95,7 @@ export async function writeTests(
       sha256,
     })),
     ...(texts.length > 0 && { texts: texts.map(({ text, ids: each }) => ({ text, ids: [...each] })) }),
+    ...(texts.length > 0 && tokenizer?.spec.frame && { frame: tokenizer.spec.frame }),
     features: {
       image: asLists(image),
       ...(texts.length > 0 && { text: asLists(textRows(run, ids, tokenizer!.contextLength)) }),

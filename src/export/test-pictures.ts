@@ -43,7 +43,7 @@ export async function testPictures(side: number): Promise<TestPicture[]> {
 }
 
 /** The RGB bytes [S, S, 3] of an encoded picture, resized and cropped as in an evaluation. */
-export async function centerCut(bytes: Uint8Array, side: number): Promise<Uint8Array> {
+async function centerCut(bytes: Uint8Array, side: number): Promise<Uint8Array> {
   const cut = new Uint8Array(bytesOfSide(side));
   const views = [{ size: side, transform: { type: 'center-crop', interpolation: 'bicubic' } as const }];
   const row = { id: 0, epoch: 0, read: () => bytes, targets: [cut], row: 0 };

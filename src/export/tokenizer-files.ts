@@ -46,13 +46,14 @@ function tokenizerJson({ spec }: Tokenizer, source: string | undefined): File {
 }
 
 /** With start and end around a text, as Couplet puts them; programs cut and pad by their own settings. */
-function framed(json: File, { startOfText, endOfText }: Tokenizer): File {
-  const [start, end] = [startOfText, endOfText].map((id) => nameOf(json, id));
+function framed(json: File, tokenizer: Tokenizer): File {
+  const { startOfText, endOfText } = tokenizer;
+  const around = [startOfText, endOfText].flatMap((id) =>
+    id === undefined ? [] : { id, name: nameOf(json, id)! },
+  );
   const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
-  const tokens = [
-    [start!, startOfText],
-    [end!, endOfText],
-  ] as const;
+  const text = { Sequence: { id: 'A', type_id: 0 } };
+  const [end, start] = around.reverse().map(({ name }) => special(name));
   return {
     normalizer: null,
     pre_tokenizer: null,
@@ -60,37 +61,52 @@ function framed(json: File, { startOfText, endOfText }: Tokenizer): File {
     ...json,
     truncation: null,
     padding: null,
-    post_processor: isClipShaped(json)
+    post_processor: isClip(json, tokenizer)
       ? json.post_processor
       : {
           type: 'TemplateProcessing',
-          single: [special(start!), { Sequence: { id: 'A', type_id: 0 } }, special(end!)],
-          pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 0 } }],
+          single: [...(start ? [start] : []), text, end],
+          pair: [text, { Sequence: { id: 'B', type_id: 0 } }],
           special_tokens: Object.fromEntries(
-            tokens.map(([id, number]) => [id, { id, ids: [number], tokens: [id] }]),
+            around.map(({ id, name }) => [name, { id: name, ids: [id], tokens: [name] }]),
           ),
         },
   };
 }
 
-const nameOf = ({ added_tokens: added }: File, id: number) => added.find((token) => token.id === id)!.content;
+/** Of an added token. */
+const nameOf = ({ added_tokens: added }: Pick<File, 'added_tokens'>, id: number) =>
+  added.find((token) => token.id === id)?.content;
 
 /** transformers makes CLIP's tokenizer from vocabulary and merges alone. */
-const isClipShaped = ({ model, post_processor: post }: File) =>
+const isClip = ({ model, post_processor: post }: File, { startOfText }: Tokenizer) =>
+  startOfText !== undefined &&
   model.type === 'BPE' &&
   model.end_of_word_suffix === '</w>' &&
   (post as { type?: string } | undefined)?.type === 'RobertaProcessing';
 
-function configOf(json: File, { startOfText, endOfText, contextLength }: Tokenizer): Json {
+function configOf(json: File, tokenizer: Tokenizer): Json {
+  const { startOfText, endOfText, contextLength } = tokenizer;
   const end = nameOf(json, endOfText);
+  const pad = padOf(json, tokenizer);
   return {
-    tokenizer_class: isClipShaped(json) ? 'CLIPTokenizer' : 'PreTrainedTokenizerFast',
-    bos_token: nameOf(json, startOfText),
+    tokenizer_class: isClip(json, tokenizer) ? 'CLIPTokenizer' : 'PreTrainedTokenizerFast',
+    ...(startOfText !== undefined && { bos_token: nameOf(json, startOfText) }),
     eos_token: end,
-    // What follows the end changes nothing: the text tower is causal and read at the end.
-    pad_token: end,
+    ...(pad !== undefined && { pad_token: pad }),
     ...(json.model.unk_token && { unk_token: json.model.unk_token }),
     model_max_length: contextLength,
     padding_side: 'right',
   };
+}
+
+/** After the end of a text nothing counts in a causal tower; other towers need the run's own. */
+const padOf = (json: File, { startOfText, endOfText, spec: { frame } }: Tokenizer) =>
+  nameOf(json, startOfText === undefined ? (frame?.padId ?? 0) : endOfText);
+
+/** Why programs cannot pad texts as the run did; undefined where they can. */
+export function paddingProblem(tokenizer: Tokenizer, source?: string): string | undefined {
+  if (padOf(tokenizerJson(tokenizer, source), tokenizer) !== undefined) return undefined;
+  const id = tokenizer.spec.frame?.padId ?? 0;
+  return `The text tower reads ${tokenizer.contextLength} ids, filled with ${id}, which is no special token of the tokenizer: fill texts yourself (torch.nn.functional.pad).`;
 }

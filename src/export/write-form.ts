@@ -1,6 +1,7 @@
 // Weights, config, preprocessing and tokenizer of one form.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import { runPaths } from '../io/checkpoint-files.ts';
 import type { HostTensor } from '../io/host-tensor.ts';
@@ -11,7 +12,7 @@ import { lacking } from './fit.ts';
 import type { Form } from './form.ts';
 import type { ExportContext, Written } from './target.ts';
 import { renamed } from './tensors.ts';
-import { writeTokenizer } from './tokenizer-files.ts';
+import { paddingProblem, writeTokenizer } from './tokenizer-files.ts';
 
 /** Features of a file's weights, relative to the largest: sums of float32 in another order. */
 const WORST = 1e-5;
@@ -48,23 +49,38 @@ export async function writeForm(folder: string, form: Form, context: ExportConte
   const config = form.config({
     model,
     pixels: { imageSize: run.imageSize, mean, std },
-    ...(tokenizer && { ids: { start: tokenizer.startOfText, end: tokenizer.endOfText } }),
+    ...(tokenizer && { ids: idsOf(tokenizer) }),
     isClipTokenizer: tokenizer?.spec.type === 'clip',
     ...(bias && { logitBias: numberOf(bias) }),
   });
   await writeJson(join(folder, form.configFile), config);
-  if (hasTexts(model) && tokenizer) await writeTokenizer(folder, tokenizer, tokenizerSource(context));
+  const texts = await writeTexts(folder, context);
   const lost =
     unused.includes('logit_bias') && bias
       ? [
           `${form.title} has no logit_bias (${numberOf(bias)}): cosines and their order stay, probabilities need it.`,
         ]
       : [];
-  return { files: [{ file: form.weightsFile, kind: 'weights', worst: WORST }], remarks: lost };
+  return { files: [{ file: form.weightsFile, kind: 'weights', worst: WORST }], remarks: [...texts, ...lost] };
 }
 
+/** The tokenizer's files, of a pair. Returns what a person should know. */
+export async function writeTexts(folder: string, context: ExportContext): Promise<string[]> {
+  const { tokenizer } = context.run;
+  if (!hasTexts(context.model) || !tokenizer) return [];
+  const source = tokenizerSource(context);
+  await writeTokenizer(folder, tokenizer, source);
+  const problem = paddingProblem(tokenizer, source);
+  return problem === undefined ? [] : [problem];
+}
+
+const idsOf = ({ startOfText, endOfText }: Tokenizer) => ({
+  ...(startOfText !== undefined && { start: startOfText }),
+  end: endOfText,
+});
+
 /** What a tokenizer was read from, with keys that Couplet leaves aside. */
-export function tokenizerSource({ run, runDir }: ExportContext): string | undefined {
+function tokenizerSource({ run, runDir }: ExportContext): string | undefined {
   const { tokenizer } = run.config.data;
   if (tokenizer.type === 'file') return tokenizer.path;
   return tokenizer.type === 'bpe' ? runPaths(runDir).tokenizer : undefined;

@@ -28,8 +28,7 @@ const FILES: Record<Part, string> = {
   encoder: 'model',
 };
 
-export const partsOf = (model: AnyModelSpec): Part[] =>
-  hasTexts(model) ? ['image', 'text', 'joint'] : ['encoder'];
+const partsOf = (model: AnyModelSpec): Part[] => (hasTexts(model) ? ['image', 'text', 'joint'] : ['encoder']);
 
 /**
  * Writes `onnx/` with every part in every variant. A quantised file whose features are too far from the run's is left out, and a remark

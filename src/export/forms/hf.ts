@@ -55,9 +55,9 @@ function pairConfig({ model, ids }: FormContext, type: string, title: string): R
       ...blocks(text),
       max_position_embeddings: text.contextLength,
       vocab_size: text.vocabSize,
-      bos_token_id: ids!.start,
+      bos_token_id: ids!.start ?? null,
       eos_token_id: ids!.end,
-      pad_token_id: text.padId ?? ids!.end,
+      pad_token_id: text.pool === 'last' ? (text.padId ?? 0) : ids!.end,
       ...projection,
     },
   };

@@ -1,8 +1,7 @@
 import { hasTexts } from '../../models/registry.ts';
 import { writePreprocessor } from '../preprocessor.ts';
 import { defineExport } from '../target.ts';
-import { writeTokenizer } from '../tokenizer-files.ts';
-import { tokenizerSource } from '../write-form.ts';
+import { writeTexts } from '../write-form.ts';
 import { writeOnnxFiles } from '../write-onnx.ts';
 
 /** Graphs that take pixels of the model's size. */
@@ -12,11 +11,11 @@ export const onnx = defineExport({
   library: 'onnx',
   pipeline: (model) => (hasTexts(model) ? 'zero-shot-image-classification' : 'image-feature-extraction'),
   async write(folder, context) {
-    const { run, model } = context;
+    const { run } = context;
     await writePreprocessor(folder, run, { resizes: true });
-    if (hasTexts(model) && run.tokenizer)
-      await writeTokenizer(folder, run.tokenizer, tokenizerSource(context));
-    return writeOnnxFiles(folder, context, { resizes: false });
+    const texts = await writeTexts(folder, context);
+    const written = await writeOnnxFiles(folder, context, { resizes: false });
+    return { ...written, remarks: [...texts, ...written.remarks] };
   },
   usage: (model) => ({
     language: 'python',

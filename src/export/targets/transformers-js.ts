@@ -3,8 +3,7 @@ import { CoupletError } from '../../errors.ts';
 import { type AnyModelSpec, hasTexts } from '../../models/registry.ts';
 import { writePreprocessor } from '../preprocessor.ts';
 import { defineExport, type ExportContext } from '../target.ts';
-import { writeTokenizer } from '../tokenizer-files.ts';
-import { tokenizerSource, writeJson } from '../write-form.ts';
+import { writeJson, writeTexts } from '../write-form.ts';
 import { familyOf, writeOnnxFiles } from '../write-onnx.ts';
 
 /** Graphs that take pictures of any size, and resize and crop them as the run. */
@@ -14,17 +13,16 @@ export const transformersJs = defineExport({
   library: 'transformers.js',
   pipeline: (model) => (hasTexts(model) ? 'zero-shot-image-classification' : 'image-feature-extraction'),
   async write(folder, context) {
-    const { run, model } = context;
+    const { run } = context;
     if (!context.variants.includes('q8'))
       throw new CoupletError(
         '--variants lacks q8, which browsers without WebGPU load by default: add it, or use --to onnx.',
       );
     await writePreprocessor(folder, run, { resizes: false });
-    if (hasTexts(model) && run.tokenizer)
-      await writeTokenizer(folder, run.tokenizer, tokenizerSource(context));
+    const texts = await writeTexts(folder, context);
     const { external, ...written } = await writeOnnxFiles(folder, context, { resizes: true });
     await writeJson(join(folder, 'config.json'), configOf(context, external));
-    return written;
+    return { ...written, remarks: [...texts, ...written.remarks] };
   },
   usage: (model) => ({
     language: 'js',
