@@ -1,5 +1,5 @@
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../tests/data/make.ts';
@@ -241,9 +241,19 @@ describe('what is no family of Couplet', () => {
     const said = await refusal(join(folder, name));
     expect(said).toMatch(/^model\.from: PATH is no safetensors file\. /);
     expect(await refusal(folder)).toContain(`PATH/${name} is no safetensors file`);
-    if (name.endsWith('.npz')) return;
+    if (name.endsWith('.npz')) {
+      expect(said).toMatch(/Save the model as safetensors by the program that made it\.$/);
+      return;
+    }
     expect(said).toContain('python -c "import sys, torch;');
     expect(said).toContain(`PATH ${join(folder, stem)}.safetensors`);
+    expect(said).toContain('torch.jit.load');
+  });
+
+  test('a path with a space is quoted in the command', async () => {
+    const path = join(temporaryFolder(), "my model's.pt");
+    writeFileSync(path, 'pickle');
+    expect(await refusal(path)).toContain(`'${join(dirname(path), "my model'\\''s")}.safetensors'`);
   });
 
   test('no file, an empty folder, several files', async () => {
