@@ -8,7 +8,7 @@ export function refuse({ path }: Pick<WeightFiles, 'path'>, what: string): never
   throw new CoupletError(`model.from: ${path}: ${what}`);
 }
 
-export function shapeOf(files: WeightFiles, name: string): readonly number[] {
+function shapeOf(files: WeightFiles, name: string): readonly number[] {
   return files.tensors.get(name)?.shape ?? refuse(files, `it has no tensor ${name}.`);
 }
 
