@@ -89,7 +89,13 @@ async function countStep(name: string, folder: string): Promise<Map<string, Map<
   const device = prepareProcess(config);
   const dataset = await openTrainData(config);
   const plan = planOf(resolveConfig(config), dataset.size);
-  const parts = await buildRun(plan, { runDir: join(folder, name), dataset, device, ranks: alone });
+  const parts = await buildRun(plan, {
+    runDir: join(folder, name),
+    dataset,
+    device,
+    ranks: alone,
+    startsAnew: true,
+  });
   const feed = await openFeed({ ...parts, workers: 1, startStep: 0 });
   const { method, optimizer } = parts;
   const params = [...method.params.values()];

@@ -59,7 +59,7 @@ const device = prepareProcess(config);
 const dataset = await openTrainData(config);
 const runDir = mkdtempSync(join(tmpdir(), 'couplet-steps-'));
 const plan = planOf({ ...resolved, model, config: { ...config, duration: { epochs: 100 } } }, dataset.size);
-const parts = await buildRun(plan, { runDir, dataset, device, ranks: alone });
+const parts = await buildRun(plan, { runDir, dataset, device, ranks: alone, startsAnew: true });
 const feed = await openFeed({ ...parts, workers: parts.encoder.workers, startStep: 0 });
 let at = 0;
 

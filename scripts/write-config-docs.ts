@@ -43,6 +43,17 @@ function isDuration(node: Node): boolean {
   return keys.length > 0 && keys.every((names) => names.length === 1 && UNITS.includes(names[0]));
 }
 
+/** Kinds of object, without short forms of the first: those that have some of its keys and no constant. */
+function kindsOf(node: Node): Node[] {
+  const [first, ...others] = objectsOf(node);
+  if (!first) return [];
+  const isShort = ({ properties }: Node) =>
+    Object.entries(properties!).every(
+      ([name, field]) => name in first.properties! && field.const === undefined,
+    );
+  return [first, ...others.filter((other) => !isShort(other))];
+}
+
 /** The key that has another constant in each object of a union. */
 function choiceOf(objects: readonly Node[]) {
   const keys = Object.keys(objects[0].properties!);
@@ -145,7 +156,7 @@ class Page {
 
   #field(section: Section, path: string[], at: { node: Node; parent: Node }): void {
     const { node } = at;
-    const objects = objectsOf(node);
+    const objects = kindsOf(node);
     const known = this.#shown.get(JSON.stringify(objects));
     if (objects.length === 0 || isDuration(node)) this.#leaf(section, path, at);
     else if (known) this.#leaf(section, path, at, known);

@@ -21,6 +21,7 @@ export {
 } from './config/index.ts';
 export { createLoader, type Dataset, evalBatches, type Loader, openDataset } from './data/index.ts';
 export { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer/tokenizer.ts';
+export { type EmbedOptions, type EmbedResult, embedSource } from './embed/index.ts';
 export { CoupletError } from './errors.ts';
 export { encodeDataset, retrieval, zeroShot } from './evaluate/index.ts';
 export { readMetrics } from './io/metrics.ts';
@@ -32,5 +33,6 @@ export { clipModels, resnetClipModels } from './models/registry.ts';
 export { type OnnxFile, type OnnxModel, type OnnxOptions, openOnnx, writeOnnx } from './onnx/index.ts';
 export { evaluateRun } from './run/evaluate-run.ts';
 export { type LoadedRun, type LoadRunOptions, loadRun } from './run/load-run.ts';
+export { type Match, nameOfRow, openSearch, type Search, type SearchOptions } from './search/index.ts';
 export * as torch from './torch/index.ts';
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from './train.ts';

@@ -44,11 +44,12 @@ export async function analyzeRun(
       snapshots: snapshots.map(({ step, spent }) => ({ step, seconds: spent.seconds })),
       config: { ...config, device: undefined, data: { ...config.data, workers: undefined } },
     });
+    const startsAnew = snapshots.some(({ step }) => step === 0);
     const context = { config, device, settings, snapshots, passLog, datasetSize };
     if (
       !(await measureAll(context, {
         options,
-        open: () => buildRun(plan, { runDir, dataset, device, ranks: alone }),
+        open: () => buildRun(plan, { runDir, dataset, device, ranks: alone, startsAnew }),
       }))
     )
       return undefined;

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addAnalyze } from './analyze.ts';
 import { addDoctor } from './doctor.ts';
+import { addEmbed } from './embed.ts';
 import { addEval } from './eval.ts';
 import { fail } from './fail.ts';
 import { addSchedule } from './schedule.ts';
+import { addSearch } from './search.ts';
 import { addTrain } from './train.ts';
 
 function version(): string {
@@ -36,6 +38,8 @@ Next:
 
 addTrain(program);
 addEval(program);
+addEmbed(program);
+addSearch(program);
 addAnalyze(program);
 addSchedule(program);
 addDoctor(program);

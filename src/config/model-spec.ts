@@ -158,26 +158,29 @@ export const modelSpecSchema = z
     error: 'expected a text tower, since there is an embedDim',
   });
 
-/** Before the sizes are read (weights.ts). */
-export const weightsSchema = z
-  .strictObject({
-    from: from.describe('weights to start from'),
-    image: z
-      .strictObject({
-        imageSize: side.optional().describe('side of the input square in pixels; positions are resized'),
-        patchSize: size.optional().describe('side of a patch in pixels; the patch projection is resized'),
-        pool: z.enum(['class', 'mean']).optional().describe('output'),
-      })
-      .optional()
-      .describe('changes to the image tower'),
-    text: z
-      .strictObject({
-        contextLength: size.optional().describe('tokens of a caption, at most those of the file'),
-      })
-      .optional()
-      .describe('changes to the text tower'),
-    freeze: freezeSchema.optional(),
-  })
-  .describe('weights, and changes to their model');
-
 export type ModelSpec = z.output<typeof modelSpecSchema>;
+
+/** A model whose sizes follow from files (weights.ts), and what a config may change. */
+interface ModelFromWeights {
+  /** A safetensors file, its folder, or a run. */
+  from: string;
+  image?: { imageSize?: number; patchSize?: number; pool?: 'class' | 'mean' };
+  text?: { contextLength?: number };
+  freeze?: z.input<typeof freezeSchema>;
+}
+
+interface TowerFromWeights {
+  from: string;
+  imageSize?: number;
+  patchSize?: number;
+  contextLength?: number;
+}
+
+type SpecInput = z.input<typeof modelSpecSchema>;
+
+type SpecWithTowers = Omit<SpecInput, 'image' | 'text'> & {
+  image: SpecInput['image'] | TowerFromWeights;
+  text?: SpecInput['text'] | TowerFromWeights;
+};
+
+export type ModelInput = string | SpecInput | SpecWithTowers | ModelFromWeights;

@@ -6,7 +6,7 @@ import { tokenizerConfigSchema } from '../data/tokenizer/tokenizer.ts';
 import { evaluateShape } from '../evaluate/registry.ts';
 import { budgetSchema, durationOrNoneSchema, durationSchema } from './duration.ts';
 import { type MethodRegistry, methodSchema } from './methods.ts';
-import { modelSpecSchema, weightsSchema } from './model-spec.ts';
+import { type ModelInput, type ModelSpec, modelSpecSchema } from './model-spec.ts';
 import { optimizerSchema } from './optimizer.ts';
 
 const positive = z.number().positive();
@@ -104,6 +104,13 @@ const log = z.strictObject({
     .describe('interval of lines in metrics.jsonl'),
 });
 
+/** Weights are replaced by their sizes before a config is checked (weights.ts). */
+const model = z
+  .union([z.string().min(1), modelSpecSchema])
+  .describe(
+    "named model such as 'ViT-B-32', { embedDim, image, text }, or { from: weights }",
+  ) as unknown as z.ZodType<string | ModelSpec, ModelInput>;
+
 const NAME = /^[A-Za-z0-9._-]+$/;
 const DEVICE = /^(auto|cpu|cuda(:\d+)?)$/;
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
@@ -131,9 +138,7 @@ export function runConfigSchema<Registry extends MethodRegistry>(methods: Regist
       .default(false)
       .describe('recording of the step as CUDA graphs, for small models on one GPU'),
     threads: threads.optional().describe('CPU threads of libtorch; default the physical cores'),
-    model: z
-      .union([z.string().min(1), modelSpecSchema, weightsSchema])
-      .describe("named model such as 'ViT-B-32', { embedDim, image, text }, or { from: weights }"),
+    model,
     method: methodSchema(methods).describe('training method'),
     data: data.describe('training data'),
     compression: compressionSchema

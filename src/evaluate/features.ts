@@ -1,12 +1,12 @@
 // N samples, B samples of a batch, E embedding.
 
+import type { BadSamples } from '../data/dataset/problems.ts';
 import { Reader } from '../data/dataset/reader.ts';
 import {
   type Dataset,
   type EvalBatches,
   type EvalOptions,
   evalBatches,
-  type HostBatch,
   listProblems,
   type Problems,
 } from '../data/index.ts';
@@ -15,7 +15,8 @@ import { CoupletError } from '../errors.ts';
 import { imagesToDevice, tokensToDevice } from '../feed/upload.ts';
 import type { Method } from '../methods/index.ts';
 import { finiteRows } from '../nn/finite.ts';
-import { noGrad, scope, type Tensor, tensor, zeros } from '../torch/index.ts';
+import { noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
+import { FeatureRows } from './feature-rows.ts';
 import type { LabelledRows } from './neighbours.ts';
 import type { Remarks } from './remarks.ts';
 
@@ -48,11 +49,31 @@ export interface DatasetFeatures {
 }
 
 /** Fewer of larger pictures: a scope keeps the outputs of all layers, 32 GB for 256 pictures of 224 pixels in a ViT-B/16. */
-function microBatchSize(imageSize: number): number {
+export function microBatchSize(imageSize: number): number {
   return Math.max(16, Math.min(256, Math.floor(2 ** 21 / imageSize ** 2)));
 }
 
 const PREFETCH_BATCHES = 4;
+
+/** Centre crops of all samples in index order, in the batches that `encodeBatches` takes. `start`: the first sample. */
+export function batchesOf(
+  dataset: Dataset,
+  { tokenizer, imageSize, workers, maxBadShare, cacheFolder }: Encoder,
+  { texts, start = 0, problems }: { texts: boolean; start?: number; problems?: BadSamples },
+): EvalBatches {
+  const options: EvalOptions = {
+    microBatchSize: microBatchSize(imageSize),
+    imageSize,
+    workers,
+    maxBadShare,
+    start,
+    captions: texts,
+    prefetchBatches: PREFETCH_BATCHES,
+    ...(cacheFolder !== undefined && { cacheFolder }),
+    ...(texts && { tokenizer }),
+  };
+  return evalBatches(dataset, options, problems);
+}
 
 /** Encodes centre crops of a data set in index order. The caller disposes the tensors. */
 export async function encodeDataset(
@@ -60,79 +81,25 @@ export async function encodeDataset(
   encoder: Encoder,
   { texts }: { texts: boolean },
 ): Promise<DatasetFeatures> {
-  const { tokenizer, imageSize, workers, maxBadShare, cacheFolder } = encoder;
-  const options: EvalOptions = {
-    microBatchSize: microBatchSize(imageSize),
-    imageSize,
-    workers,
-    maxBadShare,
-    captions: texts,
-    prefetchBatches: PREFETCH_BATCHES,
-    ...(cacheFolder !== undefined && { cacheFolder }),
-    ...(texts && { tokenizer }),
-  };
-  const tables = { images: new Rows(dataset.size), texts: new Rows(dataset.size) };
+  const tables = { images: new FeatureRows(dataset.size), texts: new FeatureRows(dataset.size) };
   try {
-    return await gather(evalBatches(dataset, options), encoder, tables);
+    return await gather(batchesOf(dataset, encoder, { texts }), encoder, tables);
   } catch (error) {
     for (const table of Object.values(tables)) table.dispose();
     throw error;
   }
 }
 
-/** One table for all batches, so that features are in memory once. */
-class Rows {
-  readonly #capacity: number;
-  #table: Tensor | undefined;
-  #count = 0;
-
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-  }
-
-  get hasRows(): boolean {
-    return this.#table !== undefined;
-  }
-
-  /** Adds the result of `encode`, [B, E]. */
-  add(encode: () => Tensor): void {
-    noGrad(() =>
-      scope(() => {
-        const rows = encode();
-        const [count, width] = rows.shape;
-        this.#table ??= zeros([this.#capacity, width], rows).persist();
-        this.#table.narrow(0, this.#count, count).copy_(rows);
-        this.#count += count;
-      }),
-    );
-  }
-
-  /** The rows, which the caller then disposes. */
-  finish(): Tensor {
-    const all = this.#table!.narrow(0, 0, this.#count);
-    this.dispose();
-    return all;
-  }
-
-  dispose(): void {
-    this.#table?.dispose();
-    this.#table = undefined;
-  }
-}
-
 async function gather(
   batches: EvalBatches,
   encoder: Encoder,
-  tables: { images: Rows; texts: Rows },
+  tables: FeatureTables,
 ): Promise<DatasetFeatures> {
   const labels: number[] = [];
   const ids: bigint[] = [];
-  for await (const batch of batches) {
-    addBatch(batch, encoder, tables);
+  for await (const batch of encodeBatches(batches, encoder, tables)) {
     labels.push(...batch.labels);
     ids.push(...batch.ids);
-    batch.release();
-    encoder.onBatch?.();
   }
   if (ids.length === 0)
     throw new CoupletError(
@@ -148,14 +115,31 @@ async function gather(
   };
 }
 
-function addBatch(
-  batch: HostBatch,
-  { method, device }: Encoder,
-  { images, texts }: { images: Rows; texts: Rows },
-): void {
-  const { tokens, size } = batch;
-  images.add(() => method.encodeImages(imagesToDevice(batch, device)));
-  if (tokens) texts.add(() => method.encodeTexts!(tokensToDevice(tokens, size, device)));
+/** Where the features of batches go. */
+export interface FeatureTables {
+  images: FeatureRows;
+  /** Of batches with tokens. */
+  texts: FeatureRows;
+  /** For patch tokens too. */
+  patches?: FeatureRows;
+}
+
+/** Appends the features of each batch to the tables, and yields its ids and labels. On a GPU the work is only queued by then. */
+export async function* encodeBatches(
+  batches: EvalBatches,
+  { method, device, onBatch }: Encoder,
+  { images, texts, patches }: FeatureTables,
+): AsyncGenerator<{ ids: BigInt64Array; labels: Int32Array }> {
+  for await (const batch of batches) {
+    const { tokens, size } = batch;
+    images.add(() => method.encodeImages(imagesToDevice(batch, device)));
+    patches?.add(() => method.encodePatches!(imagesToDevice(batch, device)));
+    if (tokens) texts.add(() => method.encodeTexts!(tokensToDevice(tokens, size, device)));
+    const [ids, labels] = [batch.ids.slice(), batch.labels.slice()];
+    batch.release();
+    onBatch?.();
+    yield { ids, labels };
+  }
 }
 
 /** Texts of a batch, for whose layers a scope has memory. */
@@ -167,7 +151,7 @@ export function encodeTexts(
   texts: readonly string[],
   { method, tokenizer, device, onBatch }: Encoder,
 ): Tensor {
-  const rows = new Rows(texts.length);
+  const rows = new FeatureRows(texts.length);
   const size = textBatchSize(tokenizer!.contextLength);
   try {
     for (let first = 0; first < texts.length; first += size) {

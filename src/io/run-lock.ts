@@ -30,17 +30,18 @@ export interface RunLock {
 
 /**
  * Creates and locks a run's folder. Replaces the lock of a killed process of this machine.
+ * @param otherwise what to do instead of waiting for the process that holds the lock
  * @throws CoupletError when another process may hold the lock, or the folder cannot be written
  */
-export function lockRun(runDir: string): RunLock {
+export function lockRun(runDir: string, otherwise = 'give this run another --name'): RunLock {
   const path = resolve(runDir, 'lock');
   const isNew = attempt('write', path, () => mkdirSync(runDir, { recursive: true })) !== undefined;
   let own = attempt('write', path, () => write(path));
   if (!own) {
-    refuseLive(runDir, path);
+    refuseLive(runDir, path, otherwise);
     attempt('remove', path, () => rmSync(path, { force: true }));
     own = attempt('write', path, () => write(path));
-    if (!own) refuse(runDir, readHolder(path)); // another process was faster
+    if (!own) refuse(runDir, readHolder(path), otherwise); // another process was faster
   }
   ownLocks.add(path);
   const state = () => {
@@ -74,17 +75,17 @@ function write(path: string): Holder | undefined {
   }
 }
 
-function refuseLive(runDir: string, path: string): void {
+function refuseLive(runDir: string, path: string, otherwise: string): void {
   const holder = readHolder(path);
   const here = holder?.host === hostname();
   if (here && !ownLocks.has(path) && (holder.pid === process.pid || !isRunning(holder))) return;
-  refuse(runDir, holder);
+  refuse(runDir, holder, otherwise);
 }
 
-function refuse(runDir: string, holder: Holder | undefined): never {
+function refuse(runDir: string, holder: Holder | undefined, otherwise: string): never {
   const who = holder ? `process ${holder.pid} on ${holder.host}` : 'an unknown process';
   throw new CoupletError(
-    `${runDir} is being written by ${who}. Wait for it, or give this run another --name. If that process has ended, remove ${join(runDir, 'lock')}.`,
+    `${runDir} is being written by ${who}. Wait for it, or ${otherwise}. If that process has ended, remove ${join(runDir, 'lock')}.`,
   );
 }
 

@@ -41,6 +41,8 @@ class Dino extends PairMethod<DinoOptions, DinoHead, undefined, Tensor> {
 
   /** The teacher is better than the student during training (Caron et al. 2021, section 5.1). */
   override encodeImages = (images: Tensor) => this.encoder.encode(this.nets.follower.backbone, images);
+  override encodePatches = (images: Tensor) =>
+    this.encoder.encodePatches(this.nets.follower.backbone, images);
 
   advice(totalSteps: number): string | undefined {
     const { emaMomentum } = this.options;

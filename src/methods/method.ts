@@ -46,6 +46,8 @@ export interface Method<Next = unknown> {
   readonly tables?: ReadonlyMap<string, SampleTable>;
   /** uint8 [B, S, S, 3] -> [B, E], rows of unit length. */
   encodeImages(images: Tensor): Tensor;
+  /** uint8 [B, S, S, 3] -> [B, N, D]: the patch tokens after the last norm. Absent without a ViT. */
+  encodePatches?(images: Tensor): Tensor;
   /** int32 [B, L] -> [B, E], rows of unit length. */
   encodeTexts?(tokens: Tensor): Tensor;
   /** One row a sample. Pure; may run twice. */

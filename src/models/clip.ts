@@ -39,6 +39,10 @@ class ProjectedVit extends Module {
     const features = this.#trunk.forward(images, plan);
     return this.#projection ? features.matmul(this.#projection) : features;
   }
+
+  patchTokens(images: Tensor): Tensor {
+    return this.#trunk.patchTokens(images);
+  }
 }
 
 function imageTower(init: Init, image: ImageSpec, embedDim: number): ProjectedVit | ModifiedResNet {
@@ -75,6 +79,13 @@ export class Clip extends Module {
     const image = this.#image;
     if (image instanceof ModifiedResNet) return unitRows(image.forward(images));
     return unitRows(image.forward(images, plan));
+  }
+
+  /** Normalised pixels [B, 3, S, S] -> float32 [B, N, D], the ViT's patch tokens. Throws a TypeError for a ResNet. */
+  encodePatches(images: Tensor): Tensor {
+    const image = this.#image;
+    if (image instanceof ModifiedResNet) throw new TypeError('a ResNet has no patch tokens');
+    return image.patchTokens(images).to('float32');
   }
 
   /** Tokens [B, L] -> float32 [B, E], rows of unit length. */

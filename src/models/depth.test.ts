@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { findMethod } from '../methods/index.ts';
 import { alone } from '../ranks/index.ts';
-import { Clip } from './clip.ts';
+import { type AnyClipSpec, Clip } from './clip.ts';
 import { depthOf, placeOf } from './depth.ts';
 import { checkFreeze, frozenNames } from './freeze.ts';
 import type { AnyModelSpec } from './registry.ts';
@@ -29,7 +29,7 @@ afterAll(() => {
   for (const each of open) each.dispose();
 });
 
-function namesOf(model: typeof clip | typeof resnet): string[] {
+function namesOf(model: AnyClipSpec): string[] {
   const made = new Clip(model, { seed: 1 });
   open.push(made);
   return [...made.namedParameters().keys()];
@@ -78,11 +78,29 @@ test('a ResNet: its stages are its depths, and the attention pool comes after th
   expect([depthOf(resnet, 'image'), depthOf(resnet, 'text')]).toEqual([4, 3]);
 });
 
+test('registers are embeddings, factors of branches belong to blocks, and an attention pool comes after them', () => {
+  const spec = {
+    ...image,
+    pool: 'attention',
+    classToken: false,
+    registers: 2,
+    layerScale: true,
+    projection: false,
+  } as const;
+  const model = { embedDim: 16, image: spec, text: { ...text, projectionBias: true } };
+  const places = byPlace(namesOf(model), model);
+  expect(places['image 0']).toContain('visual.registers');
+  expect(places['image 1']).toEqual(['visual.transformer.resblocks.0']);
+  expect(places['image 3'].every((name) => /visual\.(attn_pool|ln_post)\./.test(name))).toBe(true);
+  expect(places['text 4']).toContain('text_projection_bias');
+  expect(places.none).toEqual(['logit_scale']);
+});
+
 test("a self-supervised method's net: the backbone, but neither heads nor the copy that follows", () => {
   const { options, create } = findMethod('moco-v3');
   const method = create({
     options: options.parse({ name: 'moco-v3', heads: { hidden: 8, embedDim: 8 }, frozenPatches: false }),
-    model: { image },
+    model: { image: { ...image, registers: 1 } },
     datasetSize: 10,
     seed: 1,
     device: 'cpu',
@@ -99,6 +117,7 @@ test("a self-supervised method's net: the backbone, but neither heads nor the co
       'backbone.patch_embed.proj.bias',
       'backbone.patch_embed.proj.weight',
       'backbone.pos_embed',
+      'backbone.reg_token',
     ],
     'image 1': ['backbone.blocks.0'],
     'image 2': ['backbone.blocks.1'],

@@ -19,7 +19,7 @@ const STAGE = /^layer(\d)\./;
 const RESNET_STEM = /^(conv|bn)\d\./;
 /** Patch projection, class token, registers, positions, words, and the norm before the first block. */
 const EMBEDDING =
-  /^(conv1\.|patch_embed\.|class_embedding$|cls_token$|registers$|positional_embedding$|pos_embed$|token_embedding\.|ln_pre\.|norm_pre\.)/;
+  /^(conv1\.|patch_embed\.|class_embedding$|cls_token$|registers$|reg_token$|positional_embedding$|pos_embed$|token_embedding\.|ln_pre\.|norm_pre\.)/;
 
 /** L: blocks of a tower, stages of a ResNet. 0 for a tower that the model lacks. */
 export function depthOf(model: AnyModelSpec, tower: Tower): number {

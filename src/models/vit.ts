@@ -177,6 +177,11 @@ export class VisionTransformer extends Module {
     return this.#norm.forward(this.#patchesOf(x)).mean(1);
   }
 
+  /** Normalised [B, 3, H, W] -> [B, N, D]: the patch tokens after the last norm, without class token and registers. */
+  patchTokens(images: Tensor): Tensor {
+    return this.#norm.forward(this.#patchesOf(this.#encode(images, {})));
+  }
+
   #encode(images: Tensor, plan: SequencePlan): Tensor {
     let x = this.embed(images, plan);
     const scales = plan.pathScales?.unbind(0);

@@ -1,4 +1,5 @@
 // B batch, N tokens, D width, H heads, d = D / H.
+import { CoupletError } from '../errors.ts';
 import type { Activation } from '../nn/activation.ts';
 import type { BlockNames } from '../nn/block.ts';
 import type { Graph, Value } from './graph.ts';
@@ -70,6 +71,10 @@ export class Layers {
   ): Value {
     const { graph } = this;
     const perHead = width / heads;
+    if (!Number.isInteger(perHead))
+      throw new CoupletError(
+        `ONNX: ${heads} heads do not divide the width ${width}. Give the spec of these weights.`,
+      );
     const split = (x: Value, perm: readonly number[]) =>
       graph.op('Transpose', [graph.op('Reshape', [x, graph.ints(0, 0, heads, perHead)])], {
         attributes: { perm },

@@ -29,6 +29,8 @@ export interface PartOptions {
   spec: AnyModelSpec;
   family: Family;
   variant: Variant;
+  /** Before the names of an encoder's tensors. Default `backbone.`. */
+  prefix?: string | undefined;
   /** Takes pictures of any size, and cuts them itself. Default: pixels of the model's size. */
   pixels?: PixelOptions | undefined;
 }
@@ -44,16 +46,16 @@ export function buildPart(weights: Weights, options: PartOptions): Graph {
     else if (part === 'text') textFile(layers, spec, options);
     else joint(layers, spec, options);
   }
-  refuseUnused(weights, part);
+  refuseUnused(weights, options);
   return layers.graph;
 }
 
-function refuseUnused(weights: Weights, part: Part): void {
+function refuseUnused(weights: Weights, { part, prefix = BACKBONE }: PartOptions): void {
   const belongs: Record<Part, (name: string) => boolean> = {
     image: (name) => name.startsWith(VISUAL),
     text: (name) => !name.startsWith(VISUAL) && !SCALES.includes(name),
     joint: () => true,
-    encoder: (name) => name.startsWith(BACKBONE),
+    encoder: (name) => name.startsWith(prefix),
   };
   const unused = weights.unused(belongs[part]);
   if (unused.length > 0)
@@ -125,12 +127,12 @@ function joint(layers: Layers, spec: AnyClipSpec, options: PartOptions): void {
 }
 
 function encoder(layers: Layers, options: PartOptions): void {
-  const { spec } = options;
+  const { spec, prefix = BACKBONE } = options;
   if (spec.image.type === 'resnet') throw new CoupletError('ONNX: an encoder of pictures alone is a ViT.');
   const { tokens, pooled } = vit(layers, pixelsOf(layers, options), {
     spec: spec.image,
     style: TIMM_VIT,
-    prefix: BACKBONE,
+    prefix,
   });
   putTokens(layers, spec, tokens);
   layers.graph.output('pooler_output', pooled, ['batch_size', spec.image.width]);

@@ -1,4 +1,5 @@
 // B batch, N patches, C class tokens (1 or 0), R registers, D width, p patch side.
+import { CoupletError } from '../errors.ts';
 import { prefixTokens, styleOf, type VitSpec } from '../models/vit.ts';
 import type { VitStyle } from '../models/vit-style.ts';
 import type { Value } from './graph.ts';
@@ -52,7 +53,12 @@ function pool(
   return graph.op('ReduceMean', [patches, graph.ints(1)], { attributes: { keepdims: 0 } });
 }
 
-const patchesOf = ({ imageSize, patchSize }: VitSpec) => (imageSize / patchSize) ** 2;
+function patchesOf({ imageSize, patchSize }: VitSpec): number {
+  if (imageSize % patchSize === 0) return (imageSize / patchSize) ** 2;
+  throw new CoupletError(
+    `ONNX: the patch size ${patchSize} does not divide the image size ${imageSize}. Give the spec of these weights.`,
+  );
+}
 
 /** SigLIP's head: one learned query looks at all tokens, [B, N, D] -> [B, D]; then an MLP. */
 function latentPool(layers: Layers, tokens: Value, prefix: string, shape: BlockShape): Value {

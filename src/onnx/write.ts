@@ -28,6 +28,8 @@ export interface OnnxOptions {
   variant?: VariantName;
   /** Default clip. */
   family?: Family;
+  /** Before the names of an encoder's tensors: `teacher.backbone.` of DINO. Default `backbone.`. */
+  prefix?: string;
   /** Takes pictures of any size, and cuts them as an evaluation does. Default: pixels of the model's size. */
   pixels?: PixelOptions;
   /** Tensors of more bytes in all go to files of at most so many each, `NAME.onnx_data`, `NAME.onnx_data_1` and so on. Default 2e9. */

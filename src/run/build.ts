@@ -17,6 +17,7 @@ import { coresOfRank } from '../torch/cores.ts';
 import { optimizerGroups } from './optimizer-groups.ts';
 import type { Plan } from './plan.ts';
 import { modelWith } from './resolve.ts';
+import { NO_WEIGHTS, startFromWeights } from './weights.ts';
 
 /** What a run trains with. */
 export interface RunParts {
@@ -30,6 +31,8 @@ export interface RunParts {
   method: Method;
   /** Names of the parameters that came from a file; a resume takes them from its checkpoint. */
   loaded: ReadonlySet<string>;
+  /** What they came from: a sentence for each file. */
+  told: readonly string[];
   optimizer: Optimizer;
   /** Of the weights, with `emaWeights`: on the rank that evaluates and saves. */
   average?: WeightAverage;
@@ -56,17 +59,25 @@ export async function openTrainData(config: RunConfig): Promise<Dataset> {
   );
 }
 
-/** Makes the run's folder, the tokenizer, model, method and optimizer. */
-export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<RunParts> {
+/**
+ * Makes the run's folder, the tokenizer, model, method and optimizer.
+ * @param surroundings.startsAnew false: a checkpoint will replace all weights, so those of `model.from` are not read
+ */
+export async function buildRun(
+  plan: Plan,
+  surroundings: Surroundings & { startsAnew: boolean },
+): Promise<RunParts> {
   const { config, contextLength, freeze } = plan;
-  const { runDir, dataset, device, ranks } = surroundings;
+  const { startsAnew, ...shared } = surroundings;
+  const { runDir, dataset, device, ranks } = shared;
   if (ranks.rank === 0) await mkdir(runDir, { recursive: true });
-  const tokenizer = await openTokenizer(plan, surroundings);
+  const tokenizer = await openTokenizer(plan, shared);
   const model = modelWith(plan, tokenizer);
   if (device === 'cpu') refuseHugeModel(model, WITH_GRADIENT_AND_MOMENT);
   const method = createMethod(config, { model, datasetSize: dataset.size, device, ranks });
   if (freeze) method.freeze(frozenNames(method.params.keys(), { freeze, model }));
-  const loaded: ReadonlySet<string> = new Set();
+  const weights = startsAnew ? await startFromWeights(config, { method, model }) : NO_WEIGHTS;
+  const loaded = new Set([...method.params.keys()].filter((name) => weights.loaded.has(name)));
   const groups = optimizerGroups({ config, method, model, loaded });
   const optimizer = createOptimizer(config.optimizer, groups);
   const encoder = {
@@ -75,11 +86,12 @@ export async function buildRun(plan: Plan, surroundings: Surroundings): Promise<
   };
   return {
     config,
-    ...surroundings,
+    ...shared,
     ...(tokenizer && { tokenizer }),
     model,
     method,
     loaded,
+    told: weights.told,
     optimizer,
     encoder,
     averager: averagerOf(config, { method, ranks }),

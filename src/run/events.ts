@@ -30,7 +30,7 @@ export interface RunFacts {
   weights?: string[];
 }
 
-export function factsOf({ runDir, device, config, method, dataset, tokenizer }: RunParts): RunFacts {
+export function factsOf({ runDir, device, config, method, dataset, tokenizer, told }: RunParts): RunFacts {
   const parameters = [...method.model.values()].reduce((sum, tensor) => sum + tensor.size, 0);
   return {
     runDir,
@@ -39,6 +39,7 @@ export function factsOf({ runDir, device, config, method, dataset, tokenizer }: 
     parameters,
     samples: dataset.size,
     skipped: dataset.problems,
+    ...(told.length > 0 && { weights: [...told] }),
     data: describeDataset(dataset, { captions: tokenizer !== undefined, seed: config.seed }),
   };
 }

@@ -70,8 +70,10 @@ export async function loadRun(
   let weights: Weights = 'last';
   try {
     // The weights before the first step follow from the seed, or come from files.
-    if (checkpoint === 'start') await startFromWeights(config, { method, model });
-    else weights = await loadWeights(method, place, { ...options, model, ...(freeze && { freeze }) });
+    if (checkpoint === 'start' || options.blend !== undefined)
+      await startFromWeights(config, { method, model });
+    if (checkpoint !== 'start')
+      weights = await loadWeights(method, place, { ...options, model, ...(freeze && { freeze }) });
   } catch (error) {
     method.dispose();
     throw error;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RunConfig } from '../config/index.ts';
 import { runAll, withCleanUp } from '../errors.ts';
 import { checkBestBy, closeEvalData, type EvalData, openEvalData } from '../evaluate/index.ts';
-import { runPaths } from '../io/checkpoint-files.ts';
+import { listCheckpoints, runPaths } from '../io/checkpoint-files.ts';
 import { lockRun, type RunLock } from '../io/run-lock.ts';
 import { WeightAverage } from '../optim/index.ts';
 import { ranksFromEnvironment } from '../ranks/index.ts';
@@ -48,7 +48,8 @@ export async function openRun(
     ranks.checkSame('data', String(dataset.size));
     const plan = planOf(resolved, dataset.size);
     if (!resume && isWriter) await rm(runPaths(runDir).tokenizer, { force: true }); // of a run that was refused
-    const parts = await buildRun(plan, { runDir, dataset, device, ranks });
+    const startsAnew = !resume || (resume === 'latest' && (await listCheckpoints(runDir)).length === 0);
+    const parts = await buildRun(plan, { runDir, dataset, device, ranks, startsAnew });
     closers.push(() => disposeParts(parts));
     const average =
       isWriter && config.emaWeights ? new WeightAverage(parts.method.params, config.emaWeights) : undefined;

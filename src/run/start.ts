@@ -4,7 +4,6 @@ import type { RunParts } from './build.ts';
 import { factsOf, type OnEvent, slowPrecision } from './events.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { BEGINNING, resumeRun } from './resume.ts';
-import { startFromWeights } from './weights.ts';
 
 export interface StartedRun {
   /** Updates done before. */
@@ -24,7 +23,6 @@ export async function startRun(
   const { ranks, plan, method, encoder } = run;
   const warn = (message: string) => onEvent({ type: 'warning', message });
   const { step, isForeign, skipped } = resume ? await resumeRun(run, { resume, warn }) : BEGINNING;
-  const weights = step === 0 ? await startFromWeights(run.config, run) : undefined;
   ranks.checkSame('the step to start from', String(step));
   const totalSteps = plan.totalSteps(step);
   const warnings = [slowPrecision(run), method.advice?.(totalSteps)]; // may throw: before the feed has threads
@@ -42,7 +40,7 @@ export async function startRun(
     await feed.close();
     throw error;
   });
-  const facts = { ...factsOf(run), ...(weights && weights.told.length > 0 && { weights: weights.told }) };
+  const facts = factsOf(run);
   await journal?.writeData(facts.data);
   onEvent({ type: 'start', step, totalSteps, facts });
   for (const message of warnings) if (message) warn(message);

@@ -32,6 +32,8 @@ export interface StartWeights {
   told: string[];
 }
 
+export const NO_WEIGHTS: StartWeights = { loaded: new Set(), told: [] };
+
 /**
  * Overwrites a method's initial weights by those that its config names.
  * Throws a CoupletError when a file is gone or does not fit; the method is then of no use.

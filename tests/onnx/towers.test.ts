@@ -151,6 +151,15 @@ describe('encoders of pictures alone', () => {
   });
 });
 
+test("an encoder's tensors may stand behind another prefix", async () => {
+  const { images, spec, weights } = encoder(VIT);
+  const named = [...weights].map(([name, each]) => [`teacher.${name}`, each] as const);
+  const pixels = pixelsOf(1, VIT.imageSize);
+  const options = { spec, weights: new Map(named), part: 'encoder', prefix: 'teacher.backbone.' } as const;
+  const [out] = await runOnnx(options, { pixel_values: pixels });
+  expect(difference(out!.pooler_output!, images(pixels))).toBeLessThan(BAR);
+});
+
 describe('refusals', () => {
   const { spec, weights } = pair(clip(VIT));
   const write = (change: Partial<typeof spec>, tensors = weights) =>
@@ -168,6 +177,14 @@ describe('refusals', () => {
       'a register too few',
       { image: { ...VIT, registers: 1 } },
       /no tensor visual.registers, expected \[1, 24\]/,
+    ],
+    ['heads that do not divide', { image: { ...VIT, heads: 5 } }, /5 heads do not divide the width 24/],
+    ['patches that do not divide', { image: { ...VIT, patchSize: 7 } }, /7, 7\]|size 7 does not divide/],
+    ['a huge depth', { image: { ...VIT, layers: 1000 } }, /no tensor visual.transformer.resblocks.2/],
+    [
+      'a huge context',
+      { text: { ...TEXT, contextLength: 65_536 } },
+      /positional_embedding is \[7, 16\], expected \[65536, 16\]/,
     ],
     ['another shape', { image: { ...VIT, patchSize: 12 } }, /is \[24, 3, 8, 8\], expected \[24, 3, 12, 12\]/],
     ['another width', { embedDim: 13 }, /visual.proj is \[24, 12\], expected \[24, 13\]/],

@@ -145,3 +145,40 @@ test('a resume and an evaluation do not need the weights; the start does, and sa
     /The weights .*gone that this run started from are gone\. Put them back; a checkpoint of the run does not need them\./,
   );
 });
+
+test('loadedRate: loaded tensors move at a share of the rate, also after a resume', async () => {
+  const clip = await begun('origin', { name: 'clip' });
+  const { embedDim, text } = tinyModel;
+  const config = (name: string, loadedRate: number, steps: number) =>
+    tinyConfig({
+      train,
+      name,
+      method: { name: 'clip' },
+      model: { embedDim: embedDim * 2, image: { from: clip.runDir }, text },
+      optimizer: { name: 'sgd', peakLr: 0.1, weightDecay: 0, loadedRate },
+      schedule: { shape: 'constant' },
+      duration: { steps },
+    });
+  const moved = async (name: string, loadedRate: number) => {
+    const { runDir } = await trainTiny(config(name, loadedRate, 1), { runsDir: folder });
+    const [start, end] = [await loadRun(runDir, { checkpoint: 'start' }), await loadRun(runDir)];
+    const distance = (key: string) => {
+      const [a, b] = [start, end].map(({ method }) => method.model.get(key)!.toNumbers());
+      return Math.hypot(...a!.map((value, i) => value - b![i]!));
+    };
+    const distances = ['visual.conv1.weight', 'visual.proj', 'text_projection'].map(distance);
+    start.close();
+    end.close();
+    return distances;
+  };
+  const [whole, tenth] = [await moved('whole-rate', 1), await moved('tenth-rate', 0.1)];
+  expect(tenth[0]! / whole[0]!).toBeCloseTo(0.1, 3);
+  for (const i of [1, 2]) expect(tenth[i]! / whole[i]!).toBeCloseTo(1, 5);
+  await trainTiny({ ...config('tenth-rate', 0.1, 2) }, { runsDir: folder, resume: 'latest' });
+  await trainTiny(config('at-once', 0.1, 2), { runsDir: folder });
+  const [resumed, atOnce] = await Promise.all(
+    ['tenth-rate', 'at-once'].map((name) => tensorsOf(join(folder, name), 2)),
+  );
+  for (const [key, tensor] of atOnce!)
+    expect(Buffer.from(resumed!.get(key)!.data).equals(Buffer.from(tensor.data)), key).toBe(true);
+});

@@ -1,8 +1,9 @@
 // One page with its pictures inside, and no scripts.
+import { escaped } from '../../io/html.ts';
 import { formatCount, formatDuration } from '../../io/human.ts';
 import type { Analysis, AnalysisSnapshot } from '../schema.ts';
 import type { Pictures } from './pictures.ts';
-import { ACCENT, escaped, FAINT, INK, percent, RULE, short } from './svg.ts';
+import { ACCENT, FAINT, INK, percent, RULE, short } from './svg.ts';
 
 const STYLE = `
 :root { color-scheme: light; }

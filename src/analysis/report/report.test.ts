@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { madeUpAnalysis } from '../../../tests/analysis/made-up.ts';
+import { escaped } from '../../io/html.ts';
 import { scheduleOf } from '../schedule-rule.ts';
 import { hasFonts } from './fonts.ts';
 import { reportOf, writeReport } from './index.ts';
-import { escaped, shade, short } from './svg.ts';
+import { shade, short } from './svg.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'couplet-report-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,11 +1,7 @@
 // SVG as strings.
+import { escaped } from '../../io/html.ts';
 
 type Attributes = Record<string, string | number | undefined>;
-
-const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-/** Text for SVG and HTML. */
-export const escaped = (text: string): string => text.replace(/[&<>"]/g, (letter) => ESCAPES[letter]);
 
 /** An element. Numbers are rounded to a hundredth, undefined attributes left out. */
 export function element(name: string, attributes: Attributes, ...children: string[]): string {

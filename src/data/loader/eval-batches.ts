@@ -18,18 +18,26 @@ export interface EvalBatches extends AsyncIterable<HostBatch> {
 
 /**
  * The centre crop of every sample once, in index order; rank r has its contiguous part. Bad samples are left out and counted, so
- * batches may be smaller than `microBatchSize`.
+ * batches may be smaller than `microBatchSize`. They go to `problems` before the next batch is yielded.
  * @throws CoupletError when options are wrong or, after the last batch, too many samples were bad
  */
-export function evalBatches(dataset: Dataset, options: EvalOptions): EvalBatches {
+export function evalBatches(
+  dataset: Dataset,
+  options: EvalOptions,
+  problems = new BadSamples(),
+): EvalBatches {
   const { imageSize, interpolation, ...shared } = parseOptions(evalOptionsSchema, options, 'evaluation');
   const view: ViewCut = { size: imageSize, transform: { type: 'center-crop', interpolation } };
-  return passOver(dataset, shared, [view]);
+  return passOver(dataset, shared, [view], problems);
 }
 
 /** Without views, only sizes and captions are read. */
-export function passOver(dataset: Dataset, options: PassOptions, views: readonly ViewCut[]): EvalBatches {
-  const problems = new BadSamples();
+export function passOver(
+  dataset: Dataset,
+  options: PassOptions,
+  views: readonly ViewCut[],
+  problems = new BadSamples(),
+): EvalBatches {
   return { problems, [Symbol.asyncIterator]: () => run(dataset, { ...options, views }, problems) };
 }
 
@@ -38,8 +46,8 @@ async function* run(
   options: PassOptions & { views: readonly ViewCut[] },
   problems: BadSamples,
 ): AsyncGenerator<HostBatch> {
-  const { rank, worldSize, microBatchSize, prefetchBatches, views } = options;
-  const first = Math.floor((dataset.size * rank) / worldSize);
+  const { rank, worldSize, microBatchSize, prefetchBatches, views, start } = options;
+  const first = Math.floor((dataset.size * rank) / worldSize) + start;
   const end = Math.floor((dataset.size * (rank + 1)) / worldSize);
   const { pool, fill } = startPool(dataset, options, { order: 'once', seed: 0, views });
   const maker = new BatchMaker(pool, fill);

@@ -70,6 +70,8 @@ export const passOptionsSchema = z.strictObject({
   ...shared,
   /** Samples of one batch on this rank. */
   microBatchSize: z.int().min(1),
+  /** First sample of this rank's part, from its beginning. */
+  start: z.int().min(0).default(0),
 });
 
 export const evalOptionsSchema = z.strictObject({
@@ -83,7 +85,7 @@ export type LoaderOptions = z.input<typeof loaderOptionsSchema>;
 export type EvalOptions = z.input<typeof evalOptionsSchema>;
 export type PassInput = z.input<typeof passOptionsSchema>;
 export type PassOptions = z.output<typeof passOptionsSchema>;
-type Shared = Omit<PassOptions, 'microBatchSize'>;
+type Shared = Omit<PassOptions, 'microBatchSize' | 'start'>;
 
 export function viewCut({ size, crop, flip }: z.output<typeof view>): ViewCut {
   return { size, transform: { type: 'random-resized-crop', ...crop, flip } };

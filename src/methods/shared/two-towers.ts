@@ -47,6 +47,11 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
     this.#seed = seed;
     this.#mode = { device, dtype: precision };
     [this.#pass] = context.passes;
+    if (model.image.type !== 'resnet')
+      this.encodePatches = (images) => {
+        const pixels = this.#pixels.forward(images);
+        return autocast(this.#mode, () => this.clip.encodePatches(pixels));
+      };
   }
 
   freeze(names: ReadonlySet<string>): void {
@@ -55,6 +60,9 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
   }
 
   encodeImages = (images: Tensor) => this.#encodeImages(images);
+
+  /** Absent for a ResNet. */
+  readonly encodePatches?: (images: Tensor) => Tensor;
 
   encodeTexts = (tokens: Tensor) => autocast(this.#mode, () => this.clip.encodeText(tokens));
 

@@ -65,9 +65,19 @@ export class ViewEncoder {
     return unitRows(this.#through(vit, images));
   }
 
+  /** [B, S, S, 3] -> [B, N, D]: the patch tokens after the last norm. */
+  encodePatches(vit: VisionTransformer, images: Tensor): Tensor {
+    const pixels = this.#pixelsOf(images);
+    return this.run(() => vit.patchTokens(pixels)).to(this.dtype);
+  }
+
   #through(vit: VisionTransformer, images: Tensor, plan?: SequencePlan): Tensor {
-    const pixels = this.#pixels.forward(images).to(this.dtype);
+    const pixels = this.#pixelsOf(images);
     return this.run(() => vit.forward(pixels, plan)).to(this.dtype);
+  }
+
+  #pixelsOf(images: Tensor): Tensor {
+    return this.#pixels.forward(images).to(this.dtype);
   }
 
   dispose(): void {

@@ -50,6 +50,8 @@ export abstract class ViewMethod<Options extends { name: string }, Own extends N
 
   encodeImages = (images: Tensor) => this.encoder.encode(this.nets.leader.backbone, images);
 
+  encodePatches = (images: Tensor) => this.encoder.encodePatches(this.nets.leader.backbone, images);
+
   /** [b, V, D] by the passes' names; passes of one name are concatenated. */
   features(batch: Batch, context: StepContext): Features {
     const features: Features = {};

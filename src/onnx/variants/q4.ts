@@ -9,32 +9,36 @@ const BLOCK = 32;
 /** The step that stands for zero. */
 const ZERO = 8;
 
-/** One scale a block of [N, K]: the largest magnitude is -8 steps, since there are 8 below zero and 7 above. */
-function scalesOf(values: Float32Array, inner: number): Float32Array {
-  const blocks = Math.ceil(inner / BLOCK);
-  return Float32Array.from({ length: (values.length / inner) * blocks }, (_, i) => {
-    const row = Math.floor(i / blocks);
-    const start = row * inner + (i % blocks) * BLOCK;
-    let extreme = 0;
-    for (const value of values.subarray(start, Math.min(start + BLOCK, (row + 1) * inner)))
-      if (Math.abs(value) > Math.abs(extreme)) extreme = value;
-    return extreme / -ZERO;
-  });
+/** Blocks of [N, K]: each row begins a new one. */
+function* blocksOf(values: Float32Array, inner: number): Generator<Float32Array> {
+  for (let row = 0; row < values.length; row += inner)
+    for (let at = 0; at < inner; at += BLOCK)
+      yield values.subarray(row + at, row + Math.min(at + BLOCK, inner));
 }
+
+/** The largest magnitude is -8 steps, since there are 8 below zero and 7 above. */
+function scaleOf(block: Float32Array): number {
+  let extreme = 0;
+  for (let i = 0; i < block.length; i++) if (Math.abs(block[i]!) > Math.abs(extreme)) extreme = block[i]!;
+  return extreme / -ZERO;
+}
+
+const scalesOf = (values: Float32Array, inner: number) => Float32Array.from(blocksOf(values, inner), scaleOf);
 
 /** Two weights a byte, the first in the low half: [N, blocks, 16]. */
 function pack(values: Float32Array, inner: number): Uint8Array {
-  const blocks = Math.ceil(inner / BLOCK);
-  const scales = scalesOf(values, inner);
-  const out = new Uint8Array((scales.length * BLOCK) / 2).fill(ZERO | (ZERO << 4));
-  values.forEach((value, i) => {
-    const row = Math.floor(i / inner);
-    const column = i - row * inner;
-    const scale = scales[row * blocks + Math.floor(column / BLOCK)]!;
-    const step = scale === 0 ? ZERO : Math.min(15, Math.max(0, Math.round(value / scale) + ZERO));
-    const place = (row * blocks * BLOCK + column) >> 1;
-    out[place] = column % 2 === 0 ? (out[place]! & 0xf0) | step : (out[place]! & 0x0f) | (step << 4);
-  });
+  const rows = values.length / inner;
+  const out = new Uint8Array((rows * Math.ceil(inner / BLOCK) * BLOCK) / 2).fill(ZERO | (ZERO << 4));
+  let at = 0;
+  for (const block of blocksOf(values, inner)) {
+    const scale = Math.fround(scaleOf(block));
+    for (let i = 0; i < block.length && scale !== 0; i++) {
+      const step = Math.min(15, Math.max(0, Math.round(block[i]! / scale) + ZERO));
+      const place = at + (i >> 1);
+      out[place] = i % 2 === 0 ? (out[place]! & 0xf0) | step : (out[place]! & 0x0f) | (step << 4);
+    }
+    at += BLOCK / 2;
+  }
   return out;
 }
 

@@ -1,0 +1,1 @@
+export { type EmbedEvent, type EmbedOptions, type EmbedResult, embedSource } from './embed.ts';
