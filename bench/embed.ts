@@ -1,7 +1,7 @@
 /**
  * How fast does `couplet embed` go, as a share of the forward pass alone?
  *
- *   node --import jiti/register bench/embed.ts [--model ViT-B/16] [--pictures 20000] [--precision bfloat16] [--device auto]
+ *   node --import jiti/register bench/embed.ts [--model ViT-B-16] [--pictures 20000] [--precision bfloat16] [--device auto]
  *
  * Makes JPEGs of 256 pixels and a run of one step. The forward pass alone takes batches of the same size that lie on the device. The
  * loader alone decodes and cuts the same pictures. Prints pictures a second of each.
@@ -10,13 +10,18 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { embedSource, loadRun, openDataset, parseConfig, torch, train } from 'couplet';
 import sharp from 'sharp';
+import { parseConfig } from '../src/config/index.ts';
+import { openDataset } from '../src/data/index.ts';
+import { embedSource } from '../src/embed/index.ts';
 import { batchesOf, microBatchSize } from '../src/evaluate/features.ts';
+import { loadRun } from '../src/run/load-run.ts';
+import * as torch from '../src/torch/index.ts';
+import { train } from '../src/train.ts';
 
 const { values } = parseArgs({
   options: {
-    model: { type: 'string', default: 'ViT-B/16' },
+    model: { type: 'string', default: 'ViT-B-16' },
     pictures: { type: 'string', default: '20000' },
     precision: { type: 'string', default: 'bfloat16' },
     device: { type: 'string', default: 'auto' },
@@ -39,7 +44,7 @@ async function measure(): Promise<void> {
     name: 'run',
     device,
     precision: precision as 'bfloat16',
-    model: model as 'ViT-B/16',
+    model: model as 'ViT-B-16',
     method: { name: 'clip' },
     batch: { globalBatchSize: 8 },
     duration: { steps: 1 },

@@ -8,11 +8,11 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { torch } from 'couplet';
 import { npyHeader, readNpyHeader } from '../src/io/npy.ts';
 import { NpyRows } from '../src/io/npy-rows.ts';
 import { best, type Match, product } from '../src/search/shard.ts';
 import { openShards } from '../src/search/shards.ts';
+import * as torch from '../src/torch/index.ts';
 
 const [rows = 1_000_000, width = 512, threads = 2] = process.argv.slice(2).map(Number);
 const QUERIES = 50;

@@ -2,7 +2,7 @@
 //
 //   npx couplet train configs/products.ts
 //
-// Reads data/products, WebDataset shards that you bring (docs/results/fine-tune.md).
+// Reads data/products, WebDataset shards that you bring. Not run here in this length.
 import { defineConfig } from 'couplet';
 
 export default defineConfig({

@@ -1,8 +1,10 @@
 // A CLIP of one shop's products, trained on another shop's: from scratch, and from the weights of runs/products.
 // npx couplet train configs/products.ts                  first: the weights
 // node --import jiti/register scripts/sweep.ts experiments/fine-tune.ts --out DIR --only '^tune'
-// node ... --only '^final'
+// node --import jiti/register scripts/sweep-best.ts DIR/results.jsonl eval/mean_recall --only '^tune' --out chosen.json
+// CHOSEN=chosen.json node ... --only '^final'            without CHOSEN with the best of docs/results/fine-tune.md
 import type { SweepRun } from '../scripts/sweep.ts';
+import { chosenName } from './settings.ts';
 
 const APPAREL = {
   'data.train': { type: 'webdataset', path: 'data/apparel/train-{00000..00002}.tar' },
@@ -49,12 +51,18 @@ function run(name: string, { epochs, set }: Way, { rate, seed }: { rate: number;
   };
 }
 
+/** The rate that was best, in CHOSEN or else here. */
+function bestRate(name: string, { rates, best }: Way): number {
+  const chosen = chosenName(`tune-${name}`);
+  return rates[chosen === undefined ? best : Number(chosen.split('-').at(-1))]!;
+}
+
 const ways = Object.entries(WAYS);
 export default [
   ...ways.flatMap(([name, way]) =>
     way.rates.map((rate, i) => run(`tune-${name}-${i}`, way, { rate, seed: 0 })),
   ),
   ...[0, 1, 2].flatMap((seed) =>
-    ways.map(([name, way]) => run(`final-${name}-${seed}`, way, { rate: way.rates[way.best]!, seed })),
+    ways.map(([name, way]) => run(`final-${name}-${seed}`, way, { rate: bestRate(name, way), seed })),
   ),
 ];

@@ -164,7 +164,7 @@ export type ModelSpec = z.output<typeof modelSpecSchema>;
 interface ModelFromWeights {
   /** A safetensors file, its folder, or a run. */
   from: string;
-  image?: { imageSize?: number; patchSize?: number; pool?: 'class' | 'mean' };
+  image?: { imageSize?: number; patchSize?: number; pool?: 'class' | 'mean'; heads?: number };
   text?: { contextLength?: number };
   freeze?: z.input<typeof freezeSchema>;
 }
@@ -174,6 +174,7 @@ interface TowerFromWeights {
   imageSize?: number;
   patchSize?: number;
   contextLength?: number;
+  heads?: number;
 }
 
 type SpecInput = z.input<typeof modelSpecSchema>;

@@ -23,7 +23,10 @@ export function withWeights(config: unknown, methods: MethodRegistry): unknown {
   if (!isPlain(config) || !isPlain(config.model)) return config;
   const { model } = config;
   const needsTexts = methods[(config.method as Plain | undefined)?.name as string]?.needs?.tokens ?? true;
-  const whole = typeof model.from === 'string' && !isWhole(model.image) ? findWeights(model.from) : undefined;
+  const whole =
+    typeof model.from === 'string' && !isWhole(model.image)
+      ? findWeights(model.from, headsIn(model.image))
+      : undefined;
   const image = whole ?? towerOf(model.image, 'image');
   const text = whole ?? towerOf(model.text, 'text');
   if (!image && !text) return config;
@@ -39,9 +42,13 @@ export function withWeights(config: unknown, methods: MethodRegistry): unknown {
 /** A saved config's tower. */
 const isWhole = (tower: unknown) => isPlain(tower) && tower.width !== undefined && tower.layers !== undefined;
 
+/** Files that say their heads themselves are compared with them. */
+const headsIn = (tower: unknown) =>
+  isPlain(tower) && typeof tower.heads === 'number' ? { heads: tower.heads } : {};
+
 function towerOf(tower: unknown, key: 'image' | 'text'): FoundWeights | undefined {
   if (!isPlain(tower) || typeof tower.from !== 'string' || isWhole(tower)) return undefined;
-  const found = findWeights(tower.from);
+  const found = findWeights(tower.from, key === 'image' ? headsIn(tower) : {});
   if (key === 'image' || hasTexts(found.model)) return found;
   throw new CoupletError(`model.text.from: ${tower.from} has no text tower: it is ${found.title}.`);
 }

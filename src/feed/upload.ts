@@ -3,7 +3,7 @@ import type { HostView } from '../data/index.ts';
 import type { Tensor } from '../torch/index.ts';
 import { upload } from '../torch/upload.ts';
 
-/** Columns of [B, L] tokens up to the end of the longest text. An end token is never 0. */
+/** Columns of [B, L] tokens before those that are 0 in each row. */
 function usedColumns(tokens: Int32Array, length: number): number {
   for (let column = length - 1; column >= 0; column--) {
     for (let index = column; index < tokens.length; index += length)
@@ -12,7 +12,7 @@ function usedColumns(tokens: Int32Array, length: number): number {
   return 0;
 }
 
-/** [B, L] tokens without the columns after the longest text. They change nothing, since attention is causal. */
+/** [B, L] tokens without the columns of zeros after the longest text. A text tower puts them back where they count. */
 export function tokensToDevice(tokens: Int32Array, rows: number, device: string): Tensor {
   const length = tokens.length / rows;
   return upload(tokens, [rows, length], device).narrow(1, 0, Math.max(1, usedColumns(tokens, length)));

@@ -4,7 +4,7 @@ import { Block, OPEN_CLIP_BLOCK } from '../nn/block.ts';
 import type { Init } from '../nn/init.ts';
 import { LayerNorm } from '../nn/layer-norm.ts';
 import { Module } from '../nn/module.ts';
-import type { Tensor } from '../torch/index.ts';
+import { type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 
 export interface TextSpec {
@@ -70,13 +70,22 @@ export class TextTransformer extends Module {
       : null;
   }
 
-  /** Integers [B, L] -> [B, E]. Where attention is causal, L may be below contextLength. */
-  forward(tokens: Tensor): Tensor {
+  /** Integers [B, L] -> [B, E]. L may be below contextLength: what follows is padding. */
+  forward(given: Tensor): Tensor {
+    const tokens = this.#withPadding(given);
     const [, length] = tokens.shape;
     let x = ops.embedding(this.#tokenEmbedding, tokens).add(this.#positions.narrow(0, 0, length));
     for (const block of this.#blocks) x = block.forward(x);
     const features = this.#norm.forward(this.#read(x, tokens)).matmul(this.#projection);
     return this.#projectionBias ? features.add(this.#projectionBias) : features;
+  }
+
+  /** Padding changes nothing where tokens see only those before them, and texts are read at their end. */
+  #withPadding(tokens: Tensor): Tensor {
+    const { contextLength, padId = 0, causal = true, pool = 'end' } = this.spec;
+    const [batch, length] = tokens.shape;
+    if (length === contextLength || (causal && pool === 'end')) return tokens;
+    return ops.cat([tokens, zeros([batch, contextLength - length], tokens).add(padId)], 1);
   }
 
   /** [B, L, D] -> [B, D] */

@@ -126,13 +126,14 @@ export function createMethod(
 
 /** Rank 0 loads the tokenizer, or learns it from the captions, for all ranks. */
 async function openTokenizer(
-  { config, contextLength }: Plan,
+  { config, contextLength, frame }: Plan,
   { runDir, dataset, ranks }: Surroundings,
 ): Promise<Tokenizer | undefined> {
   if (contextLength === undefined) return undefined;
   if (ranks.rank > 0) return createTokenizer(JSON.parse(ranks.share('the tokenizer', undefined)));
   const tokenizer = await loadTokenizer(config.data.tokenizer, {
     contextLength,
+    ...(frame && { frame }),
     captions: dataset.captions(),
     cachePath: runPaths(runDir).tokenizer,
   });

@@ -44,7 +44,7 @@ export async function loadRun(
       `${runDir} is no run: it has no config.json. Give the folder that couplet train wrote, such as runs/NAME.`,
     );
   const resolved = resolveConfig(await loadConfig(paths.config, { set, saved: true }));
-  const { config, contextLength, freeze } = resolved;
+  const { config, contextLength, frame, freeze } = resolved;
   const place =
     checkpoint === 'start'
       ? { path: checkpoint, step: 0 }
@@ -63,7 +63,11 @@ export async function loadRun(
   const tokenizer =
     contextLength === undefined
       ? undefined
-      : await loadTokenizer(config.data.tokenizer, { contextLength, cachePath: paths.tokenizer });
+      : await loadTokenizer(config.data.tokenizer, {
+          contextLength,
+          ...(frame && { frame }),
+          cachePath: paths.tokenizer,
+        });
   const model = modelWith(resolved, tokenizer);
   if (device === 'cpu') refuseHugeModel(model, 1);
   const method = createMethod(config, { model, datasetSize: 1, device, ranks: alone });

@@ -1,9 +1,10 @@
 import type { RunConfig } from '../config/index.ts';
-import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
+import type { TextFrame, Tokenizer } from '../data/tokenizer/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
 import { findMethod } from '../methods/index.ts';
 import { checkFreeze, type Freeze } from '../models/freeze.ts';
 import { type AnyModelSpec, hasTexts, modelSpec } from '../models/registry.ts';
+import type { TextSpec } from '../models/text.ts';
 import { fullCompression } from './compression.ts';
 
 /** A config, and what follows from it without its data. */
@@ -16,6 +17,8 @@ export interface ResolvedConfig {
   freeze?: Freeze;
   /** Tokens of a caption. Absent where the method has no texts. */
   contextLength?: number;
+  /** Absent where it is CLIP's. */
+  frame?: TextFrame;
 }
 
 /** Throws a CoupletError for a method with texts on a model without a text tower, a compression that does not fit the image, and a wrong `freeze`. */
@@ -43,8 +46,18 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     config: compression ? { ...config, compression } : config,
     model,
     ...(freeze && { freeze }),
-    ...(needsTexts && hasTexts(model) && { contextLength: model.text.contextLength }),
+    ...(needsTexts && hasTexts(model) && textsOf(model.text)),
   };
+}
+
+function textsOf({
+  contextLength,
+  pool,
+  padId = 0,
+}: TextSpec): Pick<ResolvedConfig, 'contextLength' | 'frame'> {
+  // What is read at the last position needs no start, and an end of any id.
+  const frame = { start: pool !== 'last', padId };
+  return { contextLength, ...((!frame.start || padId !== 0) && { frame }) };
 }
 
 function checkTuning({ model, method, optimizer, emaWeights }: RunConfig): void {

@@ -32,6 +32,7 @@ export interface StartWeights {
   told: string[];
 }
 
+const headsOf = ({ image }: AnyModelSpec) => (image.type === 'resnet' ? {} : { heads: image.heads });
 export const NO_WEIGHTS: StartWeights = { loaded: new Set(), told: [] };
 
 /**
@@ -53,7 +54,7 @@ export async function startFromWeights(
       throw new CoupletError(
         `The weights ${path} that this run started from are gone. Put them back; a checkpoint of the run does not need them.`,
       );
-    const found = findWeights(path);
+    const found = findWeights(path, headsOf(model));
     const report = await loadWeights(found, { tensors: method.model, model, ours, part });
     for (const name of report.loaded) loaded.add(name);
     const details = report.remarks.length > 0 ? `; ${report.remarks.join('; ')}` : '';

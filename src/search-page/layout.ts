@@ -1,6 +1,7 @@
 // What lies in a page's folder. The writer and the browser share these names; nothing here is of Node.
 
 import type { CheckedJson } from '../data/tokenizer/json.ts';
+import type { TextFrame } from '../data/tokenizer/tokenizer.ts';
 
 /** `page.json`, which the browser reads first. */
 export interface PageFacts {
@@ -44,12 +45,12 @@ export interface TextTower extends TowerFile {
 }
 
 /** `tokenizer.json`: what makes Couplet's tokenizer, checked by the writer. */
-export type PageTokenizer = { readonly contextLength: number } & (
+export type PageTokenizer = { readonly contextLength: number; readonly frame?: TextFrame } & (
   | { readonly type: 'clip'; readonly merges: readonly (readonly [string, string])[] }
   | {
       readonly type: 'json';
       readonly json: CheckedJson;
-      readonly startOfText: number;
+      readonly startOfText?: number;
       readonly endOfText: number;
     }
 );

@@ -19,6 +19,8 @@ export interface WeightFiles {
   preprocessor?: Json;
   /** A tokenizer.json beside the weights. */
   tokenizer?: string;
+  /** A config's `model.image.heads`, for files that do not say it. */
+  heads?: number;
   tensors: ReadonlyMap<string, Omit<HostTensor, 'data'>>;
   /** The file of each tensor, and its name there. */
   places: ReadonlyMap<string, { file: string; name: string }>;

@@ -25,13 +25,15 @@ export interface FoundWeights {
 }
 
 /**
- * Recognises weights by their tensors, and reads all sizes. Throws a CoupletError for none, a family that Couplet does not know, and a
+ * Recognises weights by their tensors, and reads all sizes.
+ * @param given sizes that tensors do not tell
+ * Throws a CoupletError for none, a family that Couplet does not know, and a
  * config that contradicts the tensors.
  */
-export function findWeights(path: string): FoundWeights {
+export function findWeights(path: string, given: Pick<WeightFiles, 'heads'> = {}): FoundWeights {
   const run = findOwnRun(path);
   if (run) return run;
-  const files = openWeights(path);
+  const files = { ...openWeights(path), ...given };
   for (const layout of layouts) {
     const prefix = layout.prefixes.find((each) =>
       layout.marks.every((mark) => files.tensors.has(each + mark)),

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CoupletError } from '../errors.ts';
-import { MODEL_FILE, runPaths, stepOfCheckpoint } from '../io/checkpoint-files.ts';
+import { EMA_FILE, MODEL_FILE, runPaths, stepOfCheckpoint } from '../io/checkpoint-files.ts';
 import { readJsonFile } from '../io/json-file.ts';
 import { type AnyModelSpec, hasTexts, modelSpec } from '../models/registry.ts';
 import { OPEN_CLIP_VIT, styleFields, TIMM_VIT } from '../models/vit.ts';
@@ -29,7 +29,7 @@ export function findOwnRun(path: string): FoundWeights | undefined {
   const checkpoint = isCheckpoint ? path : newestCheckpoint(runDir);
   const saved = readJsonFile(paths.config, runConfig, 'model.from names this run: check the path.');
   const { mean, std, tokenizer } = saved.data;
-  const own = { ...openWeights(join(checkpoint, MODEL_FILE)), path };
+  const own = { ...weightsOf(checkpoint), path };
   const net = NETS.find((each) => own.tensors.has(`${each}pos_embed`));
   return {
     path,
@@ -41,6 +41,14 @@ export function findOwnRun(path: string): FoundWeights | undefined {
     pixels: { mean, std },
     tokenizer: existsSync(paths.tokenizer) ? { type: 'file', path: paths.tokenizer } : tokenizer,
   };
+}
+
+/** As evaluations and exports: the moving average, where the run has one. */
+function weightsOf(checkpoint: string): WeightFiles {
+  const last = openWeights(join(checkpoint, MODEL_FILE));
+  if (!existsSync(join(checkpoint, EMA_FILE))) return last;
+  const { places } = openWeights(join(checkpoint, EMA_FILE));
+  return { ...last, places: new Map([...last.places, ...places]) };
 }
 
 function newestCheckpoint(runDir: string): string {

@@ -8,8 +8,10 @@ import { dataSets } from '../../scripts/data-sets/data-sets.ts';
 import type { SweepRun } from '../../scripts/sweep.ts';
 import { addAnalyze } from '../../src/cli/analyze.ts';
 import { addDoctor } from '../../src/cli/doctor.ts';
+import { addEmbed } from '../../src/cli/embed.ts';
 import { addEval } from '../../src/cli/eval.ts';
 import { addSchedule } from '../../src/cli/schedule.ts';
+import { addSearch } from '../../src/cli/search.ts';
 import { addTrain } from '../../src/cli/train.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { temporaryFolder } from '../data/make.ts';
@@ -33,7 +35,7 @@ const named = (list: DocCommand[]) =>
   list.map((command) => [`${command.file}: ${command.text}`, command] as const);
 
 /** Data that people bring: nobody can pack it. */
-const BROUGHT = ['cc3m', 'cc12m', 'laion400m'];
+const BROUGHT = ['cc3m', 'cc12m', 'laion400m', 'products', 'apparel'];
 /** Words that stand for something of the reader's. */
 const isPlaceholder = (word: string) => /^[A-Z_/.]+$/.test(word.replace(/\.ts$/, '')) || !word.includes('/');
 
@@ -65,7 +67,8 @@ function parsed(words: string[]): { verb: string; args: string[]; options: { set
   if (words.every((word) => ['--help', '--version'].includes(word)))
     return { verb: '', args: [], options: {} };
   const program = new Command('couplet');
-  for (const add of [addTrain, addEval, addAnalyze, addSchedule, addDoctor]) add(program);
+  for (const add of [addTrain, addEval, addEmbed, addSearch, addAnalyze, addSchedule, addDoctor])
+    add(program);
   let result: ReturnType<typeof parsed> | undefined;
   for (const verb of program.commands)
     verb

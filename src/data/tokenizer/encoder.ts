@@ -2,14 +2,15 @@ import { Bpe, CLIP_WORDS, decodeTokens, wordRegExp } from './bpe.ts';
 import { cleanCaption } from './clean.ts';
 import { clipTokens } from './clip.ts';
 import type { CheckedJson } from './json.ts';
-import type { Tokenizer, TokenizerSpec } from './tokenizer.ts';
+import type { TextFrame, Tokenizer, TokenizerSpec } from './tokenizer.ts';
 
 // This file runs in browsers too: it and what it imports use nothing of Node.
 
 /** Ids without frame and padding. */
 export interface Encoder {
   readonly vocabSize: number;
-  readonly startOfText: number;
+  /** Where there is one. */
+  readonly startOfText?: number;
   readonly endOfText: number;
   /** What was read of the tokenizer.json. */
   readonly json?: CheckedJson;
@@ -18,20 +19,25 @@ export interface Encoder {
   text(ids: number[]): string;
 }
 
+export const CLIP_FRAME: TextFrame = { start: true, padId: 0 };
+
 /** Puts start, end and padding around an encoder's ids. */
 export function frameEncoder(encoder: Encoder, spec: TokenizerSpec): Tokenizer {
-  const { vocabSize, startOfText, endOfText } = encoder;
-  const { contextLength } = spec;
+  const { vocabSize, endOfText } = encoder;
+  const { contextLength, frame = CLIP_FRAME } = spec;
+  const startOfText = frame.start ? encoder.startOfText : undefined;
+  const before = startOfText === undefined ? 0 : 1;
+  const most = contextLength - before - 1;
   const write = (out: Int32Array, row: number, text: string): void => {
-    const ids = encoder.ids(text, contextLength - 2);
-    const count = Math.min(ids.length, contextLength - 2);
+    const ids = encoder.ids(text, most);
+    const count = Math.min(ids.length, most);
     const rowStart = row * contextLength;
-    out[rowStart] = startOfText;
-    for (let i = 0; i < count; i++) out[rowStart + 1 + i] = ids[i] as number;
-    out[rowStart + 1 + count] = endOfText;
+    if (startOfText !== undefined) out[rowStart] = startOfText;
+    for (let i = 0; i < count; i++) out[rowStart + before + i] = ids[i] as number;
+    out[rowStart + before + count] = endOfText;
   };
   const encodeBatch = (texts: readonly string[]): Int32Array => {
-    const out = new Int32Array(texts.length * contextLength);
+    const out = new Int32Array(texts.length * contextLength).fill(frame.padId);
     texts.forEach((text, row) => {
       write(out, row, text);
     });
@@ -41,7 +47,7 @@ export function frameEncoder(encoder: Encoder, spec: TokenizerSpec): Tokenizer {
     spec,
     vocabSize,
     contextLength,
-    startOfText,
+    ...(startOfText !== undefined && { startOfText }),
     endOfText,
     encode: (text) => encodeBatch([text]),
     encodeBatch,
@@ -49,7 +55,7 @@ export function frameEncoder(encoder: Encoder, spec: TokenizerSpec): Tokenizer {
   };
 }
 
-function withoutFrame(ids: ArrayLike<number>, start: number, end: number): number[] {
+function withoutFrame(ids: ArrayLike<number>, start: number | undefined, end: number): number[] {
   const all = Array.from(ids);
   const stop = all.indexOf(end);
   return all.slice(all[0] === start ? 1 : 0, stop < 0 ? all.length : stop);

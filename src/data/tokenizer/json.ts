@@ -127,13 +127,24 @@ function addTokens(
 }
 
 const START_NAMES = [START_OF_TEXT, '<start_of_text>', '<|im_start|>', '<s>', '[CLS]'];
-const END_NAMES = [END_OF_TEXT, '<end_of_text>', '<|im_end|>', '</s>', '[SEP]'];
+const END_NAMES = [END_OF_TEXT, '<end_of_text>', '<|im_end|>', '</s>', '[SEP]', '<eos>'];
+
+/** Of the first of these names that is there. */
+const addedId = ({ added_tokens: added }: CheckedJson, names: readonly string[]) =>
+  names.map((name) => added.find((token) => token.content === name)?.id).find((id) => id !== undefined);
+
+/** @throws CoupletError when there is no token that ends a text */
+export function endId(json: CheckedJson): number {
+  const id = addedId(json, END_NAMES);
+  if (id !== undefined) return id;
+  throw new CoupletError(
+    `The tokenizer needs a special token that ends a text, such as </s>; it has ${JSON.stringify(json.added_tokens.slice(0, 10).map((t) => t.content))}. Add it to its added_tokens.`,
+  );
+}
 
 /** @throws CoupletError when one is missing, or the end is not the largest id */
 export function specialIds(json: CheckedJson, vocabSize: number): { startOfText: number; endOfText: number } {
-  const find = (names: readonly string[]) =>
-    names.map((name) => json.added_tokens.find((t) => t.content === name)?.id).find((id) => id !== undefined);
-  const [startOfText, endOfText] = [find(START_NAMES), find(END_NAMES)];
+  const [startOfText, endOfText] = [addedId(json, START_NAMES), addedId(json, END_NAMES)];
   if (startOfText === undefined || endOfText === undefined) {
     throw new CoupletError(
       `The tokenizer needs special tokens that begin and end a text, such as ${START_OF_TEXT} and ${END_OF_TEXT}; it has ${JSON.stringify(json.added_tokens.slice(0, 10).map((t) => t.content))}. Add them to its added_tokens.`,

@@ -5,14 +5,24 @@ import { writeFileAtomically } from '../../io/atomic.ts';
 import { readJsonFile } from '../../io/json-file.ts';
 import { trainBpe } from './bpe-train.ts';
 import { clipMerges } from './clip-merges.ts';
-import { clipEncoder, type Encoder, frameEncoder } from './encoder.ts';
-import { parseTokenizerJson, specialIds, type TokenizerJson } from './json.ts';
+import { CLIP_FRAME, clipEncoder, type Encoder, frameEncoder } from './encoder.ts';
+import { endId, parseTokenizerJson, specialIds, type TokenizerJson } from './json.ts';
 import { makeJsonEncoder } from './json-encoder.ts';
 
+/** What a text tower wants around a caption's ids. */
+export interface TextFrame {
+  /** Whether a start token comes first. Without one, the end need not be the largest id. */
+  readonly start: boolean;
+  /** The id that fills a row after the end. */
+  readonly padId: number;
+}
+
 /** Plain data, from which a worker thread makes the same tokenizer. */
-export type TokenizerSpec =
-  | { readonly type: 'clip'; readonly contextLength: number }
-  | { readonly type: 'json'; readonly json: TokenizerJson; readonly contextLength: number };
+export type TokenizerSpec = {
+  readonly contextLength: number;
+  /** Default: CLIP's, with a start token and filled with zeros. */
+  readonly frame?: TextFrame;
+} & ({ readonly type: 'clip' } | { readonly type: 'json'; readonly json: TokenizerJson });
 
 export interface Tokenizer {
   readonly spec: TokenizerSpec;
@@ -20,10 +30,11 @@ export interface Tokenizer {
   readonly vocabSize: number;
   /** L, ids per encoded caption. */
   readonly contextLength: number;
-  readonly startOfText: number;
-  /** The largest id: the text tower pools at the arg max. */
+  /** Where the frame has a start. */
+  readonly startOfText?: number;
+  /** With a start, the largest id: the text tower pools at the arg max. */
   readonly endOfText: number;
-  /** [L]: start, the caption's ids, end, zeros. The last id of a cut caption is the end, as in open_clip. */
+  /** [L]: start, the caption's ids, end, padding. The last id of a cut caption is the end, as in open_clip and transformers. */
   encode(text: string): Int32Array;
   /** [B*L], row after row. */
   encodeBatch(texts: readonly string[]): Int32Array;
@@ -60,15 +71,23 @@ export function createTokenizer(spec: TokenizerSpec, path = 'The tokenizer'): To
       `contextLength must be a whole number of at least 2 (start and end of text), got ${contextLength}. CLIP uses 77.`,
     );
   }
-  const encoder = spec.type === 'clip' ? clipEncoder(clipMerges()) : fileEncoder(spec.json, path);
-  return frameEncoder(encoder, encoder.json ? { type: 'json', json: encoder.json, contextLength } : spec);
+  const encoder =
+    spec.type === 'clip' ? clipEncoder(clipMerges()) : fileEncoder(spec.json, { path, frame: spec.frame });
+  return frameEncoder(encoder, encoder.json ? { ...spec, type: 'json', json: encoder.json } : spec);
 }
 
-function fileEncoder(json: unknown, path: string): Encoder {
+function fileEncoder(
+  json: unknown,
+  { path, frame = CLIP_FRAME }: { path: string; frame: TextFrame | undefined },
+): Encoder {
   const { checked, tokens } = parseTokenizerJson(json, path);
   const vocabSize = tokens.length;
+  if (frame.padId >= vocabSize)
+    throw new CoupletError(
+      `${path} has ${vocabSize} ids, but the text tower fills texts with id ${frame.padId} (model.text.padId). Use the tokenizer of the weights.`,
+    );
   return {
-    ...specialIds(checked, vocabSize),
+    ...(frame.start ? specialIds(checked, vocabSize) : { endOfText: endId(checked) }),
     vocabSize,
     json: checked,
     ...makeJsonEncoder(checked, tokens),
@@ -77,6 +96,8 @@ function fileEncoder(json: unknown, path: string): Encoder {
 
 export interface LoadTokenizerOptions {
   readonly contextLength: number;
+  /** Default: CLIP's. */
+  readonly frame?: TextFrame;
   /** For `{ type: 'bpe' }` without a cache; read once. */
   readonly captions?: AsyncIterable<string> | Iterable<string>;
   /** The run's `tokenizer.json`, where `{ type: 'bpe' }` is kept for a resume. */
@@ -86,14 +107,12 @@ export interface LoadTokenizerOptions {
 /** @throws CoupletError for a missing or unfit file, or captions without words */
 export async function loadTokenizer(
   config: TokenizerConfig,
-  { contextLength, captions, cachePath }: LoadTokenizerOptions,
+  { captions, cachePath, contextLength, frame }: LoadTokenizerOptions,
 ): Promise<Tokenizer> {
-  if (config.type === 'clip') return createTokenizer({ type: 'clip', contextLength });
+  const context = { contextLength, ...(frame && { frame }) };
+  if (config.type === 'clip') return createTokenizer({ type: 'clip', ...context });
   if (config.type === 'file') {
-    return createTokenizer(
-      { type: 'json', json: readTokenizerJson(config.path), contextLength },
-      config.path,
-    );
+    return createTokenizer({ type: 'json', json: readTokenizerJson(config.path), ...context }, config.path);
   }
   const cached = cachePath && existsSync(cachePath) ? readTokenizerJson(cachePath) : undefined;
   if (!cached && !captions) {
@@ -103,7 +122,7 @@ export async function loadTokenizer(
   }
   const json = cached ?? (await trainBpe(captions as Iterable<string>, { vocabSize: config.vocabSize }));
   if (!cached && cachePath) await writeFileAtomically(cachePath, `${JSON.stringify(json, null, 1)}\n`);
-  return createTokenizer({ type: 'json', json, contextLength }, cachePath);
+  return createTokenizer({ type: 'json', json, ...context }, cachePath);
 }
 
 /** Unchecked: createTokenizer checks it. */

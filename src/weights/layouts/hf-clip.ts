@@ -101,7 +101,7 @@ export function hfVisionSpec(files: WeightFiles, said: Json, family: Family) {
     patchSize,
     width,
     layers,
-    heads: headsOf(files, said.num_attention_heads, width),
+    heads: headsOf(files, said.num_attention_heads ?? files.heads, width),
     mlpRatio: hidden / width,
     positionEmbedding: 'learned' as const,
     ...activationOf(files, said.hidden_act, family.activation as 'gelu'),

@@ -78,7 +78,7 @@ function specOf(files: WeightFiles, file: FileVit, normEps: number): VitSpec {
     patchSize,
     width,
     layers,
-    heads: headsOf(files, said.num_attention_heads, width),
+    heads: headsOf(files, said.num_attention_heads ?? files.heads, width),
     mlpRatio: hidden / width,
     pool: 'class',
     positionEmbedding: 'learned',

@@ -5,7 +5,18 @@ import { OPEN_CLIP_BLOCK } from '../../nn/block.ts';
 import { type Correspondence, same } from '../correspondence.ts';
 import type { Json, WeightFiles } from '../files.ts';
 import { defineLayout } from '../layout.ts';
-import { activationOf, agree, countBlocks, headsOf, partOf, refuse, sideOf, sizeOf } from './reading.ts';
+import { padIdOf } from '../pad-id.ts';
+import {
+  activationOf,
+  agree,
+  countBlocks,
+  headsOf,
+  numberOf,
+  partOf,
+  refuse,
+  sideOf,
+  sizeOf,
+} from './reading.ts';
 import { resnetSpec, resnetTable } from './resnet.ts';
 import { type FileText, type FileVit, type OurVit, textTable, timmPool, vitTable } from './tables.ts';
 
@@ -34,7 +45,7 @@ export const openClipText = (prefix: string): FileText => ({
   block: OPEN_CLIP_FILE_BLOCK,
 });
 
-export function openClipTextSpec(files: WeightFiles, prefix: string, said: Json): TextSpec {
+export function openClipTextSpec(files: WeightFiles, prefix: string, said: Json, quick: boolean): TextSpec {
   const names = openClipText(prefix);
   const width = sizeOf(files, names.tokens, 1);
   const hidden = sizeOf(files, `${names.blocks}0.mlp.c_fc.weight`, 0);
@@ -50,35 +61,61 @@ export function openClipTextSpec(files: WeightFiles, prefix: string, said: Json)
     width,
     layers: sizes.layers,
   });
+  const { pool_type: pool = 'argmax', eos_id: end } = said;
+  const readsEnd = pool === 'argmax' || (pool === 'eos' && end === sizes.vocabSize - 1);
+  if (!readsEnd && pool !== 'last')
+    refuse(files, `its config says text_cfg.pool_type ${JSON.stringify(pool)}; Couplet has argmax and last.`);
   return {
     ...sizes,
     heads: headsOf(files, said.heads, width),
     ...(hidden !== 4 * width && { mlpRatio: hidden / width }),
+    ...activationIn(files, said, quick),
+    ...normEpsIn(files, said),
+    ...(said.no_causal_mask === true && { causal: false }),
+    ...(files.tensors.has(`${prefix}text_projection.bias`) && { projectionBias: true }),
+    ...(pool === 'last' && { pool, padId: padIdOf(files, 1) }),
   };
 }
 
-function vitSpec(files: WeightFiles, said: Json) {
+/** GELU, its tanh form, or QuickGELU, which a model has in both towers. */
+function activationIn(files: WeightFiles, said: Json, quick: boolean) {
+  const form = partOf(said, 'act_kwargs').approximate === 'tanh' ? 'gelu_tanh' : 'gelu';
+  return activationOf(files, quick ? 'quick_gelu' : form, 'gelu');
+}
+
+const normEpsIn = (files: WeightFiles, said: Json) => {
+  const eps = numberOf(files, partOf(said, 'norm_kwargs'), 'eps', 1e-5);
+  return eps === 1e-5 ? {} : { normEps: eps };
+};
+
+function vitSpec(files: WeightFiles, said: Json, quick: boolean) {
   const width = sizeOf(files, 'visual.conv1.weight', 0);
   const patchSize = sizeOf(files, 'visual.conv1.weight', 2);
   const side = sideOf(files, sizeOf(files, 'visual.positional_embedding', 0) - 1);
   const hidden = sizeOf(files, `${VISUAL.blocks}0.mlp.c_fc.weight`, 0);
   const layers = countBlocks(files, VISUAL.blocks);
   agree(files, said, { width, layers, patch_size: patchSize, image_size: side * patchSize });
-  if (files.tensors.has('visual.ln_pre.weight') === false)
-    refuse(files, 'it has no visual.ln_pre: this variant of the image tower is not known.');
-  const pool = said.pool_type === 'avg' ? ('mean' as const) : ('class' as const);
-  const headWidth = typeof said.head_width === 'number' ? said.head_width : 64;
+  const { pool_type: pool = 'tok', head_width: headWidth, final_ln_after_pool: endsInNorm } = said;
+  if (pool !== 'tok' && (pool !== 'avg' || endsInNorm === true))
+    refuse(
+      files,
+      `its config says vision_cfg.pool_type ${JSON.stringify(pool)}${endsInNorm === true ? ' with final_ln_after_pool' : ''}; Couplet has tok, and avg after the norm.`,
+    );
   return {
     imageSize: side * patchSize,
     patchSize,
     width,
     layers,
-    heads: headsOf(files, width / headWidth, width),
+    heads: headsOf(files, typeof headWidth === 'number' ? width / headWidth : files.heads, width),
     mlpRatio: hidden / width,
-    pool,
+    pool: pool === 'avg' ? ('mean' as const) : ('class' as const),
     positionEmbedding: 'learned' as const,
     ...styleFields(OPEN_CLIP_VIT),
+    preNorm: files.tensors.has('visual.ln_pre.weight'),
     patchBias: files.tensors.has('visual.conv1.bias'),
+    ...activationIn(files, said, quick),
+    ...normEpsIn(files, said),
+    ...(files.tensors.has(`${VISUAL.blocks}0.${OPEN_CLIP_BLOCK.scale1}`) && { layerScale: true }),
   };
 }
 
@@ -91,16 +128,13 @@ export const openClip = defineLayout({
     const config = partOf(files.config, 'model_cfg');
     const embedDim = sizeOf(files, 'text_projection', 1);
     agree(files, config, { embed_dim: embedDim });
-    // OpenAI's weights and models named -quickgelu; the tensors do not tell.
-    const activation = activationOf(files, config.quick_gelu === true ? 'quick_gelu' : 'gelu', 'gelu');
+    // Of these activations the tensors tell nothing, but OpenAI's files have sizes that open_clip's have not.
+    const quick = config.quick_gelu === true || (!files.config && files.tensors.has('input_resolution'));
+    const vision = partOf(config, 'vision_cfg');
     const image = files.tensors.has('visual.layer1.0.conv1.weight')
-      ? resnetSpec(files)
-      : { ...vitSpec(files, partOf(config, 'vision_cfg')), ...activation };
-    return {
-      embedDim,
-      image,
-      text: { ...openClipTextSpec(files, '', partOf(config, 'text_cfg')), ...activation },
-    };
+      ? resnetSpec(files, vision)
+      : vitSpec(files, vision, quick);
+    return { embedDim, image, text: openClipTextSpec(files, '', partOf(config, 'text_cfg'), quick) };
   },
   table(model, ours: OurVit): Correspondence[] {
     const { image } = model;

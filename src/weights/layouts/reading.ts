@@ -56,15 +56,18 @@ export function agree(files: WeightFiles, part: Json, sizes: Readonly<Record<str
   }
 }
 
-/** Of attention: the config's, else 64 channels each. */
+/** Of released ViTs whose heads have not 64 channels: SigLIP's So400m and giant-opt, and ViT-H, -g and -G. */
+const HEADS: Readonly<Record<number, number>> = { 1152: 16, 1280: 16, 1408: 16, 1536: 16, 1664: 16 };
+
+/** Of attention: the config's, else those of released models of this width. */
 export function headsOf(files: WeightFiles, said: unknown, width: number): number {
-  const heads = typeof said === 'number' ? said : width / 64;
+  const heads = typeof said === 'number' ? said : (HEADS[width] ?? width / 64);
   if (Number.isInteger(heads) && heads > 0 && width % heads === 0) return heads;
   return refuse(
     files,
     typeof said === 'number'
       ? `its config says ${heads} heads, which do not divide the width ${width}.`
-      : `no config says how many heads a width of ${width} has. Put its config.json beside it.`,
+      : `no config says how many heads a width of ${width} has. Put its config.json beside it, or give model.image.heads.`,
   );
 }
 

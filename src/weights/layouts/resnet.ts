@@ -1,12 +1,12 @@
 import type { ResNetSpec } from '../../models/resnet.ts';
 import { type Correspondence, pair, same } from '../correspondence.ts';
-import type { WeightFiles } from '../files.ts';
-import { countBlocks, headsOf, sideOf, sizeOf } from './reading.ts';
+import type { Json, WeightFiles } from '../files.ts';
+import { countBlocks, headsOf, numberOf, sideOf, sizeOf } from './reading.ts';
 
 const EXPANSION = 4;
 
 /** CLIP's ResNet, whose names are the same in open_clip and Couplet. */
-export function resnetSpec(files: WeightFiles): ResNetSpec {
+export function resnetSpec(files: WeightFiles, said: Json): ResNetSpec {
   const width = sizeOf(files, 'visual.conv3.weight', 0);
   const layers = [1, 2, 3, 4].map((stage) => countBlocks(files, `visual.layer${stage}.`));
   const places = sizeOf(files, 'visual.attnpool.positional_embedding', 0) - 1;
@@ -15,7 +15,7 @@ export function resnetSpec(files: WeightFiles): ResNetSpec {
     imageSize: 32 * sideOf(files, places),
     layers: layers as [number, number, number, number],
     width,
-    heads: headsOf(files, width / 2, 32 * width),
+    heads: headsOf(files, (32 * width) / numberOf(files, said, 'head_width', 64), 32 * width),
   };
 }
 

@@ -1,6 +1,7 @@
 import { type AnyModelSpec, hasTexts } from '../../models/registry.ts';
 import { type Correspondence, same, transposed } from '../correspondence.ts';
 import { defineLayout } from '../layout.ts';
+import { padIdOf } from '../pad-id.ts';
 import { HF_TEXT, HF_VISION, hfTextSpec, hfVisionSpec } from './hf-clip.ts';
 import { numberOf, partOf, sizeOf } from './reading.ts';
 import { textTable, vitTable } from './tables.ts';
@@ -30,7 +31,7 @@ export const hfSiglip = defineLayout({
         causal: false,
         pool: 'last',
         projectionBias: true,
-        padId: numberOf(files, text, 'pad_token_id', 1),
+        padId: padIdOf(files, numberOf(files, text, 'pad_token_id', 1)),
       },
     };
   },

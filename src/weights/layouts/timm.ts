@@ -28,6 +28,17 @@ const fileVit = (prefix: string, hasClassPosition: boolean): FileVit => ({
 /** timm's models with registers have none. */
 const hasClassPosition = ({ registers = 0 }: VitSpec) => registers === 0;
 
+/** What timm's models of this name have, where no argument says otherwise. */
+function activationBy(architecture: unknown): string {
+  const name = String(architecture);
+  if (name.includes('quickgelu')) return 'quick_gelu';
+  return TANH.test(name) ? 'gelu_tanh' : 'gelu';
+}
+
+/** SigLIP 2's sizes; SigLIP's own have GELU in timm. */
+const TANH =
+  /^vit_((base_patch32|so400m_patch16|giantopt_patch16)_siglip(_gap)?_\d+|large_patch16_siglip(_gap)?_512)/;
+
 const isSquare = (count: number) => Number.isInteger(Math.sqrt(count));
 
 function timmSpec(files: WeightFiles, prefix: string): VitSpec {
@@ -57,9 +68,12 @@ function timmSpec(files: WeightFiles, prefix: string): VitSpec {
   const layers = countBlocks(files, `${prefix}blocks.`);
   agree(files, args, { embed_dim: width, depth: layers, patch_size: patchSize });
   const preNorm = has('norm_pre.weight');
+  const poolName = args.global_pool ?? config.global_pool;
+  if (!['token', 'avg', 'map', '', undefined].includes(poolName as string | undefined))
+    refuse(files, `its config says global_pool ${JSON.stringify(poolName)}, which Couplet has not.`);
   const pool = has('attn_pool.latent')
     ? ('attention' as const)
-    : config.global_pool === 'avg' || !classToken
+    : poolName === 'avg' || !classToken
       ? ('mean' as const)
       : ('class' as const);
   return {
@@ -67,14 +81,14 @@ function timmSpec(files: WeightFiles, prefix: string): VitSpec {
     patchSize,
     width,
     layers,
-    heads: headsOf(files, args.num_heads, width),
+    heads: headsOf(files, args.num_heads ?? files.heads, width),
     mlpRatio: hidden / width,
     pool,
     positionEmbedding: 'learned',
     preNorm,
     patchBias: has('patch_embed.proj.bias'),
     normEps: preNorm ? 1e-5 : 1e-6,
-    ...activationOf(files, args.act_layer, 'gelu'),
+    ...activationOf(files, args.act_layer ?? activationBy(config.architecture), 'gelu'),
     ...(!classToken && { classToken: false }),
     ...(registers > 0 && { registers }),
     ...(has('blocks.0.ls1.gamma') && { layerScale: true }),
@@ -130,7 +144,11 @@ export const openClipTrunk = defineLayout({
     const config = partOf(files.config, 'model_cfg');
     const said = partOf(config, 'text_cfg');
     const embedDim = sizeOf(files, 'text.text_projection.weight', 0);
-    const image = timmSpec({ ...files, config: {} }, 'visual.trunk.');
+    const vision = partOf(config, 'vision_cfg');
+    const image = timmSpec(
+      { ...files, config: { architecture: vision.timm_model_name, global_pool: vision.timm_pool } },
+      'visual.trunk.',
+    );
     const unknown = [...files.tensors.keys()].find((name) => /^visual\.(?!trunk\.)/.test(name));
     if (unknown) refuse(files, `${unknown}: a projection behind a trunk from timm is not known to Couplet.`);
     if (!files.config)
@@ -138,18 +156,10 @@ export const openClipTrunk = defineLayout({
         files,
         'there is no open_clip_config.json beside it, which says how its text tower reads. Put it there.',
       );
-    const eps = partOf(said, 'norm_kwargs').eps;
     return {
       embedDim,
       image: { ...image, projection: false },
-      text: {
-        ...openClipTextSpec(files, 'text.', said),
-        ...(typeof eps === 'number' && { normEps: eps }),
-        ...(said.no_causal_mask === true && { causal: false }),
-        ...(said.pool_type === 'last' && { pool: 'last' as const }),
-        ...(said.proj_bias === true && { projectionBias: true }),
-        padId: typeof said.pad_id === 'number' ? said.pad_id : said.pool_type === 'last' ? 1 : 0,
-      },
+      text: openClipTextSpec(files, 'text.', said, config.quick_gelu === true),
     };
   },
   table(model, ours) {

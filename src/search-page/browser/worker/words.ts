@@ -6,15 +6,13 @@ import type { PageTokenizer } from '../../layout.ts';
 
 /** Couplet's tokenizer, of the same code. */
 export function tokenizerOf(file: PageTokenizer): Tokenizer {
-  const { contextLength } = file;
-  if (file.type === 'clip') return frameEncoder(clipEncoder(file.merges), { type: 'clip', contextLength });
+  const { contextLength, frame } = file;
+  const shared = { contextLength, ...(frame && { frame }) };
+  if (file.type === 'clip') return frameEncoder(clipEncoder(file.merges), { type: 'clip', ...shared });
   const { startOfText, endOfText, json } = file;
   const tokens = tokensOf(json);
-  const special = { startOfText, endOfText, vocabSize: tokens.length };
-  return frameEncoder(
-    { ...special, ...makeJsonEncoder(json, tokens) },
-    { type: 'json', json, contextLength },
-  );
+  const special = { ...(startOfText !== undefined && { startOfText }), endOfText, vocabSize: tokens.length };
+  return frameEncoder({ ...special, ...makeJsonEncoder(json, tokens) }, { type: 'json', json, ...shared });
 }
 
 /** In the order of their ids. */
