@@ -1,6 +1,7 @@
 // A method with its optimizer, and random batches, as the benches train them.
 import { type Batch, findMethod } from '../../src/methods/index.ts';
 import type { AnyClipSpec } from '../../src/models/clip.ts';
+import { type Freeze, frozenNames } from '../../src/models/freeze.ts';
 import type { AnyModelSpec } from '../../src/models/registry.ts';
 import { AdamW, decayGroups } from '../../src/optim/index.ts';
 import { alone, type Ranks } from '../../src/ranks/index.ts';
@@ -18,9 +19,12 @@ export interface Fixture {
   device: string;
   precision: 'float32' | 'bfloat16';
   ranks?: Ranks;
+  freeze?: Freeze;
+  /** Default four global batches. */
+  datasetSize?: number;
 }
 
-export function makeMethod({ name, options, batchSize, ranks = alone, ...context }: Fixture) {
+export function makeMethod({ name, options, batchSize, ranks = alone, freeze, ...context }: Fixture) {
   const definition = findMethod(name);
   const parsed = definition.options.parse({ name, ...options });
   const method = definition.create({
@@ -32,6 +36,7 @@ export function makeMethod({ name, options, batchSize, ranks = alone, ...context
     ranks,
     ...context,
   });
+  if (freeze) method.freeze(frozenNames(method.params.keys(), { freeze, model: context.model }));
   return { definition, options: parsed, method, optimizer: new AdamW(decayGroups(method.params, 0.1), adam) };
 }
 

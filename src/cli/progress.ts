@@ -58,9 +58,10 @@ export class Progress {
     this.#line = undefined;
   }
 
-  #hold({ done, total }: Event<'holding'>): void {
-    if (this.#lineBeforeStart.isDue) this.#lineBeforeStart.draw(`decoding pictures ${done}/${total}`);
-    else if (!this.#lineBeforeStart.isLive && done === 0) this.say(`decoding ${total} pictures`);
+  #hold({ done, total, encodes }: Event<'holding'>): void {
+    const doing = encodes ? 'encoding' : 'decoding';
+    if (this.#lineBeforeStart.isDue) this.#lineBeforeStart.draw(`${doing} pictures ${done}/${total}`);
+    else if (!this.#lineBeforeStart.isLive && done === 0) this.say(`${doing} ${total} pictures`);
   }
 
   #start({ step, totalSteps, facts }: Event<'start'>): void {

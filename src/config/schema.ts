@@ -43,9 +43,11 @@ const data = z
       .default([0.26862954, 0.26130258, 0.27577711])
       .describe("standard deviation of each channel; default OpenAI's"),
     hold: z
-      .enum(['none', 'device'])
+      .enum(['none', 'device', 'features'])
       .default('none')
-      .describe("memory that keeps decoded pictures; device: the model's, which also crops them"),
+      .describe(
+        "what is kept of a picture; device: its pixels on the model's device, which also crops them; features: there the output of a frozen image tower",
+      ),
     cache: z
       .string()
       .min(1)

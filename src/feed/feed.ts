@@ -6,6 +6,7 @@ import type { AnyModelSpec } from '../models/registry.ts';
 import type { Ranks } from '../ranks/index.ts';
 import { zeros } from '../torch/index.ts';
 import type { ViewRecipe } from '../views/index.ts';
+import type { HeldFeatures } from './held-features.ts';
 
 /** An endless stream of training batches. */
 export interface Feed {
@@ -30,7 +31,7 @@ export interface FeedConfig {
   data: {
     crop: ViewRecipe['crop'];
     flip: boolean;
-    hold: 'none' | 'device';
+    hold: 'none' | 'device' | 'features';
     cache?: string | undefined;
     prefetchBatches: number;
     maxBadShare: number;
@@ -52,6 +53,8 @@ export interface FeedContext {
   /** Pictures decoded so far for the device to hold, and all of them. */
   onHold?: (done: number, total: number) => void;
   onWarning?: (message: string) => void;
+  /** Encodes all samples by the frozen tower, with `data.hold` 'features'. */
+  holdFeatures?: () => Promise<HeldFeatures>;
 }
 
 export function viewsOf({ config, model }: Pick<FeedContext, 'config' | 'model'>): ViewRecipe[] {

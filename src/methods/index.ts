@@ -14,4 +14,12 @@ export function findMethod(name: string): MethodDefinition {
   return methods[name as keyof typeof methods] as unknown as MethodDefinition;
 }
 
-export type { Batch, Features, Method, MethodContext, MethodDefinition, MethodLoss } from './method.ts';
+export {
+  type Batch,
+  type Features,
+  type Method,
+  type MethodContext,
+  type MethodDefinition,
+  type MethodLoss,
+  mapHeld,
+} from './method.ts';

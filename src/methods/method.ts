@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type Compression, costOfPasses, type SequencePass } from '../compress/index.ts';
+import type { Tower } from '../models/depth.ts';
 import type { AnyModelSpec } from '../models/registry.ts';
 import type { NamedParams } from '../nn/module.ts';
 import type { Ranks } from '../ranks/index.ts';
@@ -19,6 +20,18 @@ export interface Batch {
   ids: Tensor;
   /** These rows' place in the global batch. Draws for all `total` rows make results independent of ranks and parts. */
   rows: { first: number; total: number };
+  /** What frozen towers gave for these samples, [B, E]: in place of views or of tokens. */
+  held?: { [Key in Tower]?: Tensor };
+}
+
+type HeldOutputs = NonNullable<Batch['held']>;
+
+/** A function of each held output. */
+export function mapHeld<Result>(
+  { image, text }: HeldOutputs,
+  map: (output: Tensor, tower: Tower) => Result,
+): { [Key in Tower]?: Result } {
+  return { ...(image && { image: map(image, 'image') }), ...(text && { text: map(text, 'text') }) };
 }
 
 /** Named tensors [B, ...] with gradient. Gradient accumulation cuts the step here. */
@@ -50,6 +63,8 @@ export interface Method<Next = unknown> {
   encodePatches?(images: Tensor): Tensor;
   /** int32 [B, L] -> [B, E], rows of unit length. */
   encodeTexts?(tokens: Tensor): Tensor;
+  /** Outputs [B, E] of the towers before the unit sphere, which `Batch.held` can give back. Of methods on two towers. */
+  readonly towers?: { image(images: Tensor): Tensor; text(tokens: Tensor): Tensor };
   /** One row a sample. Pure; may run twice. */
   features(batch: Batch, context: StepContext): Features;
   /** The loss of this rank's samples. Pure. */

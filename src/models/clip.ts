@@ -74,11 +74,25 @@ export class Clip extends Module {
     this.#text = this.child('', new TextTransformer(init, spec.text, spec.embedDim));
   }
 
+  /** Normalised pixels [B, 3, S, S] -> [B, E], before the unit sphere. */
+  imageOutput(images: Tensor, plan?: SequencePlan): Tensor {
+    const image = this.#image;
+    return image instanceof ModifiedResNet ? image.forward(images) : image.forward(images, plan);
+  }
+
+  /** Tokens [B, L] -> [B, E], before the unit sphere. */
+  textOutput(tokens: Tensor): Tensor {
+    return this.#text.forward(tokens);
+  }
+
+  /** An output [B, E] of a tower -> float32 [B, E], rows of unit length. */
+  features(output: Tensor): Tensor {
+    return unitRows(output);
+  }
+
   /** Normalised pixels [B, 3, S, S] -> float32 [B, E], rows of unit length. */
   encodeImage(images: Tensor, plan?: SequencePlan): Tensor {
-    const image = this.#image;
-    if (image instanceof ModifiedResNet) return unitRows(image.forward(images));
-    return unitRows(image.forward(images, plan));
+    return this.features(this.imageOutput(images, plan));
   }
 
   /** Normalised pixels [B, 3, S, S] -> float32 [B, N, D], the ViT's patch tokens. Throws a TypeError for a ResNet. */
@@ -90,6 +104,6 @@ export class Clip extends Module {
 
   /** Tokens [B, L] -> float32 [B, E], rows of unit length. */
   encodeText(tokens: Tensor): Tensor {
-    return unitRows(this.#text.forward(tokens));
+    return this.features(this.textOutput(tokens));
   }
 }

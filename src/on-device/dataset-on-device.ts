@@ -1,5 +1,4 @@
 // n: pictures. M: side of their canvases in pixels. L: context length.
-import { freemem } from 'node:os';
 import {
   captionTokens,
   checkBadShare,
@@ -12,9 +11,10 @@ import {
 } from '../data/index.ts';
 import type { Tokenizer } from '../data/tokenizer/tokenizer.ts';
 import { CoupletError } from '../errors.ts';
-import { deviceMemory, memoryStats, noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
+import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { upload } from '../torch/upload.ts';
+import { refuseHugeTable } from './memory.ts';
 import { openPictureFile, type PictureFile, PictureFileWriter, pictureFilePath } from './picture-file.ts';
 
 /** All pictures of a data set on one device. A sample's row is its id. */
@@ -47,8 +47,6 @@ export interface OnDeviceOptions {
   onWarning?: (message: string) => void;
 }
 
-/** The rest is for the training step. */
-const USABLE_SHARE = 0.7;
 const UPLOAD_BYTES = 2 ** 25;
 
 /**
@@ -179,22 +177,16 @@ function putRows(images: Tensor, ids: BigInt64Array, bytes: Uint8Array): void {
   );
 }
 
-/** On CUDA, all but what this process has allocated. */
-function freeBytesOf(device: string): number {
-  if (device === 'cpu') return freemem();
-  const { cuda } = memoryStats(Number(device.slice('cuda:'.length)));
-  return deviceMemory(device) - (cuda?.allocated ?? 0);
-}
-
 function checkMemory(
   { count, side }: { count: number; side: number },
-  { device, freeBytes = freeBytesOf(device) }: OnDeviceOptions,
+  { device, freeBytes }: OnDeviceOptions,
 ): void {
-  const needed = count * side * side * 3;
-  if (needed <= USABLE_SHARE * freeBytes) return;
-  throw new CoupletError(
-    `data.hold: ${count} pictures of up to ${side} x ${side} pixels need ${gibibytes(needed)} on ${device}, but only ${gibibytes(USABLE_SHARE * freeBytes)} of the ${gibibytes(freeBytes)} that are free can be used. Either set data.hold to 'none', or use fewer or smaller pictures.`,
+  refuseHugeTable(
+    {
+      bytes: count * side * side * 3,
+      what: `data.hold: ${count} pictures of up to ${side} x ${side} pixels need`,
+      remedy: "Either set data.hold to 'none', or use fewer or smaller pictures.",
+    },
+    { device, ...(freeBytes !== undefined && { freeBytes }) },
   );
 }
-
-const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toPrecision(3)} GiB`;

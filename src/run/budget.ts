@@ -15,14 +15,15 @@ interface StepCosts {
 }
 
 export function costOfStep({
-  config: { batch, method, stepTimes },
+  config: { batch, method, stepTimes, data },
   model,
 }: Pick<ResolvedConfig, 'config' | 'model'>): CostOfStep {
   const definition = findMethod(method.name);
   const whole = wholeSequence(model);
+  const held = data.hold === 'features'; // the image tower does not run in a step
   return (compression = whole) => ({
     steps: 1,
-    forwards: definition.cost({ options: method, model, compression }) * batch.globalBatchSize,
+    forwards: held ? 0 : definition.cost({ options: method, model, compression }) * batch.globalBatchSize,
     ...(stepTimes && { seconds: secondsOf(compression, stepTimes, { ownPatchSize: whole.patchSize }) }),
   });
 }

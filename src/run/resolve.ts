@@ -6,6 +6,7 @@ import { checkFreeze, type Freeze } from '../models/freeze.ts';
 import { type AnyModelSpec, hasTexts, modelSpec } from '../models/registry.ts';
 import type { TextSpec } from '../models/text.ts';
 import { fullCompression } from './compression.ts';
+import { checkHeldTowers } from './held-towers.ts';
 
 /** A config, and what follows from it without its data. */
 export interface ResolvedConfig {
@@ -41,6 +42,7 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     checkFreeze(freeze, { model: trained, method: config.method.name });
   }
   checkTuning(config);
+  checkHeldTowers(config, freeze);
   const compression = fullCompression(config, model);
   return {
     config: compression ? { ...config, compression } : config,

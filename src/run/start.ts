@@ -1,7 +1,10 @@
-import { openFeed } from '../feed/index.ts';
+import { type FeedContext, openFeed } from '../feed/index.ts';
 import { Lookahead } from '../feed/lookahead.ts';
+import { holdFeatures } from '../locked/hold-features.ts';
+import { hasTexts } from '../models/registry.ts';
 import type { RunParts } from './build.ts';
 import { factsOf, type OnEvent, slowPrecision } from './events.ts';
+import { fixedCrops } from './held-towers.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { BEGINNING, resumeRun } from './resume.ts';
 
@@ -25,7 +28,7 @@ export async function startRun(
   const { step, isForeign, skipped } = resume ? await resumeRun(run, { resume, warn }) : BEGINNING;
   ranks.checkSame('the step to start from', String(step));
   const totalSteps = plan.totalSteps(step);
-  const warnings = [slowPrecision(run), method.advice?.(totalSteps)]; // may throw: before the feed has threads
+  const warnings = [slowPrecision(run), fixedCrops(run.config), method.advice?.(totalSteps)]; // may throw: before the feed has threads
   const feed = new Lookahead(
     await openFeed({
       ...run,
@@ -33,6 +36,7 @@ export async function startRun(
       startStep: step,
       skipped,
       onHold: (done, total) => onEvent({ type: 'holding', done, total }),
+      ...holderOf(run, onEvent),
       onWarning: warn,
     }),
   );
@@ -45,4 +49,15 @@ export async function startRun(
   onEvent({ type: 'start', step, totalSteps, facts });
   for (const message of warnings) if (message) warn(message);
   return { step, isForeign, feed, journal };
+}
+
+/** Only with `data.hold` 'features'. */
+function holderOf(
+  { config, dataset, encoder, model }: RunParts,
+  onEvent: OnEvent,
+): Pick<FeedContext, 'holdFeatures'> {
+  if (config.data.hold !== 'features' || !hasTexts(model)) return {};
+  const onProgress = (done: number, total: number) =>
+    onEvent({ type: 'holding', done, total, encodes: true });
+  return { holdFeatures: () => holdFeatures(dataset, encoder, { embedDim: model.embedDim, onProgress }) };
 }

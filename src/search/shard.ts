@@ -134,17 +134,21 @@ export class Shard {
     const [products, scale, missedOf] = [this.#products, this.#scale, this.#missed];
     const common = missed * this.#longest + ROUNDING * length * Math.max(1, this.#longest);
     const lowest = new TopRows(Math.min(k, count));
-    for (let place = 0; place < count; place++) {
-      const lower = products[place]! * scale[place]! * step - length * missedOf[place]!;
-      if (lower > lowest.threshold) lowest.add(lower);
-    }
-    const bar = lowest.threshold - 2 * common;
     const candidates: number[] = [];
+    const uppers: number[] = [];
+    // The bar only rises, so that what is below it once is out.
+    let bar = Number.NEGATIVE_INFINITY;
     for (let place = 0; place < count; place++) {
-      const upper = products[place]! * scale[place]! * step + length * missedOf[place]!;
-      if (upper >= bar) candidates.push(place);
+      const score = products[place]! * (scale[place]! * step);
+      const doubt = length * missedOf[place]!;
+      if (score + doubt < bar) continue;
+      candidates.push(place);
+      uppers.push(score + doubt);
+      if (score - doubt <= lowest.threshold) continue;
+      lowest.add(score - doubt);
+      bar = lowest.threshold - 2 * common;
     }
-    return candidates;
+    return candidates.filter((_, index) => uppers[index]! >= bar);
   }
 
   /** By a step so small that a code has 16 bits, and so large that no sum of products exceeds 32. */

@@ -1,4 +1,4 @@
-import type { Batch, Features } from '../methods/index.ts';
+import { type Batch, type Features, mapHeld } from '../methods/index.ts';
 import type { StepContext } from '../time/clock.ts';
 import { backward, gradsOf, noGrad, scope, type Tensor } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
@@ -43,7 +43,7 @@ export function backwardInParts(
 }
 
 /** Equal parts of a batch. */
-function split({ views, tokens, ids, rows }: Batch, count: number): Batch[] {
+function split({ views, tokens, ids, rows, held }: Batch, count: number): Batch[] {
   const size = ids.shape[0] / count;
   return Array.from({ length: count }, (_, i) => {
     const cut = (tensor: Tensor) => tensor.narrow(0, i * size, size);
@@ -52,6 +52,7 @@ function split({ views, tokens, ids, rows }: Batch, count: number): Batch[] {
       tokens: cut(tokens),
       ids: cut(ids),
       rows: { ...rows, first: rows.first + i * size },
+      ...(held && { held: mapHeld(held, cut) }),
     };
   });
 }

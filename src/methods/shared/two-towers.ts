@@ -66,9 +66,24 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
 
   encodeTexts = (tokens: Tensor) => autocast(this.#mode, () => this.clip.encodeText(tokens));
 
+  readonly towers = {
+    image: (images: Tensor) => {
+      const pixels = this.#pixels.forward(images);
+      return autocast(this.#mode, () => this.clip.imageOutput(pixels));
+    },
+    text: (tokens: Tensor) => autocast(this.#mode, () => this.clip.textOutput(tokens)),
+  };
+
   features(batch: Batch, context: StepContext): { image: Tensor; text: Tensor } {
-    const image = this.#encodeImages(batch.views[0], this.#plan(batch, context));
-    return { image, text: this.encodeTexts(batch.tokens) };
+    const { image, text } = batch.held ?? {};
+    return {
+      image: image ? this.#fromHeld(image) : this.#encodeImages(batch.views[0], this.#plan(batch, context)),
+      text: text ? this.#fromHeld(text) : this.encodeTexts(batch.tokens),
+    };
+  }
+
+  #fromHeld(output: Tensor): Tensor {
+    return autocast(this.#mode, () => this.clip.features(output));
   }
 
   /** A loss that reads the time overrides this. */

@@ -1,5 +1,5 @@
 // One shape of step as CUDA graphs: sizes, text length and compression are fixed (docs/cuda-graphs.md).
-import type { Batch, Features, Method } from '../../methods/index.ts';
+import { type Batch, type Features, type Method, mapHeld } from '../../methods/index.ts';
 import { BatchStatistics } from '../../nn/batch-norm.ts';
 import type { StepContext } from '../../time/clock.ts';
 import {
@@ -51,13 +51,14 @@ export class CapturedStep {
 
   constructor(method: Method, batch: Batch, { context, length }: { context: StepContext; length: number }) {
     this.#method = method;
-    const { ids, tokens, rows } = batch;
+    const { ids, tokens, rows, held } = batch;
     const device = ids.device;
     this.#batch = {
       views: batch.views.map((view) => ops.zeros_like(view).persist()),
       tokens: zeros([tokens.shape[0], length], { dtype: 'int32', device }).persist(),
       ids: ops.zeros_like(ids).persist(),
       rows,
+      ...(held && { held: mapHeld(held, (output) => ops.zeros_like(output).persist()) }),
     };
     this.#load(batch);
     const params = [...method.params.values()].filter((param) => param.requiresGrad);
@@ -100,7 +101,7 @@ export class CapturedStep {
     this.#statistics.forget();
   }
 
-  #load({ views, tokens, ids }: Batch): void {
+  #load({ views, tokens, ids, held = {} }: Batch): void {
     views.forEach((view, i) => {
       this.#batch.views[i].copy_(view);
     });
@@ -108,6 +109,7 @@ export class CapturedStep {
     this.#batch.tokens.zero_();
     if (width > 0) this.#batch.tokens.narrow(1, 0, width).copy_(tokens);
     this.#batch.ids.copy_(ids);
+    mapHeld(held, (output, tower) => this.#batch.held![tower]!.copy_(output));
   }
 
   /**
@@ -169,7 +171,8 @@ export class CapturedStep {
   }
 
   dispose(): void {
-    const { views, tokens, ids } = this.#batch;
+    const { views, tokens, ids, held = {} } = this.#batch;
+    mapHeld(held, (output) => output.dispose());
     const features = Object.values(this.#features);
     for (const tensor of [...views, tokens, ids, ...this.#pulls.values(), ...this.#grads, ...features])
       tensor.dispose();

@@ -1,0 +1,110 @@
+// n samples, B samples of a batch, E embedding, L context length.
+import { type Dataset, type EvalBatches, type HostBatch, listProblems } from '../data/index.ts';
+import { CoupletError } from '../errors.ts';
+import { batchesOf, type Encoder, rowsNotFinite } from '../evaluate/features.ts';
+import type { HeldFeatures } from '../feed/held-features.ts';
+import { imagesToDevice } from '../feed/upload.ts';
+import { refuseHugeTable } from '../on-device/memory.ts';
+import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
+import * as ops from '../torch/ops.ts';
+import { upload } from '../torch/upload.ts';
+
+export interface HoldOptions {
+  /** E */
+  embedDim: number;
+  /** Default: measured on the device. */
+  freeBytes?: number;
+  /** Samples encoded so far, and all of them. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+const BYTES_OF_HALF = 2;
+
+/**
+ * Encodes the centre crop of each picture once, by a frozen tower, into a table of halves on the device. Evaluations crop and batch in
+ * the same way. On each rank.
+ * @throws CoupletError when the table does not fit, a feature is no half, or more samples are bad than allowed
+ */
+export async function holdFeatures(
+  dataset: Dataset,
+  encoder: Encoder,
+  { embedDim, freeBytes, onProgress }: HoldOptions,
+): Promise<HeldFeatures> {
+  const { device, tokenizer } = encoder;
+  const { size } = dataset;
+  refuseHugeTable(
+    {
+      bytes: size * embedDim * BYTES_OF_HALF,
+      what: `data.hold: the features of ${size} pictures, ${embedDim} halves each, need`,
+      remedy: "Set data.hold to 'none', or use fewer pictures.",
+    },
+    { device, ...(freeBytes !== undefined && { freeBytes }) },
+  );
+  const image = zeros([size, embedDim], { dtype: 'float16', device }).persist();
+  try {
+    onProgress?.(0, size);
+    const host = new HostColumns(size, tokenizer!.contextLength);
+    const batches = batchesOf(dataset, encoder, { texts: true });
+    for await (const batch of batches) {
+      putRows(image, batch.ids, () => encoder.method.towers!.image(imagesToDevice(batch, device)));
+      host.put(batch);
+      onProgress?.(Number(batch.ids.at(-1)) + 1, size);
+      batch.release();
+      encoder.onBatch?.();
+    }
+    onProgress?.(size, size);
+    checkSome(host, batches);
+    checkHalves(image);
+    const { sizes, tokens } = host;
+    return { image, sizes, tokens, problems: batches.problems, dispose: () => image.dispose() };
+  } catch (error) {
+    image.dispose();
+    throw error;
+  }
+}
+
+/** By sample id; zeros for a bad sample. */
+class HostColumns {
+  readonly sizes: Int32Array; // [n, 2]
+  readonly tokens: Int32Array; // [n, L]
+  readonly #length: number;
+
+  constructor(size: number, contextLength: number) {
+    this.sizes = new Int32Array(size * 2);
+    this.tokens = new Int32Array(size * contextLength);
+    this.#length = contextLength;
+  }
+
+  put({ ids, sizes, tokens }: HostBatch): void {
+    const length = this.#length;
+    for (const [row, id] of ids.entries()) {
+      this.sizes.set(sizes.subarray(row * 2, row * 2 + 2), Number(id) * 2);
+      this.tokens.set(tokens!.subarray(row * length, (row + 1) * length), Number(id) * length);
+    }
+  }
+}
+
+/** @param encode the rows of these samples, [B, E] */
+function putRows(table: Tensor, ids: BigInt64Array, encode: () => Tensor): void {
+  noGrad(() =>
+    scope(() => {
+      const rows = upload(ids, [ids.length], table.device);
+      ops.index_copy_(table, 0, rows, encode().to(table.dtype));
+    }),
+  );
+}
+
+function checkSome({ sizes }: HostColumns, { problems }: EvalBatches): void {
+  if (sizes.some((length) => length > 0)) return;
+  throw new CoupletError(
+    `data.train: no picture could be used.\n${listProblems(problems)}\nRepair or replace these files.`,
+  );
+}
+
+function checkHalves(table: Tensor): void {
+  const wrong = rowsNotFinite(table);
+  if (wrong.length === 0) return;
+  throw new CoupletError(
+    `data.hold: the frozen tower gives sample ${wrong[0]}, and ${wrong.length} in all, features that are not finite as halves (above 65,504, or not a number). Set data.hold to 'none', or look at the weights of model.from.`,
+  );
+}
