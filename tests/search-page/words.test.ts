@@ -19,6 +19,13 @@ const TEXTS = [
 
 const tokenizers: Record<string, () => Promise<Tokenizer> | Tokenizer> = {
   clip: () => createTokenizer({ type: 'clip', contextLength: 77 }),
+  'without a start, filled with 1': async () =>
+    createTokenizer({
+      type: 'json',
+      contextLength: 16,
+      frame: { start: false, padId: 1 },
+      json: await trainBpe(['a red cat', 'the red car'], { vocabSize: 540 }),
+    }),
   bpe: async () =>
     createTokenizer({
       type: 'json',
