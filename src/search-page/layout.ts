@@ -1,7 +1,7 @@
 // What lies in a page's folder. The writer and the browser share these names; nothing here is of Node.
 
 import type { CheckedJson } from '../data/tokenizer/json.ts';
-import type { TextFrame, TextFrame } from '../data/tokenizer/tokenizer.ts';
+import type { TextFrame } from '../data/tokenizer/tokenizer.ts';
 
 /** `page.json`, which the browser reads first. */
 export interface PageFacts {

@@ -13,10 +13,11 @@ export async function writeTokenizer(folder: string, tokenizer: Tokenizer): Prom
 }
 
 /** What the browser needs of a tokenizer. */
-export function pageTokenizer({ spec, contextLength, startOfText, endOfText }: Tokenizer): PageTokenizer {
-  const frame = { contextLength, ...(spec.frame && { frame: spec.frame }) };
-  if (spec.type === 'clip') return { ...frame, type: 'clip', merges: clipMerges() };
-  const special = { endOfText, ...(startOfText !== undefined && { startOfText }) };
+export function pageTokenizer({ spec, startOfText, endOfText }: Tokenizer): PageTokenizer {
+  const { contextLength, frame } = spec;
+  const shared = { contextLength, ...(frame && { frame }) };
+  if (spec.type === 'clip') return { type: 'clip', ...shared, merges: clipMerges() };
+  const special = { ...(startOfText !== undefined && { startOfText }), endOfText };
   // createTokenizer() leaves in its spec what it has checked.
-  return { ...frame, ...special, type: 'json', json: spec.json as CheckedJson };
+  return { type: 'json', ...shared, json: spec.json as CheckedJson, ...special };
 }

@@ -7,12 +7,12 @@ import type { PageTokenizer } from '../../layout.ts';
 /** Couplet's tokenizer, of the same code. */
 export function tokenizerOf(file: PageTokenizer): Tokenizer {
   const { contextLength, frame } = file;
-  const spec = { contextLength, ...(frame && { frame }) };
-  if (file.type === 'clip') return frameEncoder(clipEncoder(file.merges), { ...spec, type: 'clip' });
+  const shared = { contextLength, ...(frame && { frame }) };
+  if (file.type === 'clip') return frameEncoder(clipEncoder(file.merges), { type: 'clip', ...shared });
   const { startOfText, endOfText, json } = file;
   const tokens = tokensOf(json);
-  const special = { endOfText, vocabSize: tokens.length, ...(startOfText !== undefined && { startOfText }) };
-  return frameEncoder({ ...special, ...makeJsonEncoder(json, tokens) }, { ...spec, type: 'json', json });
+  const special = { ...(startOfText !== undefined && { startOfText }), endOfText, vocabSize: tokens.length };
+  return frameEncoder({ ...special, ...makeJsonEncoder(json, tokens) }, { type: 'json', json, ...shared });
 }
 
 /** In the order of their ids. */
