@@ -24,6 +24,14 @@ export { createTokenizer, loadTokenizer, type Tokenizer } from './data/tokenizer
 export { type EmbedOptions, type EmbedResult, embedSource } from './embed/index.ts';
 export { CoupletError } from './errors.ts';
 export { encodeDataset, retrieval, zeroShot } from './evaluate/index.ts';
+export {
+  checkExport,
+  type ExportCheck,
+  type ExportOptions,
+  type ExportResult,
+  exportRun,
+  type FileCheck,
+} from './export/index.ts';
 export { readMetrics } from './io/metrics.ts';
 export { writeSafetensors } from './io/safetensors.ts';
 export { defineMethod, type Method, type MethodDefinition } from './methods/method.ts';

@@ -151,6 +151,8 @@ const freezeSchema = z
     "part that keeps its weights: 'image', 'text', or a number of first blocks with the embeddings before them",
   );
 
+const lacksProjection = (image: object): boolean => 'projection' in image && image.projection === false;
+
 export const modelSpecSchema = z
   .strictObject({
     embedDim: size.optional().describe('width of the embeddings'),
@@ -168,7 +170,15 @@ export const modelSpecSchema = z
   .refine(({ text, embedDim }) => text || embedDim === undefined, {
     path: ['text'],
     error: 'expected a text tower, since there is an embedDim',
-  });
+  })
+  .refine(
+    ({ embedDim, image }) => !lacksProjection(image) || embedDim === undefined || embedDim === image.width,
+    {
+      path: ['embedDim'],
+      error: ({ input }) =>
+        `expected ${(input as { image: { width: number } }).image.width}, the width of the image tower, since image.projection is false`,
+    },
+  );
 
 export type ModelSpec = z.output<typeof modelSpecSchema>;
 

@@ -11,7 +11,7 @@ const isPlain = (value: unknown): value is Plain =>
 
 /** What a config may change beside `from`. */
 const CHANGES = {
-  image: ['imageSize', 'patchSize', 'pool', 'head', 'type'],
+  image: ['imageSize', 'patchSize', 'pool', 'projection', 'head', 'type'],
   text: ['contextLength', 'head'],
 } as const;
 
@@ -74,7 +74,7 @@ function sized(key: 'image' | 'text', { model, path }: FoundWeights, given: unkn
   for (const [name, value] of Object.entries(rest)) {
     if ((CHANGES[key] as readonly string[]).includes(name) || value === stored[name]) continue;
     throw new CoupletError(
-      `model.${key}.${name} is ${JSON.stringify(value)}, but the weights in ${path} ${stored[name] === undefined ? 'have none' : `have ${JSON.stringify(stored[name])}`}. Beside from, a config may change ${CHANGES[key].slice(0, key === 'image' ? 4 : 2).join(', ')}.`,
+      `model.${key}.${name} is ${JSON.stringify(value)}, but the weights in ${path} ${stored[name] === undefined ? 'have none' : `have ${JSON.stringify(stored[name])}`}. Beside from, a config may change ${CHANGES[key].filter((name) => name !== 'type').join(', ')}.`,
     );
   }
   const length = (stored.contextLength ?? Infinity) as number;

@@ -94,7 +94,9 @@ export function modelWith(
   const vocabSize = typeof config.model === 'string' ? undefined : model.text.vocabSize;
   if (vocabSize !== undefined && vocabSize < tokenizer.vocabSize)
     throw new CoupletError(
-      `model.text.vocabSize is ${vocabSize}, but the tokenizer has ${tokenizer.vocabSize} ids. Leave vocabSize out: the tokenizer's is then used.`,
+      namesFile(config.model)
+        ? `The text tower of the weights has ${vocabSize} ids, but the tokenizer has ${tokenizer.vocabSize}. Give the tokenizer of these weights: data.tokenizer: { type: 'file', path: 'tokenizer.json' }.`
+        : `model.text.vocabSize is ${vocabSize}, but the tokenizer has ${tokenizer.vocabSize} ids. Leave vocabSize out: the tokenizer's is then used.`,
     );
   return { ...model, text: { ...model.text, vocabSize: vocabSize ?? tokenizer.vocabSize } };
 }

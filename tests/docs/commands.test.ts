@@ -10,6 +10,7 @@ import { addAnalyze } from '../../src/cli/analyze.ts';
 import { addDoctor } from '../../src/cli/doctor.ts';
 import { addEmbed } from '../../src/cli/embed.ts';
 import { addEval } from '../../src/cli/eval.ts';
+import { addExport } from '../../src/cli/export.ts';
 import { addSchedule } from '../../src/cli/schedule.ts';
 import { addSearch } from '../../src/cli/search.ts';
 import { addTrain } from '../../src/cli/train.ts';
@@ -67,7 +68,7 @@ function parsed(words: string[]): { verb: string; args: string[]; options: { set
   if (words.every((word) => ['--help', '--version'].includes(word)))
     return { verb: '', args: [], options: {} };
   const program = new Command('couplet');
-  for (const add of [addTrain, addEval, addEmbed, addSearch, addAnalyze, addSchedule, addDoctor])
+  for (const add of [addTrain, addEval, addExport, addEmbed, addSearch, addAnalyze, addSchedule, addDoctor])
     add(program);
   let result: ReturnType<typeof parsed> | undefined;
   for (const verb of program.commands)

@@ -16,7 +16,7 @@ import { type OnnxTensor, type VariantName, variants, writeOnnx } from '../../sr
 import { photo } from '../data/photo.ts';
 import { encoder, idsOf, pair } from './harness.ts';
 
-export const SIDE = 32;
+const SIDE = 32;
 const [MEAN, STD] = [
   [0.48145466, 0.4578275, 0.40821073],
   [0.26862954, 0.26130258, 0.27577711],

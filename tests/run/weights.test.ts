@@ -130,7 +130,7 @@ test('other sizes of pictures and patches; what the file contradicts is refused'
   await expect(
     begun('wide', { name: 'clip' }, { from: clip.runDir, image: { width: 64 } } as never),
   ).rejects.toThrow(
-    /model\.image\.width is 64, but the weights in .*sizes have 32\. Beside from, a config may change imageSize, patchSize, pool\./,
+    /model\.image\.width is 64, but the weights in .*sizes have 32\. Beside from, a config may change imageSize, patchSize, pool, projection\./,
   );
 });
 
@@ -181,4 +181,15 @@ test('loadedRate: loaded tensors move at a share of the rate, also after a resum
   );
   for (const [key, tensor] of atOnce!)
     expect(Buffer.from(resumed!.get(key)!.data).equals(Buffer.from(tensor.data)), key).toBe(true);
+});
+
+test('an image tower without projection gives the width of the embedding', async () => {
+  const dino = await begun('no-projection', DINO);
+  const { text } = tinyModel;
+  const model = (embedDim: number) => ({ embedDim, image: { from: dino.runDir, projection: false }, text });
+  await expect(begun('narrow', { name: 'clip' }, model(16) as never)).rejects.toThrow(
+    /model\.embedDim.*expected 32, the width of the image tower, since image\.projection is false/,
+  );
+  const { runDir } = await begun('same-width', { name: 'clip' }, model(32) as never);
+  expect((await tensorsOf(runDir, 3)).has('visual.proj')).toBe(false);
 });

@@ -21,7 +21,7 @@ import {
 import { resnetSpec, resnetTable } from './resnet.ts';
 import { type FileText, type FileVit, type OurVit, textTable, timmPool, vitTable } from './tables.ts';
 
-export const OPEN_CLIP_FILE_BLOCK = { ...OPEN_CLIP_BLOCK, qkv: [OPEN_CLIP_BLOCK.qkv] };
+const OPEN_CLIP_FILE_BLOCK = { ...OPEN_CLIP_BLOCK, qkv: [OPEN_CLIP_BLOCK.qkv] };
 
 const { names } = OPEN_CLIP_VIT;
 const VISUAL: FileVit = {

@@ -31,7 +31,7 @@ export const hfSiglip = defineLayout({
         causal: false,
         pool: 'last',
         projectionBias: true,
-        padId: padIdOf(files, numberOf(files, text, 'pad_token_id', 1)),
+        padId: padIdOf(files, text.pad_token_id === 0 ? 0 : numberOf(files, text, 'pad_token_id', 1)),
       },
     };
   },
