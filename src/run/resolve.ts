@@ -37,6 +37,10 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     throw new CoupletError(
       `method ${config.method.name} needs a text tower: give model.embedDim and model.text beside model.image, or a name such as ViT-B-32.`,
     );
+  if (!needsTexts && model.image.head)
+    throw new CoupletError(
+      `model.image.head: method ${config.method.name} has heads of its own (method.head). Leave it out.`,
+    );
   if (freeze) {
     const trained = needsTexts ? model : { image: model.image };
     checkFreeze(freeze, { model: trained, method: config.method.name });
