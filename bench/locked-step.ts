@@ -13,6 +13,7 @@ import { openDataset } from '../src/data/index.ts';
 import { createTokenizer } from '../src/data/tokenizer/tokenizer.ts';
 import { heldFeaturesFeed } from '../src/feed/held-features.ts';
 import type { Batch } from '../src/methods/index.ts';
+import type { AnyClipSpec } from '../src/models/clip.ts';
 import type { Freeze } from '../src/models/freeze.ts';
 import { modelSpec } from '../src/models/registry.ts';
 import { alone } from '../src/ranks/index.ts';
@@ -38,6 +39,8 @@ const { values: flags } = parseArgs({
     large: { type: 'string', default: '4096' },
     /** Tokens of a short caption. */
     short: { type: 'string', default: '16' },
+    /** Width of the heads' hidden layer. */
+    hidden: { type: 'string', default: '2048' },
     samples: { type: 'string', default: '65536' },
     warmup: { type: 'string', default: '3' },
     steps: { type: 'string', default: '20' },
@@ -56,6 +59,8 @@ interface Case {
   /** Of a caption. */
   tokens: number;
   freeze?: Freeze;
+  /** Hidden width of a head of two layers behind each tower. */
+  head?: number;
 }
 
 /** Captions of a picture that no step opens. */
@@ -78,20 +83,25 @@ function captions(count: number): Int32Array {
   return tokens;
 }
 
-async function measure({ what, batchSize, tokens, freeze }: Case) {
+const withHeads = (hidden: number): AnyClipSpec => {
+  const head = { layers: 2, hidden };
+  return { ...model, image: { ...model.image, head }, text: { ...model.text, head } };
+};
+
+const table = () =>
+  randn([samples, model.embedDim], new Generator('cpu', 1)).to('float16').toDevice(device).persist();
+
+async function measure({ what, batchSize, tokens, freeze, head }: Case) {
   const { method, optimizer } = makeMethod({
     name: flags.method,
-    model,
+    model: head ? withHeads(head) : model,
     batchSize,
     datasetSize: samples,
     device,
     precision,
     ...(freeze && { freeze }),
   });
-  const table = randn([samples, model.embedDim], new Generator('cpu', 1))
-    .to('float16')
-    .toDevice(device)
-    .persist();
+  const [image, text] = scope(() => [table(), table()]);
   const feed = await heldFeaturesFeed({
     config: {
       seed: 0,
@@ -113,11 +123,14 @@ async function measure({ what, batchSize, tokens, freeze }: Case) {
     tokenizer: createTokenizer({ type: 'clip', contextLength }),
     startStep: 0,
     holdFeatures: async () => ({
-      image: table,
+      image,
+      ...(freeze?.text && {
+        text: { table: text, rowsOf: (places) => BigInt64Array.from(places, ({ id }) => BigInt(id)) },
+      }),
       sizes: new Int32Array(samples * 2).fill(1),
       tokens: captions(tokens),
       problems: { count: 0, first: [] },
-      dispose: () => table.dispose(),
+      dispose: () => image.dispose(),
     }),
   });
   const pictures = freeze
@@ -151,6 +164,7 @@ async function measure({ what, batchSize, tokens, freeze }: Case) {
   synchronize(device);
   const milliseconds = (performance.now() - start) / steps;
   await feed.close();
+  text.dispose();
   for (const tensor of pictures ? [...pictures.views, pictures.tokens, pictures.ids] : []) tensor.dispose();
   optimizer.dispose();
   method.dispose();
@@ -174,6 +188,13 @@ const cases: Case[] = [
       freeze: locked,
     })),
   ),
+  {
+    what: 'both locked, heads',
+    batchSize: large,
+    tokens: contextLength,
+    freeze: { image: 'all', text: 'all' },
+    head: Number(flags.hidden),
+  },
 ];
 const measured = [];
 for (const each of cases) {

@@ -59,9 +59,9 @@ export class Progress {
   }
 
   #hold({ done, total, encodes }: Event<'holding'>): void {
-    const doing = encodes ? 'encoding' : 'decoding';
-    if (this.#lineBeforeStart.isDue) this.#lineBeforeStart.draw(`${doing} pictures ${done}/${total}`);
-    else if (!this.#lineBeforeStart.isLive && done === 0) this.say(`${doing} ${total} pictures`);
+    const [doing, what] = encodes ? ['encoding', encodes] : ['decoding', 'pictures'];
+    if (this.#lineBeforeStart.isDue) this.#lineBeforeStart.draw(`${doing} ${what} ${done}/${total}`);
+    else if (!this.#lineBeforeStart.isLive && done === 0) this.say(`${doing} ${total} ${what}`);
   }
 
   #start({ step, totalSteps, facts }: Event<'start'>): void {

@@ -105,8 +105,11 @@ it('groups near-duplicates', () => {
 });
 
 it.each([
-  [['search', 'embedded'], 'couplet: Give one of: words, --image FILE, --duplicates.'],
-  [['search', 'embedded', 'a', '--duplicates'], 'couplet: Give one of: words, --image FILE, --duplicates.'],
+  [['search', 'embedded'], 'couplet: Give one of: words, --image FILE, --duplicates, --page FOLDER.'],
+  [
+    ['search', 'embedded', 'a', '--duplicates'],
+    'couplet: Give one of: words, --image FILE, --duplicates, --page FOLDER.',
+  ],
   [
     ['search', 'embedded', 'a', '--above', '0.9'],
     'couplet: --above is the threshold of --duplicates: add that, or omit it.',

@@ -3,6 +3,7 @@ import { printable } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import type { PageSection, Search } from '../search/index.ts';
 import { collect, SET_HELP } from './options.ts';
+import { writePageOf } from './search-page.ts';
 import { LiveLine } from './terminal/live-line.ts';
 
 interface SearchFlags {
@@ -14,6 +15,8 @@ interface SearchFlags {
   set?: string[];
   json?: boolean;
   html?: string;
+  page?: string;
+  title?: string;
 }
 
 export function addSearch(program: Command): void {
@@ -33,6 +36,8 @@ export function addSearch(program: Command): void {
     .option('--set <path=value>', SET_HELP, collect)
     .option('--json', 'output as JSON')
     .option('--html <file>', 'page with thumbnails to write, in place of the table')
+    .option('--page <folder>', 'folder to write with a page that searches in the browser')
+    .option('--title <text>', "title of that page; default the folder's name")
     .addHelpText(
       'after',
       `
@@ -42,6 +47,7 @@ Examples:
   couplet search photos-embedded "a red mug"
   couplet search photos-embedded --image mug.jpg -k 50 --html like-mug.html
   couplet search photos-embedded --duplicates --above 0.98
+  couplet search photos-embedded --page site --title "My photos"
 
 Next:
   couplet eval runs/clip      measures the model itself`,
@@ -61,10 +67,14 @@ function cosine(text: string): number {
 }
 
 async function searchVerb(folder: string, words: string | undefined, flags: SearchFlags): Promise<void> {
-  const asked = [words, flags.image, flags.duplicates || undefined].filter((value) => value !== undefined);
-  if (asked.length !== 1) throw new CoupletError('Give one of: words, --image FILE, --duplicates.');
+  const asked = [words, flags.image, flags.page, flags.duplicates || undefined].filter(
+    (value) => value !== undefined,
+  );
+  if (asked.length !== 1)
+    throw new CoupletError('Give one of: words, --image FILE, --duplicates, --page FOLDER.');
   if (flags.above !== undefined && !flags.duplicates)
     throw new CoupletError('--above is the threshold of --duplicates: add that, or omit it.');
+  if (flags.page !== undefined) return await writePageOf(folder, { ...flags, page: flags.page });
   const { openSearch } = await import('../search/index.ts');
   const { run, set } = flags;
   const search = await openSearch(folder, { ...(run !== undefined && { run }), ...(set && { set }) });

@@ -10,6 +10,15 @@ const activation = z.enum(['gelu', 'quick-gelu', 'gelu-tanh']);
 const normEps = z.number().positive().max(0.1);
 const from = z.string().min(1);
 
+const head = z.strictObject({
+  layers: z.int().min(1).max(8).default(2).describe('linear layers, with GELU between them'),
+  hidden: size.describe('channels between layers'),
+});
+/** For methods on two towers. */
+const towerHead = head
+  .optional()
+  .describe('layers behind the embedding, which learn where the tower is frozen');
+
 const vit = z
   .strictObject({
     type: z.literal('vit').optional().default('vit').describe('family of the image tower'),
@@ -40,6 +49,7 @@ const vit = z
       .boolean()
       .optional()
       .describe('matrix between the output and the embedding, where there are texts; default true'),
+    head: towerHead,
     from: from.optional().describe('weights of this tower'),
   })
   .refine((image) => image.imageSize % image.patchSize === 0, {
@@ -72,6 +82,7 @@ const resnet = z
     layers: z.tuple([depth, depth, depth, depth]).describe('bottleneck blocks of each part'),
     width: size.multipleOf(2).describe('channels after the stem; the output has 32 times as many'),
     heads: size.optional().describe('attention heads of the final pool; default width / 2'),
+    head: towerHead,
     from: from.optional().describe('weights of this tower'),
   })
   .refine((image) => (32 * image.width) % resnetHeads(image) === 0, {
@@ -107,6 +118,7 @@ const textTower = z
       .describe('token that is read: the end of the text, or the last of the context; default end'),
     projectionBias: z.boolean().optional().describe('bias of the text projection; default false'),
     padId: z.int().min(0).optional().describe('id after the end of a text; default 0'),
+    head: towerHead,
     from: from.optional().describe('weights of this tower'),
   })
   .refine((text) => text.width % text.heads === 0, {
@@ -170,12 +182,20 @@ export const modelSpecSchema = z
 
 export type ModelSpec = z.output<typeof modelSpecSchema>;
 
+type HeadInput = z.input<typeof head>;
+
 /** A model whose sizes follow from files (weights.ts), and what a config may change. */
 interface ModelFromWeights {
   /** A safetensors file, its folder, or a run. */
   from: string;
-  image?: { imageSize?: number; patchSize?: number; pool?: 'class' | 'mean'; heads?: number };
-  text?: { contextLength?: number };
+  image?: {
+    imageSize?: number;
+    patchSize?: number;
+    pool?: 'class' | 'mean';
+    heads?: number;
+    head?: HeadInput;
+  };
+  text?: { contextLength?: number; head?: HeadInput };
   freeze?: z.input<typeof freezeSchema>;
 }
 
@@ -185,6 +205,7 @@ interface TowerFromWeights {
   patchSize?: number;
   contextLength?: number;
   heads?: number;
+  head?: HeadInput;
 }
 
 type SpecInput = z.input<typeof modelSpecSchema>;

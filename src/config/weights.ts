@@ -11,8 +11,8 @@ const isPlain = (value: unknown): value is Plain =>
 
 /** What a config may change beside `from`. */
 const CHANGES = {
-  image: ['imageSize', 'patchSize', 'pool', 'projection', 'type'],
-  text: ['contextLength'],
+  image: ['imageSize', 'patchSize', 'pool', 'projection', 'head', 'type'],
+  text: ['contextLength', 'head'],
 } as const;
 
 /**

@@ -143,7 +143,7 @@ export async function* encodeBatches(
 }
 
 /** Texts of a batch, for whose layers a scope has memory. */
-const textBatchSize = (contextLength: number) =>
+export const textBatchSize = (contextLength: number) =>
   Math.max(16, Math.min(256, Math.floor(2 ** 13 / contextLength)));
 
 /** [N, E], rows of unit length. The caller disposes it. */

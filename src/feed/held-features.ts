@@ -6,19 +6,29 @@ import { DrawAhead, drawInPlace } from '../on-device/draw-ahead.ts';
 import type { StepDraws } from '../on-device/step-draws.ts';
 import type { Tensor } from '../torch/index.ts';
 import { upload } from '../torch/upload.ts';
-import { type Feed, type FeedContext, samplesOfStep } from './feed.ts';
+import { type Feed, type FeedContext, noTokens, samplesOfStep } from './feed.ts';
 import { tokensToDevice } from './upload.ts';
 
-/** What a frozen image tower gave for each sample of a data set, on the device. A sample's row is its id. */
+/** What frozen towers gave for a data set, on the device. A sample's row is its id. */
 export interface HeldFeatures {
-  /** float16 [n, E], before the unit sphere; zeros for a bad sample. */
+  /** float16 [n, E], before head and unit sphere; zeros for a bad sample. */
   image: Tensor;
   /** int32 [n, 2]: width and height of the upright originals in pixels; 0 x 0 for a bad sample. */
   sizes: Int32Array;
   /** [n, L] on the host: captions of the first epoch. */
   tokens: Int32Array;
+  /** Of a frozen text tower. */
+  text?: HeldCaptions;
   problems: Problems;
   dispose(): void;
+}
+
+/** What a frozen text tower gave for each caption. */
+export interface HeldCaptions {
+  /** float16 [captions, E], before head and unit sphere. */
+  table: Tensor;
+  /** int64 [B]: rows of the captions that these samples have in these epochs. */
+  rowsOf(places: readonly { id: number; epoch: number }[], seed: number): BigInt64Array;
 }
 
 /** No picture is decoded: batches are rows of a table. Samples and captions are those of streamFeed(). */
@@ -38,13 +48,14 @@ export async function heldFeaturesFeed(context: FeedContext): Promise<Feed> {
     const { count, rows } = samplesOf(step);
     const ids = upload(draws.ids, [count], device);
     const places = Array.from(draws.ids, (id, row) => ({ id: Number(id), epoch: draws.epochs[row]! }));
-    return {
-      views: [],
-      tokens: tokensToDevice(captions.tokens(places, seed), count, device),
-      ids,
-      rows,
-      held: { image: held.image.indexSelect(0, ids) },
-    };
+    const image = held.image.indexSelect(0, ids);
+    if (!held.text) {
+      const tokens = tokensToDevice(captions.tokens(places, seed), count, device);
+      return { views: [], tokens, ids, rows, held: { image } };
+    }
+    const { table, rowsOf } = held.text;
+    const text = table.indexSelect(0, upload(rowsOf(places, seed), [count], device));
+    return { views: [], tokens: noTokens(count, device), ids, rows, held: { image, text } };
   };
   let next = startStep;
   return {

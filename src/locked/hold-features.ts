@@ -1,21 +1,24 @@
 // n samples, B samples of a batch, E embedding, L context length.
 import { type Dataset, type EvalBatches, type HostBatch, listProblems } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
-import { batchesOf, type Encoder, rowsNotFinite } from '../evaluate/features.ts';
+import { batchesOf, type Encoder, rowsNotFinite, textBatchSize } from '../evaluate/features.ts';
 import type { HeldFeatures } from '../feed/held-features.ts';
-import { imagesToDevice } from '../feed/upload.ts';
+import { imagesToDevice, tokensToDevice } from '../feed/upload.ts';
 import { refuseHugeTable } from '../on-device/memory.ts';
 import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { upload } from '../torch/upload.ts';
+import { CaptionRows } from './caption-rows.ts';
 
 export interface HoldOptions {
   /** E */
   embedDim: number;
+  /** Holds the captions' features too: the text tower is frozen. */
+  texts?: boolean;
   /** Default: measured on the device. */
   freeBytes?: number;
-  /** Samples encoded so far, and all of them. */
-  onProgress?: (done: number, total: number) => void;
+  /** Pictures or captions encoded so far, and all of them. */
+  onProgress?: (what: 'pictures' | 'captions', done: number, total: number) => void;
 }
 
 const BYTES_OF_HALF = 2;
@@ -28,39 +31,56 @@ const BYTES_OF_HALF = 2;
 export async function holdFeatures(
   dataset: Dataset,
   encoder: Encoder,
-  { embedDim, freeBytes, onProgress }: HoldOptions,
+  { embedDim, texts = false, freeBytes, onProgress }: HoldOptions,
 ): Promise<HeldFeatures> {
   const { device, tokenizer } = encoder;
   const { size } = dataset;
-  refuseHugeTable(
-    {
-      bytes: size * embedDim * BYTES_OF_HALF,
-      what: `data.hold: the features of ${size} pictures, ${embedDim} halves each, need`,
-      remedy: "Set data.hold to 'none', or use fewer pictures.",
-    },
-    { device, ...(freeBytes !== undefined && { freeBytes }) },
-  );
+  const memory = { device, ...(freeBytes !== undefined && { freeBytes }) };
+  refuseTable({ rows: size, embedDim, what: 'pictures' }, memory);
   const image = zeros([size, embedDim], { dtype: 'float16', device }).persist();
   try {
-    onProgress?.(0, size);
+    onProgress?.('pictures', 0, size);
     const host = new HostColumns(size, tokenizer!.contextLength);
     const batches = batchesOf(dataset, encoder, { texts: true });
     for await (const batch of batches) {
       putRows(image, batch.ids, () => encoder.method.towers!.image(imagesToDevice(batch, device)));
       host.put(batch);
-      onProgress?.(Number(batch.ids.at(-1)) + 1, size);
+      onProgress?.('pictures', Number(batch.ids.at(-1)) + 1, size);
       batch.release();
       encoder.onBatch?.();
     }
-    onProgress?.(size, size);
+    onProgress?.('pictures', size, size);
     checkSome(host, batches);
     checkHalves(image);
     const { sizes, tokens } = host;
-    return { image, sizes, tokens, problems: batches.problems, dispose: () => image.dispose() };
+    const own = { image, sizes, tokens, problems: batches.problems };
+    if (!texts) return { ...own, dispose: () => image.dispose() };
+    const captions = new CaptionRows(dataset, { sizes, tokens });
+    refuseTable({ rows: captions.size, embedDim, what: 'captions' }, memory);
+    const table = encodeCaptions(captions, encoder, {
+      embedDim,
+      onProgress: (done) => onProgress?.('captions', done, captions.size),
+    });
+    const dispose = () => {
+      for (const tensor of [image, table]) tensor.dispose();
+    };
+    return { ...own, text: { table, rowsOf: (places, seed) => captions.rowsOf(places, seed) }, dispose };
   } catch (error) {
     image.dispose();
     throw error;
   }
+}
+
+function refuseTable(
+  { rows, embedDim, what }: { rows: number; embedDim: number; what: string },
+  memory: { device: string; freeBytes?: number },
+): void {
+  const table = {
+    bytes: rows * embedDim * BYTES_OF_HALF,
+    what: `data.hold: the features of ${rows} ${what}, ${embedDim} halves each, need`,
+    remedy: "Set data.hold to 'none', or use fewer samples.",
+  };
+  refuseHugeTable(table, memory);
 }
 
 /** By sample id; zeros for a bad sample. */
@@ -101,10 +121,39 @@ function checkSome({ sizes }: HostColumns, { problems }: EvalBatches): void {
   );
 }
 
-function checkHalves(table: Tensor): void {
+function checkHalves(table: Tensor, what = 'sample'): void {
   const wrong = rowsNotFinite(table);
   if (wrong.length === 0) return;
   throw new CoupletError(
-    `data.hold: the frozen tower gives sample ${wrong[0]}, and ${wrong.length} in all, features that are not finite as halves (above 65,504, or not a number). Set data.hold to 'none', or look at the weights of model.from.`,
+    `data.hold: the frozen tower gives ${what} ${wrong[0]}, and ${wrong.length} in all, features that are not finite as halves (above 65,504, or not a number). Set data.hold to 'none', or look at the weights of model.from.`,
   );
+}
+
+/** float16 [captions, E] */
+function encodeCaptions(
+  captions: CaptionRows,
+  { method, tokenizer, device, onBatch }: Encoder,
+  { embedDim, onProgress }: { embedDim: number; onProgress: (done: number) => void },
+): Tensor {
+  const table = zeros([captions.size, embedDim], { dtype: 'float16', device }).persist();
+  try {
+    onProgress(0);
+    const count = textBatchSize(tokenizer!.contextLength);
+    for (let first = 0; first < captions.size; first += count) {
+      const rows = Math.min(count, captions.size - first);
+      const tokens = captions.tokens(first, rows, tokenizer!);
+      noGrad(() =>
+        scope(() =>
+          table.narrow(0, first, rows).copy_(method.towers!.text(tokensToDevice(tokens, rows, device))),
+        ),
+      );
+      onProgress(first + rows);
+      onBatch?.();
+    }
+    checkHalves(table, 'caption');
+    return table;
+  } catch (error) {
+    table.dispose();
+    throw error;
+  }
 }

@@ -63,7 +63,7 @@ export interface Method<Next = unknown> {
   encodePatches?(images: Tensor): Tensor;
   /** int32 [B, L] -> [B, E], rows of unit length. */
   encodeTexts?(tokens: Tensor): Tensor;
-  /** Outputs [B, E] of the towers before the unit sphere, which `Batch.held` can give back. Of methods on two towers. */
+  /** Outputs [B, E] of the towers before head and unit sphere, which `Batch.held` can give back. Of methods on two towers. */
   readonly towers?: { image(images: Tensor): Tensor; text(tokens: Tensor): Tensor };
   /** One row a sample. Pure; may run twice. */
   features(batch: Batch, context: StepContext): Features;

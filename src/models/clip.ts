@@ -1,8 +1,10 @@
 import type { SequencePlan } from '../compress/compression.ts';
+import { type GeluMlpSpec, geluMlp, Head } from '../nn/heads.ts';
 import { Init } from '../nn/init.ts';
 import { Module } from '../nn/module.ts';
 import { unitRows } from '../nn/unit-rows.ts';
 import { type DType, full, type Tensor } from '../torch/index.ts';
+import type { Tower } from './depth.ts';
 import { ModifiedResNet, type ResNetSpec } from './resnet.ts';
 import { type TextSpec, TextTransformer } from './text.ts';
 import { OPEN_CLIP_VIT, VisionTransformer, type VitSpec } from './vit.ts';
@@ -56,6 +58,7 @@ export class Clip extends Module {
   readonly spec: AnyClipSpec;
   readonly #image: ProjectedVit | ModifiedResNet;
   readonly #text: TextTransformer;
+  readonly #heads: { [Key in Tower]: Head | undefined };
   /** log(1 / temperature), a scalar: `logit_scale` in checkpoints. */
   readonly logLogitScale: Tensor;
 
@@ -72,27 +75,31 @@ export class Clip extends Module {
     );
     this.#image = this.child('visual.', imageTower(init, spec.image, spec.embedDim));
     this.#text = this.child('', new TextTransformer(init, spec.text, spec.embedDim));
+    const head = (prefix: string, mlp: GeluMlpSpec | undefined) =>
+      mlp && this.child(prefix, new Head(init, spec.embedDim, geluMlp(mlp, spec.embedDim)));
+    this.#heads = { image: head('visual.head.', spec.image.head), text: head('text_head.', spec.text.head) };
   }
 
-  /** Normalised pixels [B, 3, S, S] -> [B, E], before the unit sphere. */
+  /** Normalised pixels [B, 3, S, S] -> [B, E], before head and unit sphere. */
   imageOutput(images: Tensor, plan?: SequencePlan): Tensor {
     const image = this.#image;
     return image instanceof ModifiedResNet ? image.forward(images) : image.forward(images, plan);
   }
 
-  /** Tokens [B, L] -> [B, E], before the unit sphere. */
+  /** Tokens [B, L] -> [B, E], before head and unit sphere. */
   textOutput(tokens: Tensor): Tensor {
     return this.#text.forward(tokens);
   }
 
   /** An output [B, E] of a tower -> float32 [B, E], rows of unit length. */
-  features(output: Tensor): Tensor {
-    return unitRows(output);
+  features(tower: Tower, output: Tensor): Tensor {
+    const head = this.#heads[tower];
+    return unitRows(head ? head.forward(output.to(this.logLogitScale.dtype)) : output);
   }
 
   /** Normalised pixels [B, 3, S, S] -> float32 [B, E], rows of unit length. */
   encodeImage(images: Tensor, plan?: SequencePlan): Tensor {
-    return this.features(this.imageOutput(images, plan));
+    return this.features('image', this.imageOutput(images, plan));
   }
 
   /** Normalised pixels [B, 3, S, S] -> float32 [B, N, D], the ViT's patch tokens. Throws a TypeError for a ResNet. */
@@ -104,6 +111,6 @@ export class Clip extends Module {
 
   /** Tokens [B, L] -> float32 [B, E], rows of unit length. */
   encodeText(tokens: Tensor): Tensor {
-    return this.features(this.textOutput(tokens));
+    return this.features('text', this.textOutput(tokens));
   }
 }

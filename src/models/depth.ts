@@ -14,6 +14,9 @@ export interface Place {
 const IMAGE = /^(visual|backbone)\./;
 const TEXT = /^(transformer\.|positional_embedding$|token_embedding\.|ln_final\.|text_)/;
 
+/** Behind a tower: it learns where the tower is frozen. */
+const HEAD = /^(visual\.head|text_head)\./;
+
 const BLOCK = /(?:^|\.)(?:res)?blocks\.(\d+)\./;
 const STAGE = /^layer(\d)\./;
 const RESNET_STEM = /^(conv|bn)\d\./;
@@ -28,8 +31,17 @@ export function depthOf(model: AnyModelSpec, tower: Tower): number {
   return typeof layers === 'number' ? layers : layers.length;
 }
 
-/** undefined: in no tower (heads of a method, logit scale and bias, copies of nets). */
+/** Whether a tensor belongs to a head behind a tower. */
+export const isHead = (name: string): boolean => HEAD.test(name);
+
+export function hasHead(model: AnyModelSpec, tower: Tower): boolean {
+  if (!hasTexts(model)) return false;
+  return (tower === 'image' ? model.image : model.text).head !== undefined;
+}
+
+/** undefined: in no tower (heads of a tower or a method, logit scale and bias, copies of nets). */
 export function placeOf(name: string, model: AnyModelSpec): Place | undefined {
+  if (isHead(name)) return undefined;
   if (IMAGE.test(name)) return { tower: 'image', depth: imageDepth(name.replace(IMAGE, ''), model) };
   if (!hasTexts(model) || !TEXT.test(name)) return undefined;
   return { tower: 'text', depth: transformerDepth(name) ?? depthOf(model, 'text') + 1 };

@@ -1,5 +1,5 @@
 import { CoupletError } from '../errors.ts';
-import { depthOf, placeOf, type Tower } from './depth.ts';
+import { depthOf, hasHead, placeOf, type Tower } from './depth.ts';
 import type { AnyModelSpec } from './registry.ts';
 
 /** Of each tower 'all', or its embeddings and the first blocks (the first stages of a ResNet). */
@@ -29,9 +29,11 @@ export function checkFreeze(
       `model.freeze.${tower} is ${amount}, but the tower has ${blocks} ${unit}: give at most ${blocks}, or 'all'.`,
     );
   }
-  if (TOWERS.some((tower) => depthOf(model, tower) > 0 && freeze[tower] !== 'all')) return;
+  const learns = (tower: Tower) =>
+    depthOf(model, tower) > 0 && (freeze[tower] !== 'all' || hasHead(model, tower));
+  if (TOWERS.some(learns)) return;
   throw new CoupletError(
-    `model.freeze leaves nothing of the model to train by method ${method}: freeze fewer towers, or a number of blocks.`,
+    `model.freeze leaves nothing of the model to train by method ${method}: freeze fewer towers, or a number of blocks, or put a head behind a tower (model.image.head).`,
   );
 }
 

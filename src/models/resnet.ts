@@ -1,6 +1,8 @@
 // B batch, S image side, E embedding.
+
 import { AttentionPool } from '../nn/attention-pool.ts';
 import { BatchNorm } from '../nn/batch-norm.ts';
+import type { GeluMlpSpec } from '../nn/heads.ts';
 import type { Init } from '../nn/init.ts';
 import { Module } from '../nn/module.ts';
 import type { Tensor } from '../torch/index.ts';
@@ -16,6 +18,8 @@ export interface ResNetSpec {
   width: number;
   /** Heads of the attention pool; a divisor of 32 width. */
   heads: number;
+  /** Behind the embedding, in a Clip. */
+  head?: GeluMlpSpec;
 }
 
 /** Output channels of a bottleneck, as a multiple of its inner ones. */

@@ -1,6 +1,8 @@
 // B batch, L tokens, D width, E embedding.
+
 import type { Activation } from '../nn/activation.ts';
 import { Block, OPEN_CLIP_BLOCK } from '../nn/block.ts';
+import type { GeluMlpSpec } from '../nn/heads.ts';
 import type { Init } from '../nn/init.ts';
 import { LayerNorm } from '../nn/layer-norm.ts';
 import { Module } from '../nn/module.ts';
@@ -27,6 +29,8 @@ export interface TextSpec {
   projectionBias?: boolean;
   /** Id that fills a row after its text. Default: 0. */
   padId?: number;
+  /** Behind the embedding. */
+  head?: GeluMlpSpec;
 }
 
 /** CLIP's text transformer (Radford et al. 2021) with open_clip's names and initialisation. */

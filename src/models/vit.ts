@@ -1,8 +1,10 @@
 // B batch, N patches, K kept patches, C class tokens (1 or 0), R registers, D width, p patch side.
+
 import type { SequencePlan } from '../compress/compression.ts';
 import { patchScalingTensor, scaleKernel } from '../compress/patch-scaling.ts';
 import type { Activation } from '../nn/activation.ts';
 import { Block } from '../nn/block.ts';
+import type { GeluMlpSpec } from '../nn/heads.ts';
 import type { Init } from '../nn/init.ts';
 import { LatentPool } from '../nn/latent-pool.ts';
 import { LayerNorm } from '../nn/layer-norm.ts';
@@ -45,6 +47,8 @@ export interface VitSpec {
   normEps?: number;
   /** Whether a Clip multiplies the output by a matrix; without one, it is the embedding. Default: true. */
   projection?: boolean;
+  /** Behind the embedding, in a Clip. */
+  head?: GeluMlpSpec;
 }
 
 /**

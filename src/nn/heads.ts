@@ -26,6 +26,16 @@ function batchNorm(ranks: Ranks, affine: Affine = 'both'): Layer {
   return { type: 'batchNorm', ranks, affine };
 }
 
+/** Linear layers with GELU between them. */
+export interface GeluMlpSpec {
+  layers: number;
+  /** Width between layers. */
+  hidden: number;
+}
+
+export const geluMlp = ({ layers, hidden }: GeluMlpSpec, out: number): Layer[] =>
+  Array.from({ length: layers }, (_, k) => (k < layers - 1 ? [linear(hidden), gelu] : [linear(out)])).flat();
+
 /**
  * A sequence of layers, [B, D] -> [B, E], named as in PyTorch's Sequential.
  * On views [B, V, D], batch norms treat each view as its own batch.

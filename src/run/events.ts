@@ -5,8 +5,8 @@ import { bfloat16Gain } from '../torch/index.ts';
 import type { RunParts } from './build.ts';
 
 export type TrainEvent =
-  /** Pictures decoded, or encoded, for the device to hold, before the first step. */
-  | { type: 'holding'; done: number; total: number; encodes?: true }
+  /** Pictures decoded, or samples encoded, for the device to hold, before the first step. */
+  | { type: 'holding'; done: number; total: number; encodes?: 'pictures' | 'captions' }
   | { type: 'start'; step: number; totalSteps: number; facts: RunFacts }
   /** `samples` are those seen so far. */
   | { type: 'log'; row: Record<string, number>; totalSteps: number; samples: number }

@@ -37,6 +37,10 @@ export function resolveConfig(config: RunConfig): ResolvedConfig {
     throw new CoupletError(
       `method ${config.method.name} needs a text tower: give model.embedDim and model.text beside model.image, or a name such as ViT-B-32.`,
     );
+  if (!needsTexts && model.image.head)
+    throw new CoupletError(
+      `model.image.head: method ${config.method.name} has heads of its own (method.head). Leave it out.`,
+    );
   if (freeze) {
     const trained = needsTexts ? model : { image: model.image };
     checkFreeze(freeze, { model: trained, method: config.method.name });
@@ -90,7 +94,9 @@ export function modelWith(
   const vocabSize = typeof config.model === 'string' ? undefined : model.text.vocabSize;
   if (vocabSize !== undefined && vocabSize < tokenizer.vocabSize)
     throw new CoupletError(
-      `model.text.vocabSize is ${vocabSize}, but the tokenizer has ${tokenizer.vocabSize} ids. Leave vocabSize out: the tokenizer's is then used.`,
+      namesFile(config.model)
+        ? `The text tower of the weights has ${vocabSize} ids, but the tokenizer has ${tokenizer.vocabSize}. Give the tokenizer of these weights: data.tokenizer: { type: 'file', path: 'tokenizer.json' }.`
+        : `model.text.vocabSize is ${vocabSize}, but the tokenizer has ${tokenizer.vocabSize} ids. Leave vocabSize out: the tokenizer's is then used.`,
     );
   return { ...model, text: { ...model.text, vocabSize: vocabSize ?? tokenizer.vocabSize } };
 }

@@ -53,11 +53,13 @@ export async function startRun(
 
 /** Only with `data.hold` 'features'. */
 function holderOf(
-  { config, dataset, encoder, model }: RunParts,
+  { config, dataset, encoder, model, plan }: RunParts,
   onEvent: OnEvent,
 ): Pick<FeedContext, 'holdFeatures'> {
   if (config.data.hold !== 'features' || !hasTexts(model)) return {};
-  const onProgress = (done: number, total: number) =>
-    onEvent({ type: 'holding', done, total, encodes: true });
-  return { holdFeatures: () => holdFeatures(dataset, encoder, { embedDim: model.embedDim, onProgress }) };
+  const { embedDim } = model;
+  const onProgress = (encodes: 'pictures' | 'captions', done: number, total: number) =>
+    onEvent({ type: 'holding', done, total, encodes });
+  const texts = plan.freeze?.text === 'all';
+  return { holdFeatures: () => holdFeatures(dataset, encoder, { embedDim, texts, onProgress }) };
 }

@@ -40,7 +40,7 @@ export interface ImageTower extends TowerFile {
 
 export interface TextTower extends TowerFile {
   readonly tokenizer: PageFile;
-  /** Ids after the end of the text change nothing: the tower is causal. */
+  /** Ids after the end of the text change nothing. */
   readonly cut: boolean;
 }
 

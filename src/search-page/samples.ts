@@ -48,14 +48,17 @@ const noise = (side: number): Uint8Array =>
 
 const WORDS = ['a photo of a cat', 'two red chairs', 'mountains', 'a dog in the snow', 'blue'];
 
-/** Captions; without them a few words. @param output name in the file */
-export function textSamples(run: LoadedRun, pictures: PagePictures, output: string): OnnxSamples[] {
+/** Captions; without them a few words. @param output name in the file, @param cut whether ids end with the text */
+export function textSamples(
+  run: LoadedRun,
+  { pictures, output, cut }: { pictures: PagePictures; output: string; cut: boolean },
+): OnnxSamples[] {
   const tokenizer = run.tokenizer!;
   const captions = someRows(pictures.rows.length, SAMPLES).flatMap(
     (row) => pictures.rows[row]!.caption ?? [],
   );
   return (captions.length > 0 ? captions : WORDS).map((text) => {
-    const ids = idsOf(text, tokenizer, true);
+    const ids = idsOf(text, tokenizer, cut);
     const tokens = tokensToDevice(tokenizer.encode(text), 1, run.device);
     const features = encoded(() => run.method.encodeTexts!(tokens));
     return {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { CoupletError } from '../errors.ts';
 import { onHost } from '../io/checkpoint.ts';
 import { hasTexts } from '../models/registry.ts';
+import type { TextSpec } from '../models/text.ts';
 import { type OnnxOptions, type OnnxSamples, type VariantName, writeCheckedOnnx } from '../onnx/index.ts';
 import type { LoadedRun } from '../run/load-run.ts';
 import type { ImageTower, TextTower, TowerFile } from './layout.ts';
@@ -44,13 +45,17 @@ export async function writeTowers(
     std,
   };
   if (!hasTexts(spec)) return { image, remarks };
+  const cut = isCut(spec.text);
   const text: TextTower = {
-    ...(await write('text', textSamples(run, pictures, NAMES.text.output))),
+    ...(await write('text', textSamples(run, { pictures, output: NAMES.text.output, cut }))),
     tokenizer: await writeTokenizer(folder, run.tokenizer!),
-    cut: true,
+    cut,
   };
   return { image, text, remarks };
 }
+
+/** Whether a text is cut at its end. */
+const isCut = ({ causal = true, pool = 'end' }: TextSpec): boolean => causal && pool === 'end';
 
 type Part = 'image' | 'text' | 'encoder';
 

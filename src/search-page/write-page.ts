@@ -35,13 +35,18 @@ export interface WrittenPage {
  * whole or absent. Throws a CoupletError where `out` exists, for a model that a browser cannot run, and for errors of the system.
  */
 export async function writeSearchPage(out: string, options: PageOptions): Promise<WrittenPage> {
-  if (existsSync(out))
-    throw new CoupletError(`${out} exists. Give the page a folder of its own, or remove this one.`);
+  refuseExisting(out);
   let written: WrittenPage | undefined;
   await writeFolderAtomically(out, async (folder) => {
     written = await fill(folder, options);
   });
   return written!;
+}
+
+/** Throws a CoupletError where `out` exists. */
+export function refuseExisting(out: string): void {
+  if (existsSync(out))
+    throw new CoupletError(`${out} exists. Give the page a folder of its own, or remove this one.`);
 }
 
 async function fill(folder: string, { title, pictures, run, onProgress }: PageOptions): Promise<WrittenPage> {

@@ -19,6 +19,30 @@ export interface QueryOptions {
 
 const LIMITS = { minSide: 1, maxPixels: 178_956_970 };
 
+/** The model that embedded a folder. Throws a CoupletError when the run or its checkpoint is gone, or has other weights. */
+export async function openRunOf(
+  embedding: Embedding,
+  { run: given, set = [] }: QueryOptions,
+): Promise<LoadedRun> {
+  const { folder, record } = embedding;
+  const runDir = given ?? record.run;
+  const fromStart = record.checkpoint === 'start';
+  const checkpoint = fromStart ? 'start' : checkpointPath(runDir, record.step);
+  const missing = !existsSync(runPaths(runDir).config)
+    ? `${runDir} is no run`
+    : !fromStart && !existsSync(checkpoint) && `${runDir} has no checkpoint ${record.checkpoint} any more`;
+  if (missing)
+    throw new CoupletError(
+      `${folder} was embedded by a model that is gone: ${missing}. Give --run PATH if it moved, or embed again.`,
+    );
+  const run = await loadRun(runDir, { checkpoint, set: [`precision=${record.precision}`, ...set] });
+  if (weightsOf(run) === record.weights) return run;
+  run.close();
+  throw new CoupletError(
+    `${folder} was embedded by other weights than those of ${fromStart ? runDir : checkpoint}. Give --run PATH of its run, or embed again.`,
+  );
+}
+
 /** The model that embedded a folder, for queries. */
 export class QueryModel {
   readonly #run: LoadedRun;
@@ -29,25 +53,9 @@ export class QueryModel {
     this.#embedding = embedding;
   }
 
-  /** Throws a CoupletError when the run or its checkpoint is gone, or has other weights. */
-  static async open(embedding: Embedding, { run: given, set = [] }: QueryOptions): Promise<QueryModel> {
-    const { folder, record } = embedding;
-    const runDir = given ?? record.run;
-    const fromStart = record.checkpoint === 'start';
-    const checkpoint = fromStart ? 'start' : checkpointPath(runDir, record.step);
-    const missing = !existsSync(runPaths(runDir).config)
-      ? `${runDir} is no run`
-      : !fromStart && !existsSync(checkpoint) && `${runDir} has no checkpoint ${record.checkpoint} any more`;
-    if (missing)
-      throw new CoupletError(
-        `${folder} was embedded by a model that is gone: ${missing}. Give --run PATH if it moved, or embed again.`,
-      );
-    const run = await loadRun(runDir, { checkpoint, set: [`precision=${record.precision}`, ...set] });
-    if (weightsOf(run) === record.weights) return new QueryModel(run, embedding);
-    run.close();
-    throw new CoupletError(
-      `${folder} was embedded by other weights than those of ${fromStart ? runDir : checkpoint}. Give --run PATH of its run, or embed again.`,
-    );
+  /** Throws as `openRunOf`. */
+  static async open(embedding: Embedding, options: QueryOptions): Promise<QueryModel> {
+    return new QueryModel(await openRunOf(embedding, options), embedding);
   }
 
   /** Throws a CoupletError for a model without a text tower. */

@@ -32,10 +32,16 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 /** In order: the first that is there holds the weights. */
 const WEIGHTS = ['model.safetensors', 'open_clip_model.safetensors'];
 const INDEX = 'model.safetensors.index.json';
-const PICKLES = /\.(pt|pth|bin|ckpt|pkl|npz|h5|msgpack)$/i;
+const PICKLES = /\.(pt|pth|bin|ckpt|pkl)$/i;
+const OTHERS = /\.(npz|h5|msgpack|onnx|gguf)$/i;
 
 const CONVERT = `Pickles can run code, so Couplet reads safetensors only. Convert it where you trust it:
   python -c "import sys, torch; from safetensors.torch import save_file; d = torch.load(sys.argv[1], map_location='cpu', weights_only=True); d = next((d[k] for k in ('state_dict', 'model', 'teacher') if isinstance(d.get(k), dict)), d); save_file({k: v.clone().contiguous() for k, v in d.items() if hasattr(v, 'shape')}, sys.argv[2])" `;
+
+/** OpenAI's files are programs (TorchScript), which torch.load() refuses. */
+const SCRIPTS = `\nFor OpenAI's own CLIP files write torch.jit.load(sys.argv[1], map_location='cpu').state_dict() instead of torch.load(...).`;
+
+const quoted = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
 
 /**
  * The weights at a path: a safetensors file, or a folder with one (or with an index of several).
@@ -81,7 +87,11 @@ function placesOf(file: string): Places {
 function checkEnding(path: string): string {
   if (PICKLES.test(path))
     throw new CoupletError(
-      `model.from: ${path} is no safetensors file. ${CONVERT}${path} ${path.slice(0, -extname(path).length)}.safetensors`,
+      `model.from: ${path} is no safetensors file. ${CONVERT}${quoted(path)} ${quoted(`${path.slice(0, -extname(path).length)}.safetensors`)}${SCRIPTS}`,
+    );
+  if (OTHERS.test(path))
+    throw new CoupletError(
+      `model.from: ${path} is no safetensors file. Save the model as safetensors by the program that made it.`,
     );
   return path;
 }
@@ -102,7 +112,7 @@ function placesIn(folder: string): Places {
     throw new CoupletError(
       `model.from: ${folder} has ${files.length} safetensors files (${files.slice(0, 3).join(', ')}) and no ${INDEX}: name the file that is meant.`,
     );
-  const pickle = names.find((each) => PICKLES.test(each));
+  const pickle = names.find((each) => PICKLES.test(each)) ?? names.find((each) => OTHERS.test(each));
   if (pickle) checkEnding(join(folder, pickle));
   throw new CoupletError(
     `model.from: ${folder} has no weights: expected ${WEIGHTS[0]}, ${INDEX}, ${WEIGHTS[1]}, or the folder of a run.`,

@@ -1,8 +1,9 @@
+import { isHead } from '../models/depth.ts';
 import { type AnyModelSpec, hasTexts } from '../models/registry.ts';
 import type { NamedParams } from '../nn/module.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
 import { checkedTable } from './account.ts';
-import type { Correspondence } from './correspondence.ts';
+import type { Correspondence, Part } from './correspondence.ts';
 import { readTensors, type WeightFiles } from './files.ts';
 import type { FoundWeights } from './find.ts';
 import { fitted } from './fit.ts';
@@ -32,7 +33,9 @@ export interface LoadReport {
  */
 export async function loadWeights(found: FoundWeights, target: LoadTarget): Promise<LoadReport> {
   const { table, leftOut } = checkedTable(found, target.ours);
-  const wanted = table.filter(({ ours }) => isWanted(ours[0]!.name!, target, found.model));
+  const wanted = table.filter(
+    ({ ours: [first] }) => isWanted(first!.name!, target, found.model) && hasPlace(first!, target),
+  );
   const exact = found.own ? sameTensors(found.own, target) : [];
   const values = await readValues(found.files, wanted);
   const copies = found.own ? await readValues(found.own, exact) : new Map<string, Tensor>();
@@ -76,6 +79,13 @@ export async function loadWeights(found: FoundWeights, target: LoadTarget): Prom
 
 const first = (names: readonly string[]) =>
   names.length <= 3 ? names.join(', ') : `${names.length} tensors (${names[0]}, ...)`;
+
+/** A head is dropped where the run has another, or none. */
+function hasPlace({ name, shape }: Part, { tensors }: LoadTarget): boolean {
+  if (!isHead(name!)) return true;
+  const here = tensors.get(name!)?.shape;
+  return here?.length === shape.length && shape.every((size, axis) => size === here[axis]);
+}
 
 /** Whether the run has a tensor, and takes it from this file. */
 function isWanted(name: string, { ours, part, model }: LoadTarget, stored: AnyModelSpec): boolean {

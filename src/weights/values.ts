@@ -48,7 +48,7 @@ function onHost(
 ): Tensor {
   const tensor = tensorFromBits(data, stored as number[], dtype);
   if (FLOATS.includes(dtype)) return tensor.to('float32').view(...rowsOf(shape));
-  if (dtype === 'int64') return tensor;
+  if (dtype === 'int64' && shape.length === 0) return tensor; // a batch norm's count
   throw new CoupletError(
     `model.from: ${path}: ${name} has the dtype ${dtype}, expected floating point numbers.`,
   );

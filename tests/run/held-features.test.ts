@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { RunConfigInput } from '../../src/config/index.ts';
 import type { SourceInput } from '../../src/data/index.ts';
+import { checkpointPath, MODEL_FILE } from '../../src/io/checkpoint-files.ts';
+import { readSafetensors } from '../../src/io/safetensors.ts';
 import { put } from '../data/make.ts';
 import {
   modelBytes,
@@ -14,15 +16,23 @@ import {
   tinyModel,
   trainTiny,
 } from './harness.ts';
-import { asManifest, asWebdataset, shapes } from './shapes.ts';
+import { asFolder, asManifest, asWebdataset, shapes } from './shapes.ts';
 
 const STEPS = 6;
 const folder = runsFolder();
 const runsDir = join(folder, 'runs');
 let train: SourceInput;
+let classes: SourceInput;
 beforeAll(async () => {
-  train = asWebdataset(join(folder, 'train'), await shapes(60));
+  const samples = await shapes(60);
+  train = asWebdataset(join(folder, 'train'), samples);
+  const templates = ['a {}.', 'one {}, here', 'this is the {}'];
+  classes = { ...asFolder(join(folder, 'classes'), samples), templates } as SourceInput;
 });
+
+const head = { layers: 2, hidden: 48 };
+const headed = { ...tinyModel, image: { ...tinyModel.image, head }, text: { ...tinyModel.text, head } };
+const locked = { ...headed, freeze: { image: 'all', text: 'all' } } as const;
 
 /** Whole pictures: of square ones also the centre crop. */
 const WHOLE = { scale: [1, 1], ratio: [1, 1] };
@@ -48,6 +58,11 @@ describe('the losses are those of the run that encodes each picture in each step
     'clip in two parts': { batch: { globalBatchSize: 16, gradAccumSteps: 2 } },
     'clip in bfloat16': { precision: 'bfloat16' },
     siglip: { method: { name: 'siglip' } },
+    'clip with a head': { model: { ...headed, freeze: 'image' } },
+    'heads alone': { model: locked },
+    'heads alone on captions of classes': { model: locked, method: { name: 'siglip' } },
+    'heads alone in two parts': { model: locked, batch: { globalBatchSize: 16, gradAccumSteps: 2 } },
+    'heads alone with fastclip': { model: locked, method: { name: 'fastclip' } },
     'fastclip v0': { method: { name: 'fastclip', version: 'v0' } },
     'fastclip v1': { method: { name: 'fastclip', version: 'v1' } },
     'fastclip v2': { method: { name: 'fastclip', version: 'v2' } },
@@ -55,13 +70,14 @@ describe('the losses are those of the run that encodes each picture in each step
   };
   test.each(Object.entries(cases))('%s', async (name, more) => {
     const slug = name.replaceAll(' ', '-');
-    const held = await trainTiny(config(`held-${slug}`, 'features', more), { runsDir });
-    const whole = await trainTiny(config(`whole-${slug}`, 'none', more), { runsDir });
+    const given = name.includes('classes') ? { train: classes, ...more } : more;
+    const held = await trainTiny(config(`held-${slug}`, 'features', given), { runsDir });
+    const whole = await trainTiny(config(`whole-${slug}`, 'none', given), { runsDir });
     const [ours, theirs] = [lossesOf(held.runDir), lossesOf(whole.runDir)];
     expect(ours).toHaveLength(STEPS);
     // A half is off by at most 2^-11 of itself, so a similarity by 2^-11, its logit by 1/tau times that, and a loss, a difference of
     // two logits, by twice as much. 1/tau stays below 1/0.03 (the start of v2); siglip sums over the 16 texts of a batch.
-    const bound = (name === 'siglip' ? 16 * 10 : 2 / 0.03) * 2 ** -11;
+    const bound = (more.method?.name === 'siglip' ? 16 * 10 : 2 / 0.03) * 2 ** -11;
     for (const [step, loss] of ours.entries()) expect(Math.abs(loss - theirs[step]!)).toBeLessThan(bound);
     expect(Math.abs(theirs[0]! - theirs.at(-1)!)).toBeGreaterThan(1e-3);
   });
@@ -77,7 +93,7 @@ test('pictures are encoded once, with progress, and no step needs them', async (
   });
   expect(finished).toBe(true);
   expect(skipped.count).toBe(0);
-  expect(events[0]).toEqual({ type: 'holding', done: 0, total: 40, encodes: true });
+  expect(events[0]).toEqual({ type: 'holding', done: 0, total: 40, encodes: 'pictures' });
   expect(events.some(({ type }) => type === 'warning')).toBe(false);
 });
 
@@ -103,6 +119,34 @@ test('bad samples are counted, and never drawn', async () => {
   expect(held.skipped.count).toBe(3);
   const few = { ...config('few', 'features', { train: pairs, data: { ...data, maxBadShare: 0.05 } }) };
   await expect(trainTiny(few, { runsDir })).rejects.toThrow(/3 of 40/);
+});
+
+test('heads learn while both towers stay, and a run can start from them', async () => {
+  const { runDir } = await trainTiny(config('heads', 'features', { model: locked }), { runsDir });
+  const start = await trainTiny(config('no-step', 'features', { model: locked, duration: { steps: 1 } }), {
+    runsDir,
+  });
+  const [first, last] = await Promise.all(
+    [checkpointPath(start.runDir, 1), checkpointPath(runDir, STEPS)].map(
+      async (path) => (await readSafetensors(join(path, MODEL_FILE))).tensors,
+    ),
+  );
+  const moved = [...last!.keys()].filter(
+    (name) => !Buffer.from(first!.get(name)!.data).equals(Buffer.from(last!.get(name)!.data)),
+  );
+  const mlp = (prefix: string) => ['0.weight', '0.bias', '2.weight', '2.bias'].map((name) => prefix + name);
+  expect(moved.sort()).toEqual(['logit_scale', ...mlp('text_head.'), ...mlp('visual.head.')].sort());
+  const further = config('further', 'features', {
+    model: { from: runDir, freeze: { image: 'all', text: 'all' } } as never,
+  });
+  const told = (await trainTiny(further, { runsDir })).events.find(({ type }) => type === 'start') as {
+    facts: { weights: string[] };
+  };
+  expect(told.facts.weights[0]).toMatch(new RegExp(`: ${last!.size} tensors$`));
+  const other = { from: runDir, freeze: 'image', text: { head: { layers: 1, hidden: 8 } } } as never;
+  const changed = await trainTiny(config('changed', 'features', { model: other }), { runsDir });
+  const { facts } = changed.events.find(({ type }) => type === 'start') as { facts: { weights: string[] } };
+  expect(facts.weights[0]).toMatch(/4 tensors of parts that this model has not are left out/);
 });
 
 test('random crops that are ignored are said', async () => {

@@ -163,7 +163,8 @@ describe.skipIf(!chromium)('a page says in a sentence', () => {
   test.each([
     ['page.json', 'page.json is missing. Copy the page’s whole folder'],
     ['text.onnx', 'text.onnx is missing: the host answers 404.'],
-    ['ort.js', 'The search could not start: worker.js or ort.js is missing'],
+    ['worker.js', 'The search could not start: worker.js is missing'],
+    ['ort.js', 'ort.js is missing or damaged.'],
   ])('that %s is missing', async (file, sentence) => {
     const { page } = await open(damaged(`without-${file}`, (folder) => rmSync(join(folder, file))));
     await page.locator('#error', { hasText: sentence.replace('’', "'") }).waitFor();

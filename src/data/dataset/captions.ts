@@ -112,6 +112,12 @@ function jsonField(bytes: Uint8Array, key: string): unknown {
   }
 }
 
+/** All texts that captionOf may give for a class; undefined without a name. */
+export function classCaptions(label: number, { classes, templates }: CaptionRules): string[] | undefined {
+  const names = classes?.[label];
+  return names?.flatMap((name) => templates.map((template) => fillTemplate(template, name)));
+}
+
 function classCaption(
   label: number,
   rules: CaptionRules,

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { type SequencePlan, sequencePlan } from '../../compress/index.ts';
 import { Clip } from '../../models/clip.ts';
+import type { Tower } from '../../models/depth.ts';
 import { hasTexts } from '../../models/registry.ts';
 import type { NamedParams } from '../../nn/module.ts';
 import { PixelNormalizer } from '../../nn/pixels.ts';
@@ -77,13 +78,15 @@ export abstract class TwoTowerMethod<Options, Next = null> implements Method<Nex
   features(batch: Batch, context: StepContext): { image: Tensor; text: Tensor } {
     const { image, text } = batch.held ?? {};
     return {
-      image: image ? this.#fromHeld(image) : this.#encodeImages(batch.views[0], this.#plan(batch, context)),
-      text: text ? this.#fromHeld(text) : this.encodeTexts(batch.tokens),
+      image: image
+        ? this.#fromHeld('image', image)
+        : this.#encodeImages(batch.views[0], this.#plan(batch, context)),
+      text: text ? this.#fromHeld('text', text) : this.encodeTexts(batch.tokens),
     };
   }
 
-  #fromHeld(output: Tensor): Tensor {
-    return autocast(this.#mode, () => this.clip.features(output));
+  #fromHeld(tower: Tower, output: Tensor): Tensor {
+    return autocast(this.#mode, () => this.clip.features(tower, output));
   }
 
   /** A loss that reads the time overrides this. */

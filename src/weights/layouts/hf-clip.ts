@@ -20,7 +20,7 @@ import { type FileBlock, type FileText, type FileVit, textTable, vitTable } from
 const projections = (prefix: string) => ['q', 'k', 'v'].map((name) => `${prefix}${name}_proj.`);
 
 /** Blocks of transformers' CLIP and SigLIP. */
-export const HF_CLIP_BLOCK: FileBlock = {
+const HF_CLIP_BLOCK: FileBlock = {
   norm1: 'layer_norm1.',
   qkv: projections('self_attn.'),
   attentionOut: 'self_attn.out_proj.',

@@ -2,7 +2,8 @@ import { type AnyModelSpec, hasTexts } from '../../models/registry.ts';
 import type { TextSpec } from '../../models/text.ts';
 import { OPEN_CLIP_VIT, styleFields } from '../../models/vit.ts';
 import { OPEN_CLIP_BLOCK } from '../../nn/block.ts';
-import { type Correspondence, same } from '../correspondence.ts';
+import type { GeluMlpSpec } from '../../nn/heads.ts';
+import { type Correspondence, pair, same } from '../correspondence.ts';
 import type { Json, WeightFiles } from '../files.ts';
 import { defineLayout } from '../layout.ts';
 import { padIdOf } from '../pad-id.ts';
@@ -20,7 +21,7 @@ import {
 import { resnetSpec, resnetTable } from './resnet.ts';
 import { type FileText, type FileVit, type OurVit, textTable, timmPool, vitTable } from './tables.ts';
 
-export const OPEN_CLIP_FILE_BLOCK = { ...OPEN_CLIP_BLOCK, qkv: [OPEN_CLIP_BLOCK.qkv] };
+const OPEN_CLIP_FILE_BLOCK = { ...OPEN_CLIP_BLOCK, qkv: [OPEN_CLIP_BLOCK.qkv] };
 
 const { names } = OPEN_CLIP_VIT;
 const VISUAL: FileVit = {
@@ -119,6 +120,14 @@ function vitSpec(files: WeightFiles, said: Json, quick: boolean) {
   };
 }
 
+/** Couplet's own, behind a tower. Linear layers lie at even places of the sequence. */
+function headTable(prefix: string, head: GeluMlpSpec | undefined, width: number): Correspondence[] {
+  const widths = head ? [width, ...Array<number>(head.layers - 1).fill(head.hidden), width] : [];
+  return widths
+    .slice(1)
+    .flatMap((out, k) => pair(`${prefix}${2 * k}.`, `${prefix}${2 * k}.`, [out, widths[k]!]));
+}
+
 /** By the names of mlfoundations/open_clip and of OpenAI's CLIP. */
 export const openClip = defineLayout({
   title: "open_clip's CLIP",
@@ -156,6 +165,8 @@ export const openClip = defineLayout({
               ? [same('text_projection_bias', 'text_projection_bias', [model.embedDim])]
               : []),
             same('logit_scale', 'logit_scale', []),
+            ...headTable('visual.head.', image.head, model.embedDim),
+            ...headTable('text_head.', model.text.head, model.embedDim),
             { ...same('logit_bias', 'logit_bias', []), optional: true },
           ]
         : []),

@@ -8,7 +8,7 @@ export function refuse({ path }: Pick<WeightFiles, 'path'>, what: string): never
   throw new CoupletError(`model.from: ${path}: ${what}`);
 }
 
-export function shapeOf(files: WeightFiles, name: string): readonly number[] {
+function shapeOf(files: WeightFiles, name: string): readonly number[] {
   return files.tensors.get(name)?.shape ?? refuse(files, `it has no tensor ${name}.`);
 }
 
@@ -18,12 +18,17 @@ export function sizeOf(files: WeightFiles, name: string, axis: number): number {
   return shape[axis] ?? refuse(files, `${name} is [${shape.join(', ')}], expected more dimensions.`);
 }
 
-/** The number of blocks `prefix` 0, 1, ... */
-export function countBlocks({ tensors }: WeightFiles, prefix: string): number {
-  const indices = [...tensors.keys()]
-    .filter((name) => name.startsWith(prefix))
-    .map((name) => Number(/^\d+/.exec(name.slice(prefix.length))?.[0] ?? -1));
-  return indices.reduce((most, index) => Math.max(most, index), -1) + 1;
+/** The number of blocks `prefix` 0, 1, ... Throws where one is missing. */
+export function countBlocks(files: WeightFiles, prefix: string): number {
+  const indices = new Set<number>();
+  for (const name of files.tensors.keys()) {
+    const index = name.startsWith(prefix) ? /^\d+(?=\.)/.exec(name.slice(prefix.length))?.[0] : undefined;
+    if (index !== undefined) indices.add(Number(index));
+  }
+  for (let index = 0; index < indices.size; index++)
+    if (!indices.has(index))
+      refuse(files, `it has no tensors ${prefix}${index}., but has some of later blocks. Download it again.`);
+  return indices.size;
 }
 
 /** The part of a config at `keys`, an empty one where there is none. */

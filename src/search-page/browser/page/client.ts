@@ -19,13 +19,13 @@ export class SearchClient {
   #waiting: Search | undefined;
   #count = 0;
 
-  constructor(events: ClientEvents) {
+  constructor(worker: Worker, events: ClientEvents) {
     this.#events = events;
-    this.#worker = new Worker(FILES.worker, { type: 'module' });
+    this.#worker = worker;
     this.#worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => this.#hear(data));
     this.#worker.addEventListener('error', () => {
       events.failed(
-        `The search could not start: ${FILES.worker} or ${FILES.engine} is missing, or this browser is too old. Chrome 113, Firefox 114 and Safari 16.4 can.`,
+        `The search could not start: ${FILES.worker} is missing, or this browser is too old. Chrome 113, Firefox 114 and Safari 16.4 can.`,
       );
     });
   }

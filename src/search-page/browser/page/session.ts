@@ -24,11 +24,11 @@ export class Session {
   readonly #grid: Grid;
   readonly #client: SearchClient;
 
-  constructor({ count, unreadable }: PageFacts, view: View) {
+  constructor({ count, unreadable }: PageFacts, view: View, worker: Worker) {
     this.#count = count;
     this.#view = view;
     this.#grid = new Grid(view, this.#texts, unreadable);
-    this.#client = new SearchClient({
+    this.#client = new SearchClient(worker, {
       progress: ({ part, loaded, total }) => view.loading(LOADING[part], loaded, total),
       ready: () => view.loaded(),
       found: (found) => this.#found(found),
@@ -65,7 +65,7 @@ export class Session {
   }
 }
 
-type SearchEvents = ConstructorParameters<typeof SearchClient>[0];
+type SearchEvents = ConstructorParameters<typeof SearchClient>[1];
 
 function* allRows(count: number): Generator<Shown> {
   for (let row = 0; row < count; row++) yield { row };

@@ -8,12 +8,12 @@ import type { View } from './view.ts';
 /** Milliseconds without a key before the words are searched. */
 const TYPING_PAUSE = 250;
 
-export function startPage(facts: PageFacts, view: View): void {
+export function startPage(facts: PageFacts, view: View, worker: Worker): void {
   if (facts.count === 0) {
     view.say('This page holds no pictures.');
     return;
   }
-  const session = new Session(facts, view);
+  const session = new Session(facts, view, worker);
   const showAddress = () => session.show(queryOf(location.hash, facts.count));
   takeWords(session, view);
   takeKeysAndClicks(session, view);

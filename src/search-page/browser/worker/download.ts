@@ -1,5 +1,8 @@
 import type { PageFile } from '../../layout.ts';
 
+/** Milliseconds. Each piece of news is a message to the page. */
+const BETWEEN_NEWS = 100;
+
 /** Beside this worker, wherever the folder lies. */
 const urlOf = (file: string): URL => new URL(file, self.location.href);
 
@@ -12,6 +15,7 @@ export async function download(
   const reader = response.body!.getReader();
   const out = new Uint8Array(bytes);
   let loaded = 0;
+  let due = 0;
   for (;;) {
     const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
     if (done || !value || loaded + value.length > bytes) {
@@ -22,6 +26,8 @@ export async function download(
     }
     out.set(value, loaded);
     loaded += value.length;
+    if (performance.now() < due && loaded < bytes) continue;
+    due = performance.now() + BETWEEN_NEWS;
     onBytes(loaded);
   }
 }

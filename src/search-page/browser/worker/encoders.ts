@@ -22,9 +22,9 @@ export class Encoders {
     this.#onBytes = onBytes;
   }
 
-  /** Does nothing for a model without a text tower. */
+  /** Does nothing for a model without a text tower. Browsers compile WebAssembly when it first runs: the first words do not wait for it. */
   async prepareWords(): Promise<void> {
-    if (this.#facts.text) await this.#openText();
+    if (this.#facts.text) await this.words('a');
   }
 
   /** @returns [E], of unit length. @throws Error with a sentence for the page */
@@ -44,11 +44,11 @@ export class Encoders {
   async #openText() {
     const facts = this.#facts.text!;
     this.#text ??= (async () => {
-      const [tower, file] = await Promise.all([
+      const [tower, tokenizer] = await Promise.all([
         this.#openTower('words', facts),
-        downloadJson<PageTokenizer>(facts.tokenizer.file),
+        downloadJson<PageTokenizer>(facts.tokenizer.file).then(tokenizerOf),
       ]);
-      return { tower, tokenizer: tokenizerOf(file) };
+      return { tower, tokenizer };
     })();
     this.#text.catch(() => {
       this.#text = undefined;

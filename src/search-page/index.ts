@@ -1,0 +1,1 @@
+export { type EmbeddingPageOptions, pageOfEmbedding } from './from-embedding.ts';
