@@ -2,7 +2,7 @@
 //
 //   node --import jiti/register examples/locked-tower.ts runs/clip train.csv held-out.csv [EPOCHS]
 //
-// Each picture and caption is encoded once, before the first step. 20 epochs of 8,000 pictures then take about a minute on two cores.
+// Each picture and caption is encoded once, before the first step. 20 epochs of 8,000 pictures then take a minute or two on two cores.
 // For new text in front of known pictures, freeze the image tower alone: docs/weights.md#train-on-a-locked-tower
 
 import { Progress, parseConfig, train } from 'couplet';
