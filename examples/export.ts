@@ -1,52 +1,24 @@
-// Writes the weights of a run as one safetensors file, for open_clip, timm or any other program.
+// Writes the model of a run for transformers, open_clip, timm or another program, and compares the files with the run.
 //
-//   node --import jiti/register examples/export.ts RUN OUT
-//   node --import jiti/register examples/export.ts runs/clip exported
+//   node --import jiti/register examples/export.ts RUN PROGRAM OUT
+//   node --import jiti/register examples/export.ts runs/clip open-clip exported
 //
-// Takes a second. What OUT/model.safetensors holds:
-//   a CLIP                 both towers under open_clip's names (visual.conv1.weight, ln_final.weight, ...)
-//   moco-v3, simclr, dino  the ViT under timm's names (patch_embed.proj.weight, blocks.0.attn.qkv.weight, ...), of dino the teacher
-// In Python: model.load_state_dict(safetensors.torch.load_file("exported/model.safetensors"))
-// OUT also gets config.json, with the sizes of the model, and tokenizer.json if the run learnt one.
+// Takes seconds. The command does the same: npx couplet export runs/clip --to open-clip --out exported
+// docs/export.md says which program takes which model, and how it loads the folder.
 
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { loadRun, type torch, writeSafetensors } from 'couplet';
+import { checkExport, exportRun } from 'couplet';
 
-const [runDir = 'runs/clip', out = 'exported'] = process.argv.slice(2);
+const [runDir = 'runs/clip', to = 'open-clip', out = 'exported'] = process.argv.slice(2);
 
-const run = await loadRun(runDir);
-const weights = [...exportedWeights(run.method.model)];
+const { files, remarks, checkpoint } = await exportRun(runDir, {
+  to,
+  out,
+  license: 'apache-2.0',
+  onProgress: (text) => console.error(text),
+});
+console.log(`${out}: ${files.map(({ file }) => file).join(', ')} from ${checkpoint}`);
+for (const remark of remarks) console.log(remark);
 
-mkdirSync(out, { recursive: true });
-await writeSafetensors(
-  join(out, 'model.safetensors'),
-  new Map(weights.map(([name, tensor]) => [name, bytesOf(tensor)])),
-);
-for (const file of ['config.json', 'tokenizer.json'])
-  if (existsSync(join(runDir, file))) copyFileSync(join(runDir, file), join(out, file));
-
-const parameters = weights.reduce((sum, [, { shape }]) => sum + shape.reduce((a, b) => a * b, 1), 0);
-console.log(
-  `${out}/model.safetensors: ${weights.length} tensors, ${parameters.toLocaleString('en')} numbers`,
-);
-console.log(`from ${run.checkpoint}, step ${run.step}; the first is ${weights[0]![0]}`);
-run.close();
-
-/** A CLIP as it is. Of a method on pictures alone the ViT, without heads and without the name of its part. */
-function* exportedWeights(model: ReadonlyMap<string, torch.Tensor>): Generator<[string, torch.Tensor]> {
-  const names = [...model.keys()];
-  const part = ['teacher.backbone.', 'backbone.'].find((start) =>
-    names.some((name) => name.startsWith(start)),
-  );
-  for (const [name, tensor] of model) {
-    if (!part) yield [name, tensor];
-    else if (name.startsWith(part)) yield [name.slice(part.length), tensor];
-  }
-}
-
-/** A tensor as safetensors has it: row-major bytes with dtype and shape. */
-function bytesOf(tensor: torch.Tensor) {
-  const { buffer, byteOffset, byteLength } = tensor.toArray();
-  return { dtype: tensor.dtype, shape: tensor.shape, data: new Uint8Array(buffer, byteOffset, byteLength) };
-}
+const check = await checkExport(out); // from the files alone
+for (const { file, worst } of check.files)
+  console.log(`${file}: features differ by at most ${worst.toExponential(1)}`);

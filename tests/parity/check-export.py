@@ -40,7 +40,9 @@ class Folder:
         self.features = {k: np.float32(v) for k, v in self.parity['features'].items()}
 
     def lengths(self):
-        """Of each text with start and end; the end has the largest id."""
+        """Of each text with start and end, or whole rows where the tower reads its padding."""
+        if 'frame' in self.parity:
+            return [len(ids) for ids in self.ids]
         return [int(np.argmax(ids)) + 1 for ids in self.ids]
 
     def compare_ids(self, rows):
@@ -75,10 +77,13 @@ def check_transformers(f):
         return {**off, 'image': model(pixel_values=f.pixels).last_hidden_state[:, 0]}
     tokens = AutoTokenizer.from_pretrained(f.path)
     # As a program pads and cuts: what follows the end must change nothing.
-    batch = tokens(f.texts, padding='max_length', truncation=True, return_tensors='pt')
+    if tokens.pad_token is None:  # the card says that texts are filled by the caller
+        length, fill = len(f.ids[0]), f.parity['frame']['padId']
+        rows = tokens(f.texts, truncation=True)['input_ids']
+        batch = {'input_ids': torch.tensor([row + [fill] * (length - len(row)) for row in rows])}
+    else:
+        batch = tokens(f.texts, padding='max_length', truncation=True, return_tensors='pt')
     f.compare_ids(batch['input_ids'])
-    if config['model_type'] == 'siglip':
-        batch = {'input_ids': torch.tensor(f.ids)}
     text = tensor(model.get_text_features(**batch))
     if config['model_type'] == 'clip':
         short = tokens(f.texts[:2], padding=True, truncation=True, return_tensors='pt')
