@@ -49,7 +49,7 @@ describe('each example', () => {
   test('has a line in the README', () => {
     const readme = readFileSync(join(EXAMPLES, 'README.md'), 'utf8');
     expect(programs.filter((name) => !readme.includes(`(${name})`))).toEqual([]);
-    expect(programs).toHaveLength(6);
+    expect(programs).toHaveLength(7);
   });
 });
 
@@ -59,6 +59,13 @@ describe('on tiny data', { timeout: 600_000 }, () => {
     const printed = runExample('clip-on-a-csv.ts', 'train.csv', 'held-out.csv', '2');
     expect(printed).toMatch(/^runs\/clip: of 32 held-out captions [\d.]+ % find their picture in ten\.$/m);
     expect(printed).toContain('By guessing: 31.3 %.');
+  });
+
+  test('locked-tower.ts trains heads on the features of that run', () => {
+    const printed = runExample('locked-tower.ts', 'runs/clip', 'train.csv', 'held-out.csv', '2');
+    expect(printed).toMatch(
+      /^runs\/locked-tower: of 32 held-out captions [\d.]+ % find their picture in ten\.$/m,
+    );
   });
 
   test('moco-v3-on-a-folder.ts trains and measures', () => {

@@ -1,4 +1,4 @@
-// Freezing, rates by depth and averages on two ranks.
+// Freezing, rates by depth, averages and tables of features on two ranks.
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -46,4 +46,31 @@ test('two ranks have the losses of one; their average goes on after a resume wit
   bytes().forEach((after, i) => {
     expect(after.equals(before[i])).toBe(true);
   });
+});
+
+test('two ranks that each hold the features of frozen towers have the losses of one', async () => {
+  const head = { layers: 2, hidden: 48 };
+  const config = tinyConfig({
+    train: asWebdataset(join(folder, 'held'), await shapes(48)),
+    data: { hold: 'features' } as never,
+    method: { name: 'fastclip' },
+    model: {
+      ...tinyModel,
+      image: { ...tinyModel.image, head },
+      text: { ...tinyModel.text, head },
+      freeze: { image: 'all', text: 'all' },
+    },
+    duration: { steps: 8 },
+  });
+  writeFileSync(join(folder, 'held.json'), JSON.stringify(config));
+  const runOf = async (name: string, ...flags: string[]) => {
+    const { ended } = couplet(['train', 'held.json', '--name', name, ...flags], { cwd: folder });
+    const { code, stderr } = await ended;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('encoding 48 captions');
+    return rowsOf(join(folder, 'runs', name)).map((row) => row['train/loss'] as number);
+  };
+  const one = await runOf('held-one');
+  // float32 sums in another order, eight steps of Adam
+  expect(await runOf('held-two', '--nproc', '2')).toEqual(one.map((loss) => expect.closeTo(loss, 4)));
 });
