@@ -1,4 +1,4 @@
-// A CLIP on 22,590 photos of a shop and their titles: 60 epochs of batch 512. experiments/fine-tune.ts starts from it.
+// A CLIP on 22,590 photos of a shop and their titles: 20 epochs of batch 512. experiments/fine-tune.ts starts from it.
 //
 //   npx couplet train configs/products.ts
 //
@@ -23,7 +23,7 @@ export default defineConfig({
     hold: 'device',
   },
   batch: { globalBatchSize: 512 },
-  duration: { epochs: 60 },
+  duration: { epochs: 20 },
   optimizer: { peakLr: 1.2e-3, weightDecay: 0.1, clipGradNorm: 1 },
   schedule: { warmup: { share: 0.1 } },
   evaluate: {

@@ -36,7 +36,7 @@ const WAYS: Record<string, Way> = {
     set: { ...from(), 'optimizer.layerDecay': 0.75 },
   },
   'locked-image': {
-    rates: [3e-4, 6e-4, 1.2e-3],
+    rates: [6e-4, 1.2e-3, 2.4e-3],
     best: 2,
     epochs: EPOCHS / 5,
     set: from({ freeze: 'image' }),
