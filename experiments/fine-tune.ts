@@ -2,7 +2,7 @@
 // npx couplet train configs/products.ts                  first: the weights
 // node --import jiti/register scripts/sweep.ts experiments/fine-tune.ts --out DIR --only '^tune'
 // node --import jiti/register scripts/sweep-best.ts DIR/results.jsonl eval/mean_recall --only '^tune' --out chosen.json
-// CHOSEN=chosen.json node ... --only '^final'            without CHOSEN with the best of docs/results/fine-tune.md
+// CHOSEN=chosen.json node ... --only '^apparel'            without CHOSEN with the best of docs/results/fine-tune.md
 import type { SweepRun } from '../scripts/sweep.ts';
 import { chosenName } from './settings.ts';
 
@@ -27,7 +27,7 @@ interface Way {
 const from = (more: object = {}) => ({ model: { from: 'runs/products', ...more } });
 
 const WAYS: Record<string, Way> = {
-  scratch: { rates: [6e-4, 1.2e-3, 2.4e-3], best: 1, epochs: EPOCHS },
+  scratch: { rates: [6e-4, 1.2e-3, 2.4e-3], best: 0, epochs: EPOCHS },
   tuned: { rates: [3e-4, 6e-4, 1.2e-3], best: 1, epochs: EPOCHS / 5, set: from() },
   'layer-decay': {
     rates: [6e-4, 1.2e-3, 2.4e-3],
@@ -37,7 +37,7 @@ const WAYS: Record<string, Way> = {
   },
   'locked-image': {
     rates: [3e-4, 6e-4, 1.2e-3],
-    best: 1,
+    best: 2,
     epochs: EPOCHS / 5,
     set: from({ freeze: 'image' }),
   },
@@ -53,16 +53,16 @@ function run(name: string, { epochs, set }: Way, { rate, seed }: { rate: number;
 
 /** The rate that was best, in CHOSEN or else here. */
 function bestRate(name: string, { rates, best }: Way): number {
-  const chosen = chosenName(`tune-${name}`);
+  const chosen = chosenName(`tune-apparel-${name}`);
   return rates[chosen === undefined ? best : Number(chosen.split('-').at(-1))]!;
 }
 
 const ways = Object.entries(WAYS);
 export default [
   ...ways.flatMap(([name, way]) =>
-    way.rates.map((rate, i) => run(`tune-${name}-${i}`, way, { rate, seed: 0 })),
+    way.rates.map((rate, i) => run(`tune-apparel-${name}-${i}`, way, { rate, seed: 0 })),
   ),
   ...[0, 1, 2].flatMap((seed) =>
-    ways.map(([name, way]) => run(`final-${name}-${seed}`, way, { rate: bestRate(name, way), seed })),
+    ways.map(([name, way]) => run(`apparel-${name}-${seed}`, way, { rate: bestRate(name, way), seed })),
   ),
 ];

@@ -16,6 +16,7 @@ export const FILES: Record<string, string> = {
   'icons-512': 'All losses on icons, batch 512, 20 epochs',
   photos: 'All losses on photos, 8 epochs',
   'cifar10-zero-shot': 'FastCLIP-v3 on CIFAR-10 with class names, 60 epochs',
+  'fine-tune': 'A CLIP of one shop, fine-tuned on photos of another',
   'earlier-online-rules': 'Earlier rules of `compression.online`',
 };
 

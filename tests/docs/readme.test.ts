@@ -44,6 +44,6 @@ test("the README's program trains", async () => {
     cwd: folder,
     stdio: 'pipe',
   });
-  expect((await listCheckpoints(join(folder, 'runs/run'))).map(({ step }) => step)).toEqual([2]);
+  expect((await listCheckpoints(join(folder, 'runs/clip'))).map(({ step }) => step)).toEqual([2]);
   rmSync(folder, { recursive: true, force: true });
 });
