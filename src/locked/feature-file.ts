@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Problems } from '../data/index.ts';
 import { removeStale, temporaryName } from '../io/atomic.ts';
 import type { HostTensor } from '../io/host-tensor.ts';
+import { parseJson } from '../io/json-file.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import type { NamedParams } from '../nn/module.ts';
 
@@ -45,12 +46,44 @@ export function weightsDigest(tensors: NamedParams): string {
   return hash.digest('hex');
 }
 
-/** undefined when the file is missing or damaged. */
-export async function readFeatures(path: string): Promise<KeptFeatures | undefined> {
+export interface ExpectedFeatures {
+  /** n, E and L */
+  rows: number;
+  embedDim: number;
+  contextLength: number;
+  texts: boolean;
+}
+
+function isExpected(
+  tensors: KeptFeatures['tensors'],
+  { rows, embedDim, contextLength, texts }: ExpectedFeatures,
+): boolean {
+  const has = (name: string, dtype: string, shape: readonly number[]) => {
+    const tensor = tensors.get(name);
+    return tensor?.dtype === dtype && String(tensor.shape) === String(shape);
+  };
+  const captions = tensors.get('text')?.shape[0];
+  return (
+    has('image', 'float16', [rows, embedDim]) &&
+    has('sizes', 'int32', [rows, 2]) &&
+    has('tokens', 'int32', [rows, contextLength]) &&
+    (captions === undefined ? !texts : has('text', 'float16', [captions, embedDim]))
+  );
+}
+
+/** undefined when the file is missing, damaged, or of other sizes. */
+export async function readFeatures(
+  path: string,
+  expected: ExpectedFeatures,
+): Promise<KeptFeatures | undefined> {
   try {
     const { tensors, metadata } = await readSafetensors(path);
-    const { digest, problems } = factsSchema.parse(JSON.parse(metadata.couplet ?? 'null'));
-    return digest === digestOf(tensors) ? { tensors, problems: problems as Problems } : undefined;
+    const { digest, problems } = factsSchema.parse(
+      parseJson(metadata.couplet ?? '', { where: path, todo: '' }),
+    );
+    return isExpected(tensors, expected) && digest === digestOf(tensors)
+      ? { tensors, problems: problems as Problems }
+      : undefined;
   } catch {
     return undefined;
   }

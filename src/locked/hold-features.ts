@@ -58,7 +58,10 @@ export async function holdFeatures(
 ): Promise<HeldFeatures> {
   const { cache } = options;
   const { device, maxBadShare } = encoder;
-  const kept = cache && (await readFeatures(cache.path));
+  const { embedDim, texts = false } = options;
+  const { contextLength } = encoder.tokenizer!;
+  const sizes = { rows: dataset.size, embedDim, contextLength, texts };
+  const kept = cache && (await readFeatures(cache.path, sizes));
   if (kept && maxBadShare !== undefined) checkBadShare(kept.problems, dataset.size, maxBadShare);
   refuseTable({ rows: dataset.size, what: 'pictures' }, device, options);
   const encoded = kept ? onDevice(kept, device) : await encodeAll(dataset, encoder, options);
