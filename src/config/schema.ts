@@ -52,7 +52,9 @@ const data = z
       .string()
       .min(1)
       .optional()
-      .describe('folder that keeps decoded pictures for later runs, with data.hold; safe to delete'),
+      .describe(
+        'folder that keeps decoded pictures or features for later runs, with data.hold; safe to delete',
+      ),
     workers: z
       .union([z.literal('auto'), threads])
       .default('auto')
@@ -60,9 +62,10 @@ const data = z
     prefetchBatches: threads.default(4).describe('batches read ahead'),
     maxBadShare: share.default(0.01).describe('share of unreadable samples above which the run stops'),
   })
-  .refine(({ hold, cache }) => cache === undefined || hold === 'device', {
+  .refine(({ hold, cache }) => cache === undefined || hold !== 'none', {
     path: ['cache'],
-    error: "it keeps what data.hold decodes: set data.hold to 'device', or leave it out",
+    error:
+      "it keeps what data.hold decodes or encodes: set data.hold to 'device' or 'features', or leave it out",
   });
 
 const schedule = z.strictObject({

@@ -1,14 +1,24 @@
 // n samples, B samples of a batch, E embedding, L context length.
-import { type Dataset, type EvalBatches, type HostBatch, listProblems } from '../data/index.ts';
+import {
+  checkBadShare,
+  type Dataset,
+  type EvalBatches,
+  type HostBatch,
+  listProblems,
+  type Problems,
+} from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
 import { batchesOf, type Encoder, rowsNotFinite, textBatchSize } from '../evaluate/features.ts';
 import type { HeldFeatures } from '../feed/held-features.ts';
 import { imagesToDevice, tokensToDevice } from '../feed/upload.ts';
+import { onHost } from '../io/checkpoint.ts';
+import type { HostTensor } from '../io/host-tensor.ts';
 import { refuseHugeTable } from '../on-device/memory.ts';
-import { noGrad, scope, type Tensor, zeros } from '../torch/index.ts';
+import { noGrad, scope, type Tensor, tensorFromBits, zeros } from '../torch/index.ts';
 import * as ops from '../torch/ops.ts';
 import { upload } from '../torch/upload.ts';
 import { CaptionRows } from './caption-rows.ts';
+import { type KeptFeatures, readFeatures, writeFeatures } from './feature-file.ts';
 
 export interface HoldOptions {
   /** E */
@@ -19,24 +29,62 @@ export interface HoldOptions {
   freeBytes?: number;
   /** Pictures or captions encoded so far, and all of them. */
   onProgress?: (what: 'pictures' | 'captions', done: number, total: number) => void;
+  /** File of the features; `writes` on one rank only. */
+  cache?: { path: string; writes: boolean; onWarning: (message: string) => void };
 }
 
 const BYTES_OF_HALF = 2;
 
+/** Before it is known which caption an epoch draws. */
+interface Encoded {
+  /** float16 [n, E] */
+  image: Tensor;
+  /** float16 [captions, E] */
+  text?: Tensor;
+  sizes: Int32Array;
+  tokens: Int32Array;
+  problems: Problems;
+}
+
 /**
- * Encodes the centre crop of each picture once, by a frozen tower, into a table of halves on the device. Evaluations crop and batch in
- * the same way. On each rank.
+ * Encodes the centre crop of each picture once, by a frozen tower, into a table of halves on the device; or reads the file of a run that
+ * did. Evaluations crop and batch in the same way. On each rank.
  * @throws CoupletError when the table does not fit, a feature is no half, or more samples are bad than allowed
  */
 export async function holdFeatures(
   dataset: Dataset,
   encoder: Encoder,
-  { embedDim, texts = false, freeBytes, onProgress }: HoldOptions,
+  options: HoldOptions,
 ): Promise<HeldFeatures> {
+  const { cache } = options;
+  const { device, maxBadShare } = encoder;
+  const { embedDim, texts = false } = options;
+  const { contextLength } = encoder.tokenizer!;
+  const sizes = { rows: dataset.size, embedDim, contextLength, texts };
+  const kept = cache && (await readFeatures(cache.path, sizes));
+  if (kept && maxBadShare !== undefined) checkBadShare(kept.problems, dataset.size, maxBadShare);
+  refuseTable({ rows: dataset.size, what: 'pictures' }, device, options);
+  const encoded = kept ? onDevice(kept, device) : await encodeAll(dataset, encoder, options);
+  const { text: table, ...own } = encoded;
+  if (cache?.writes && !kept) {
+    const failed = await writeFeatures(cache.path, hostCopies(encoded));
+    if (failed !== undefined)
+      cache.onWarning(
+        `data.cache: ${cache.path} could not be written (${failed}); the next run encodes again.`,
+      );
+  }
+  if (!table) return { ...own, dispose: () => own.image.dispose() };
+  const captions = new CaptionRows(dataset, own);
+  const dispose = () => {
+    for (const tensor of [own.image, table]) tensor.dispose();
+  };
+  return { ...own, text: { table, rowsOf: (places, seed) => captions.rowsOf(places, seed) }, dispose };
+}
+
+async function encodeAll(dataset: Dataset, encoder: Encoder, options: HoldOptions): Promise<Encoded> {
+  const { embedDim, texts = false, onProgress } = options;
   const { device, tokenizer } = encoder;
   const { size } = dataset;
-  const memory = { device, ...(freeBytes !== undefined && { freeBytes }) };
-  refuseTable({ rows: size, embedDim, what: 'pictures' }, memory);
   const image = zeros([size, embedDim], { dtype: 'float16', device }).persist();
   try {
     onProgress?.('pictures', 0, size);
@@ -54,33 +102,56 @@ export async function holdFeatures(
     checkHalves(image);
     const { sizes, tokens } = host;
     const own = { image, sizes, tokens, problems: batches.problems };
-    if (!texts) return { ...own, dispose: () => image.dispose() };
+    if (!texts) return own;
     const captions = new CaptionRows(dataset, { sizes, tokens });
-    refuseTable({ rows: captions.size, embedDim, what: 'captions' }, memory);
-    const table = encodeCaptions(captions, encoder, {
+    refuseTable({ rows: captions.size, what: 'captions' }, device, options);
+    const progress = {
       embedDim,
-      onProgress: (done) => onProgress?.('captions', done, captions.size),
-    });
-    const dispose = () => {
-      for (const tensor of [image, table]) tensor.dispose();
+      onProgress: (done: number) => onProgress?.('captions', done, captions.size),
     };
-    return { ...own, text: { table, rowsOf: (places, seed) => captions.rowsOf(places, seed) }, dispose };
+    return { ...own, text: encodeCaptions(captions, encoder, progress) };
   } catch (error) {
     image.dispose();
     throw error;
   }
 }
 
+const int32 = (numbers: Int32Array, rows: number): HostTensor => ({
+  dtype: 'int32',
+  shape: [rows, numbers.length / rows],
+  data: new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength),
+});
+
+function hostCopies({ image, text, sizes, tokens, problems }: Encoded): KeptFeatures {
+  const [rows] = image.shape as [number];
+  const tables = onHost(new Map([['image', image], ...(text ? [['text', text] as const] : [])]));
+  return { tensors: tables.set('sizes', int32(sizes, rows)).set('tokens', int32(tokens, rows)), problems };
+}
+
+function onDevice({ tensors, problems }: KeptFeatures, device: string): Encoded {
+  const table = (name: string) => {
+    const { data, shape, dtype } = tensors.get(name)!;
+    return scope(() => tensorFromBits(data, shape, dtype).toDevice(device).persist());
+  };
+  const numbers = (name: string) => {
+    const { buffer, byteOffset, byteLength } = tensors.get(name)!.data;
+    return new Int32Array(buffer, byteOffset, byteLength / Int32Array.BYTES_PER_ELEMENT);
+  };
+  const own = { image: table('image'), sizes: numbers('sizes'), tokens: numbers('tokens'), problems };
+  return { ...own, ...(tensors.has('text') && { text: table('text') }) };
+}
+
 function refuseTable(
-  { rows, embedDim, what }: { rows: number; embedDim: number; what: string },
-  memory: { device: string; freeBytes?: number },
+  { rows, what }: { rows: number; what: string },
+  device: string,
+  { embedDim, freeBytes }: HoldOptions,
 ): void {
   const table = {
     bytes: rows * embedDim * BYTES_OF_HALF,
     what: `data.hold: the features of ${rows} ${what}, ${embedDim} halves each, need`,
     remedy: "Set data.hold to 'none', or use fewer samples.",
   };
-  refuseHugeTable(table, memory);
+  refuseHugeTable(table, { device, ...(freeBytes !== undefined && { freeBytes }) });
 }
 
 /** By sample id; zeros for a bad sample. */

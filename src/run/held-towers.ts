@@ -1,9 +1,17 @@
 // `data.hold` 'features': what it needs, and what it leaves aside.
 import { isDeepStrictEqual } from 'node:util';
 import type { RunConfig } from '../config/index.ts';
+import { fingerprintOf } from '../data/index.ts';
 import { CoupletError } from '../errors.ts';
+import type { FeedContext } from '../feed/index.ts';
+import { featureFilePath, weightsDigest } from '../locked/feature-file.ts';
+import { holdFeatures } from '../locked/hold-features.ts';
 import { findMethod } from '../methods/index.ts';
+import { placeOf } from '../models/depth.ts';
 import type { Freeze } from '../models/freeze.ts';
+import { hasTexts } from '../models/registry.ts';
+import type { RunParts } from './build.ts';
+import type { OnEvent } from './events.ts';
 
 /** Throws a CoupletError where a table of features cannot stand for the image tower. */
 export function checkHeldTowers(
@@ -34,4 +42,46 @@ const WITHOUT_DRAWS = { scale: [0.9, 1], ratio: [3 / 4, 4 / 3], interpolation: '
 export function fixedCrops({ data: { hold, crop, flip } }: RunConfig): string | undefined {
   if (hold !== 'features' || (!flip && isDeepStrictEqual(crop, WITHOUT_DRAWS))) return undefined;
   return "data.crop and data.flip do nothing, since data.hold is 'features': each picture has one centre crop, as in evaluations";
+}
+
+/** Only with `data.hold` 'features'. */
+export function holderOf(run: RunParts, onEvent: OnEvent): Pick<FeedContext, 'holdFeatures'> {
+  const { config, dataset, encoder, model, plan, ranks } = run;
+  if (config.data.hold !== 'features' || !hasTexts(model)) return {};
+  const { embedDim } = model;
+  const onProgress = (encodes: 'pictures' | 'captions', done: number, total: number) =>
+    onEvent({ type: 'holding', done, total, encodes });
+  const onWarning = (message: string) => onEvent({ type: 'warning', message });
+  const texts = plan.freeze?.text === 'all';
+  return {
+    holdFeatures: () => {
+      const path = cachePath(run, texts);
+      const cache = path === undefined ? {} : { cache: { path, writes: ranks.rank === 0, onWarning } };
+      return holdFeatures(dataset, encoder, { embedDim, texts, onProgress, ...cache });
+    },
+  };
+}
+
+/** Undefined without a cache, or when the data has no fingerprint. */
+function cachePath({ config, dataset, device, method, model, tokenizer }: RunParts, texts: boolean) {
+  const { cache, mean, std } = config.data;
+  const fingerprint = cache === undefined ? undefined : fingerprintOf(dataset);
+  if (fingerprint === undefined) return undefined;
+  const towers = texts ? ['image', 'text'] : ['image'];
+  const isHeld = (name: string) => towers.includes(placeOf(name, model)?.tower ?? '');
+  return featureFilePath(cache!, {
+    fingerprint,
+    captions: dataset.index.rules,
+    model: {
+      ...model,
+      image: { ...model.image, head: undefined },
+      text: hasTexts(model) && { ...model.text, head: undefined },
+    },
+    weights: weightsDigest(new Map([...method.model].filter(([name]) => isHeld(name)))),
+    texts,
+    pixels: { mean, std },
+    tokenizer: tokenizer!.spec,
+    precision: config.precision,
+    device: device.split(':')[0],
+  });
 }

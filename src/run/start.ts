@@ -1,10 +1,8 @@
-import { type FeedContext, openFeed } from '../feed/index.ts';
+import { openFeed } from '../feed/index.ts';
 import { Lookahead } from '../feed/lookahead.ts';
-import { holdFeatures } from '../locked/hold-features.ts';
-import { hasTexts } from '../models/registry.ts';
 import type { RunParts } from './build.ts';
 import { factsOf, type OnEvent, slowPrecision } from './events.ts';
-import { fixedCrops } from './held-towers.ts';
+import { fixedCrops, holderOf } from './held-towers.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { BEGINNING, resumeRun } from './resume.ts';
 
@@ -49,17 +47,4 @@ export async function startRun(
   onEvent({ type: 'start', step, totalSteps, facts });
   for (const message of warnings) if (message) warn(message);
   return { step, isForeign, feed, journal };
-}
-
-/** Only with `data.hold` 'features'. */
-function holderOf(
-  { config, dataset, encoder, model, plan }: RunParts,
-  onEvent: OnEvent,
-): Pick<FeedContext, 'holdFeatures'> {
-  if (config.data.hold !== 'features' || !hasTexts(model)) return {};
-  const { embedDim } = model;
-  const onProgress = (encodes: 'pictures' | 'captions', done: number, total: number) =>
-    onEvent({ type: 'holding', done, total, encodes });
-  const texts = plan.freeze?.text === 'all';
-  return { holdFeatures: () => holdFeatures(dataset, encoder, { embedDim, texts, onProgress }) };
 }

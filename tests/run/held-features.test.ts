@@ -1,5 +1,5 @@
 // Runs whose frozen image tower encodes each picture once, into a table of halves.
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { RunConfigInput } from '../../src/config/index.ts';
@@ -107,6 +107,34 @@ test('a run that is interrupted is, to the last bit, the one that was not', asyn
   const second = await trainTiny(config('cut', 'features', more), { runsDir, resume: 'latest' });
   expect(numbersOf(second.runDir)).toEqual(numbersOf(whole.runDir));
   expect(modelBytes(second.runDir, STEPS).equals(modelBytes(whole.runDir, STEPS))).toBe(true);
+});
+
+test('with data.cache the next run with these towers encodes nothing; damage, or other weights, encode again', async () => {
+  const cache = join(folder, 'cache');
+  const cached = (name: string, more: Partial<TinyConfig> = {}) => {
+    const one = config(name, 'features', { model: locked, duration: { steps: 3 }, ...more });
+    return { ...one, data: { ...one.data, cache } };
+  };
+  const encodes = ({ events }: { events: { type: string }[] }) =>
+    events.some(({ type }) => type === 'holding');
+  const first = await trainTiny(cached('writes'), { runsDir });
+  const second = await trainTiny(cached('finds'), { runsDir });
+  expect([first, second].map(encodes)).toEqual([true, false]);
+  expect(numbersOf(second.runDir)).toEqual(numbersOf(first.runDir));
+  expect(modelBytes(second.runDir, 3).equals(modelBytes(first.runDir, 3))).toBe(true);
+  const files = () => readdirSync(cache).filter((name) => name.endsWith('.features.safetensors'));
+  expect(files()).toHaveLength(1);
+  const path = join(cache, files()[0]!);
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(path, bytes);
+  const third = await trainTiny(cached('damaged'), { runsDir });
+  expect(encodes(third)).toBe(true);
+  expect(modelBytes(third.runDir, 3).equals(modelBytes(first.runDir, 3))).toBe(true);
+  expect(encodes(await trainTiny(cached('other', { seed: 1 }), { runsDir }))).toBe(true);
+  expect(files()).toHaveLength(2);
+  const trainsText = { model: { ...headed, freeze: 'image' } } as const;
+  expect(encodes(await trainTiny(cached('text-learns', trainsText), { runsDir }))).toBe(true);
 });
 
 test('bad samples are counted, and never drawn', async () => {

@@ -56,7 +56,7 @@ test('a run that finds decoded pictures from an earlier one is, to the last bit,
   expect(modelBytes(second.runDir, STEPS).equals(modelBytes(first.runDir, STEPS))).toBe(true);
   const loose = { ...cached('loose'), data: { ...cached('loose').data, hold: 'none' as const } };
   await expect(trainTiny(loose, { runsDir })).rejects.toThrow(
-    /data\.cache.*set data\.hold to 'device', or leave it out/,
+    /data\.cache.*set data\.hold to 'device' or 'features', or leave it out/,
   );
 });
 
