@@ -3,7 +3,7 @@
 //   npx couplet train configs/products.ts
 //
 // Reads data/products, WebDataset shards that you bring.
-// 47.6 % text-to-image R@10 of 2,893 held-out photos in 0.8 minutes on one NVIDIA H200 (docs/results/fine-tune.md); 52.8 % after half of it.
+// 48.8 % text-to-image R@10 of 2,893 held-out photos in 0.3 minutes on one NVIDIA H200 (docs/results/fine-tune.md).
 import { defineConfig } from 'couplet';
 
 export default defineConfig({

@@ -227,7 +227,7 @@ test.for([...Object.keys(methods).map((name): [string, Freeze] => [name, {}]), .
       const loss = eager.sixSteps();
       expect(Math.abs(captured.sixSteps() / loss - 1), round).toBeLessThan(1e-5);
       expect(error(captured.weights(), eager.weights()), round).toBeLessThan(1e-5);
-      expect(error(eager.weights(), before), round).toBeGreaterThan(3e-4); // far above the bounds
+      expect(error(eager.weights(), before), round).toBeGreaterThan(1e-4); // far above the bounds, with most weights frozen too
       expect(error(await captured.averages(), await eager.averages()), round).toBeLessThan(1e-5);
       captured.disposeGraphs();
     }

@@ -10,10 +10,11 @@ async function main(view: View): Promise<void> {
       'Browsers do not let a file load others. Serve this folder, for example with: python3 -m http.server 8000. Then open http://localhost:8000.',
     );
   }
-  const worker = new Worker(FILES.worker, { type: 'module' });
   const response = await fetch(FILES.facts).catch(() => undefined);
   if (!response?.ok) throw new Error(`${FILES.facts} is missing. Copy the page's whole folder to the host.`);
-  startPage((await response.json()) as PageFacts, view, worker);
+  const facts = (await response.json()) as PageFacts;
+  // Only now: what a worker says before someone listens is lost.
+  startPage(facts, view, new Worker(FILES.worker, { type: 'module' }));
 }
 
 const view = new View();
