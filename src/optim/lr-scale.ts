@@ -13,7 +13,7 @@ export interface ScaleOptions {
 
 /**
  * Factor of a parameter's learning rate: layerDecay^(L + 1 - d) at depth d of a tower with L blocks (BEiT, Bao et al. 2022, appendix;
- * DINOv2 and DINOv3), 1 in no tower; times `loadedRate` for what was loaded.
+ * DINOv2), 1 in no tower; times `loadedRate` for what was loaded.
  */
 export function lrScaleOf(
   name: string,
